@@ -1,0 +1,107 @@
+"""The command line: which commands there are, and where each one lives.
+
+Each command is a file of this folder and is imported only when it runs, so that `freehold --help` is there at once. What
+a person asked for goes to stdout, everything else to stderr; errors are sentences with advice, and exit code 1.
+"""
+
+import importlib
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import typer
+from msgspec import Struct
+
+from freehold.errors import FreeholdError
+
+
+class Command(Struct, frozen=True):
+    """One command: its words, the module and the function behind it, and its line of help."""
+
+    words: tuple[str, ...]
+    module: str
+    function: str
+    help: str
+
+
+COMMANDS = (
+    Command(("up",), "up", "up", "Start the door, and the engines of own models."),
+    Command(("init",), "init", "init", "Write a commented freehold.toml."),
+    Command(("check",), "check", "check", "Check freehold.toml and say what to mend."),
+    Command(("call",), "call", "call", "Ask a model through the running door."),
+    Command(("keys", "create"), "keys", "create", "Make a key; it is shown once."),
+    Command(("keys", "list"), "keys", "list_keys", "List the keys."),
+    Command(("keys", "revoke"), "keys", "revoke", "Revoke a key, at once and for good."),
+    Command(("usage",), "usage", "usage", "What was used, and what it cost."),
+    Command(("route", "explain"), "route", "explain", "Say where a request would go, and why."),
+    Command(
+        ("models", "list"), "models_list", "list_models", "List models with prices, abilities and retirement dates."
+    ),
+    Command(("models", "fetch"), "models_fetch", "fetch", "Fetch the weights of a model to run here."),
+    Command(("config", "show"), "config_show", "show", "Show every setting and where its value came from."),
+    Command(
+        ("import", "litellm"), "import_litellm", "import_litellm", "Turn a LiteLLM configuration into freehold.toml."
+    ),
+    Command(("catalog", "update"), "catalog", "update", "Rebuild the catalog of models and prices from its sources."),
+    Command(("version",), "version", "version", "Say which version this is."),
+)
+
+GROUPS = {
+    "keys": "Make, list and revoke callers' keys.",
+    "route": "Look into routing.",
+    "models": "Models: what the catalog knows, what runs here.",
+    "config": "Look into the configuration.",
+    "import": "Come from another gateway.",
+    "catalog": "Keep the catalog of models and prices up to date.",
+}
+
+
+def application(arguments: Sequence[str]) -> typer.Typer:
+    """The Typer application in which only the command that `arguments` name is imported; the others are their help."""
+    app = typer.Typer(
+        name="freehold",
+        help="One door in front of every model, and the way to models of your own.",
+        no_args_is_help=True,
+        add_completion=False,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+    )
+    groups: dict[str, typer.Typer] = {}
+    for command in COMMANDS:
+        function = _load(command) if tuple(arguments[: len(command.words)]) == command.words else _stub(command)
+        *group, name = command.words
+        parent = app
+        if group:
+            parent = groups.get(group[0]) or _group(app, groups, group[0])
+        parent.command(name, help=command.help)(function)
+    return app
+
+
+def main() -> None:
+    """The entry point of `freehold`."""
+    try:
+        application(sys.argv[1:])()
+    except FreeholdError as error:
+        print(error.sentence, file=sys.stderr)
+        if error.advice:
+            print(f"hint: {error.advice}", file=sys.stderr)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def _group(app: typer.Typer, groups: dict[str, typer.Typer], name: str) -> typer.Typer:
+    group = groups[name] = typer.Typer(name=name, help=GROUPS[name], no_args_is_help=True, rich_markup_mode=None)
+    app.add_typer(group)
+    return group
+
+
+def _load(command: Command) -> Callable[..., Any]:
+    return getattr(importlib.import_module(f"freehold.cli.{command.module}"), command.function)
+
+
+def _stub(command: Command) -> Callable[..., Any]:
+    def stub() -> None:
+        raise AssertionError(command.words)
+
+    return stub

@@ -1,0 +1,65 @@
+"""`freehold call`: one question to a model, through the running door, answered on stdout as it is written."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def call(
+    text: Annotated[str, typer.Argument(help="What to say; `-` reads it from standard input.")],
+    model: Annotated[
+        str | None, typer.Option("--model", "-m", help="vendor/model or a workload; default: the first own model.")
+    ] = None,
+    system: Annotated[str | None, typer.Option(help="Instructions that stand before it.")] = None,
+    max_tokens: Annotated[int | None, typer.Option(help="Cap of the answer, in tokens.")] = None,
+    url: Annotated[str | None, typer.Option(help="Where the door is; default: the one of this data folder.")] = None,
+    key: Annotated[
+        str | None, typer.Option(help="The key; default: FREEHOLD_API_KEY, else the first admin key.")
+    ] = None,
+    data: Annotated[Path | None, typer.Option(help="The data folder of the running door.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="The whole answer as JSON, not streamed.")] = False,
+) -> None:
+    """Asks once and prints the answer. The receipt's id goes to stderr."""
+    import sys
+
+    from freehold.cli.running import find_door, get, post
+
+    door = find_door(url, key, data)
+    if text == "-":
+        text = sys.stdin.read()
+    if model is None:
+        listed = [row["id"] for row in get(door, "/v1/models")["data"] if row["kind"] == "model"]
+        model = next((name for name in listed if name.startswith("own/")), listed[0] if listed else "")
+    messages = ([{"role": "system", "content": system}] if system else []) + [{"role": "user", "content": text}]
+    body = {"model": model, "messages": messages, "stream": not json}
+    if max_tokens is not None:
+        body["max_tokens"] = max_tokens
+    response = post(door, "/v1/chat/completions", body)
+    if json:
+        print(response.read().decode())
+    else:
+        _print_stream(response)
+    print(
+        f"{response.getheader('x-freehold-model')}, receipt {response.getheader('x-freehold-receipt')}", file=sys.stderr
+    )
+
+
+def _print_stream(response: object) -> None:
+    import http.client
+
+    import msgspec
+
+    from freehold.errors import StreamBroken
+
+    assert isinstance(response, http.client.HTTPResponse)
+    for line in response:
+        if not line.startswith(b"data: ") or line.startswith(b"data: [DONE]"):
+            continue
+        event = msgspec.json.decode(line[6:])
+        if "error" in event:
+            print()
+            raise StreamBroken(event["error"]["message"])
+        for choice in event["choices"]:
+            print(choice["delta"].get("content") or "", end="", flush=True)
+    print()

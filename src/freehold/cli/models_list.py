@@ -1,0 +1,97 @@
+"""`freehold models list`: what the catalog knows, as a table or as JSON."""
+
+import sys
+from datetime import date
+from typing import Annotated, Any
+
+import msgspec
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from freehold.catalog.catalog import Catalog
+from freehold.catalog.rows import NANO, Model
+
+PIPED_WIDTH = 200
+"""Columns of a table that no terminal shows: wide enough that no id is cut."""
+
+
+def list_models(
+    vendor: Annotated[str | None, typer.Option(help="Only this vendor's models.")] = None,
+    retiring: Annotated[bool, typer.Option("--retiring", help="Only models with an end date, soonest first.")] = False,
+    retired: Annotated[bool, typer.Option("--retired", help="Retired models too.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="For machines; prices in nano-dollars.")] = False,
+) -> None:
+    """List the models of the catalog: limits, prices, abilities, and the day each one ends."""
+    catalog = Catalog.load()
+    if vendor is not None and vendor not in catalog.vendors:
+        raise typer.BadParameter(f"No vendor {vendor!r} in the catalog. It has: {', '.join(catalog.vendors)}.")
+    today = date.today()
+    models = chosen(catalog, today, vendor=vendor, retiring=retiring, retired=retired)
+    if as_json:
+        sys.stdout.write(msgspec.json.encode([described(catalog, model, today) for model in models]).decode() + "\n")
+        return
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=PIPED_WIDTH)
+    console.print(table(catalog, models, today))
+
+
+def chosen(
+    catalog: Catalog, today: date, *, vendor: str | None = None, retiring: bool = False, retired: bool = False
+) -> list[Model]:
+    """The models to list, sorted by id, or by their end when `retiring`. A model is retired from its end date on."""
+    if retiring:
+        models = catalog.retiring(date.max, after=today)
+    else:
+        day = today.isoformat()
+        models = [model for model in catalog.models if retired or model.retires is None or model.retires > day]
+    return [model for model in models if vendor is None or model.vendor == vendor]
+
+
+def described(catalog: Catalog, model: Model, today: date) -> dict[str, Any]:
+    """One model for machines: its row, with `price` (that of today, or null) for the dated `prices`, and `sources`,
+    which names the source of each field."""
+    fields: dict[str, Any] = msgspec.to_builtins(msgspec.structs.replace(model, prices=()), order="deterministic")
+    fields.pop("provenance", None)
+    price = catalog.price_at(model, today)
+    return {
+        "id": model.id,
+        "mode": model.mode,
+        "price": None if price is None else msgspec.to_builtins(price, order="deterministic"),
+        **fields,
+        "sources": {field: catalog.sources[index].name for field, index in model.provenance.items()},
+    }
+
+
+def table(catalog: Catalog, models: list[Model], today: date) -> Table:
+    """The models as people read them. Prices are dollars per million tokens."""
+    shown = Table(box=None, pad_edge=False)
+    shown.add_column("model", no_wrap=True)
+    for heading in ("context", "output", "$ in", "$ cached", "$ out"):
+        shown.add_column(heading, justify="right", no_wrap=True)
+    shown.add_column("ends", no_wrap=True)
+    shown.add_column("can")
+    for model in models:
+        price = catalog.price_at(model, today)
+        shown.add_row(
+            model.id,
+            _tokens(model.context_tokens),
+            _tokens(model.max_output_tokens),
+            "?" if price is None else dollars(price.input),
+            "" if price is None or price.cache_read is None else dollars(price.cache_read),
+            "?" if price is None else dollars(price.output),
+            model.retires or "",
+            " ".join(sorted(model.abilities)),
+        )
+    return shown
+
+
+def dollars(nano: int) -> str:
+    """Nano-dollars as dollars, exactly, without zeros at the end."""
+    whole, part = divmod(nano, NANO)
+    return f"{whole}.{part:09d}".rstrip("0").rstrip(".")
+
+
+def _tokens(count: int | None) -> str:
+    return "" if count is None else f"{count:,}"

@@ -1,0 +1,63 @@
+"""`freehold route explain`: where a request would go, and why, as the running door sees it."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def explain(
+    model: Annotated[str | None, typer.Argument(help="A model (vendor/name) or a workload.")] = None,
+    workload: Annotated[str | None, typer.Option(help="The workload, when the argument is a model.")] = None,
+    needs: Annotated[
+        list[str] | None, typer.Option("--needs", help="vision, tools, json_schema, reasoning, stream ...")
+    ] = None,
+    input_tokens: Annotated[int, typer.Option(help="Length of the input.")] = 0,
+    max_tokens: Annotated[int | None, typer.Option(help="Cap of the output.")] = None,
+    url: Annotated[str | None, typer.Option(help="Where the door is; default: the one of this data folder.")] = None,
+    key: Annotated[
+        str | None, typer.Option(help="The key; default: FREEHOLD_API_KEY, else the first admin key.")
+    ] = None,
+    data: Annotated[Path | None, typer.Option(help="The data folder of the running door.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+) -> None:
+    """Asks the running door which deployment would be asked first, which next, and which not at all."""
+    from urllib.parse import urlencode
+
+    import msgspec
+
+    from freehold.cli.running import find_door, get
+
+    door = find_door(url, key, data)
+    asked = {need: "true" for need in needs or []} | {"input_tokens": str(input_tokens)}
+    if model is not None:
+        asked["model"] = model
+    if workload is not None:
+        asked["workload"] = workload
+    if max_tokens is not None:
+        asked["max_tokens"] = str(max_tokens)
+    found = get(door, f"/v1/routes/explain?{urlencode(asked)}")
+    if json:
+        print(msgspec.json.format(msgspec.json.encode(found), indent=2).decode())
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title=f"workload {found['workload']}, {found['strategy']}{', sticky' if found['sticky'] else ''}")
+    for column in ("rank", "deployment", "why", "breaker", "first token", "$/M in", "$/M out"):
+        table.add_column(column)
+    for target in found["targets"]:
+        price = target["dollars_per_million"] or {"input": None, "output": None}
+        seconds = target["first_token_seconds"]
+        table.add_row(
+            "-" if target["rank"] is None else str(target["rank"]),
+            target["deployment"],
+            target["reason"],
+            target["breaker"],
+            "?" if seconds is None else f"{seconds:.2f} s",
+            "?" if price["input"] is None else f"{price['input']:g}",
+            "?" if price["output"] is None else f"{price['output']:g}",
+        )
+    console = Console()
+    console.print(table)
+    console.print(f"Then: {found['failover']}.")

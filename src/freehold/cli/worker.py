@@ -1,0 +1,64 @@
+"""One worker process of the door: started by `freehold up`, not by people.
+
+    python -m freehold.cli.worker --data DIR --number N --fd FD [--config FILE] --engines JSON
+
+It is its own module so that a worker loads no command-line library.
+"""
+
+import argparse
+import asyncio
+import json
+import logging
+import os
+import signal
+import socket
+import sys
+from pathlib import Path
+
+import uvloop
+
+from freehold.cli.settings import read_settings
+from freehold.gateway.worker import Worker
+from freehold.processes import watch_parent
+
+
+def main() -> None:
+    """Runs one worker until it is told to stop, or its supervisor is gone."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--number", type=int, required=True)
+    parser.add_argument("--fd", type=int, required=True)
+    parser.add_argument("--config", type=Path)
+    parser.add_argument("--engines", type=json.loads, default={})
+    parser.add_argument("--log", default="info")
+    options = parser.parse_args()
+    logging.basicConfig(
+        stream=sys.stderr,
+        level=options.log.upper(),
+        format=f"%(asctime)s worker-{options.number} %(levelname)s %(message)s",
+    )
+    uvloop.run(_run(options))
+
+
+async def _run(options: argparse.Namespace) -> None:
+    loop = asyncio.get_running_loop()
+    stop = asyncio.Event()
+    worker = Worker(
+        lambda: read_settings(options.config),
+        options.data,
+        options.number,
+        options.engines,
+        metrics_folder=os.environ.get("PROMETHEUS_MULTIPROC_DIR"),
+    )
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    loop.add_signal_handler(signal.SIGHUP, worker.reload)
+    watch_parent(os.environ, stop.set)
+    await worker.serve(socket.socket(fileno=options.fd))
+    Path(options.data, "run", f"worker-{options.number}.ready").write_text(str(os.getpid()))
+    await stop.wait()
+    await worker.drain()
+
+
+if __name__ == "__main__":
+    main()

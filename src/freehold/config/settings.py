@@ -1,0 +1,211 @@
+"""Every setting, declared once: its name, type, default and meaning. `docs/reference/configuration.md` is made from here.
+
+Pure data, frozen. `reading.py` fills it from freehold.toml and the environment; nothing else may. Money is in integer
+nano-dollars (1 USD = 1_000_000_000), times are in seconds. A field without a description is not a setting: it is the
+name of its table. `Meta.extra` says what the file writes differently: `name` (another name), `unit` (dollars), `path`
+(a file, relative to the folder of freehold.toml).
+"""
+
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+
+Period = Literal["day", "month"]
+Strategy = Literal["ordered", "weighted", "cheapest", "fastest"]
+Count = Annotated[int, Meta(ge=0)]
+Positive = Annotated[int, Meta(ge=1)]
+Dollars = Annotated[int, Meta(ge=0, extra={"unit": "usd"})]
+File = Annotated[str, Meta(extra={"path": True})]
+
+
+class Door(Struct, frozen=True, kw_only=True):
+    """[door]: the HTTP server."""
+
+    host: Annotated[str, Meta(description="Address to listen on.")] = "127.0.0.1"
+    port: Annotated[int, Meta(ge=0, le=65535, description="Port to listen on; 0 takes a free one.")] = 8080
+    workers: Annotated[int, Meta(ge=1, le=64, description="Worker processes that share the port.")] = 1
+    max_body_mb: Annotated[float, Meta(gt=0, description="Largest request body, in MiB.")] = 32.0
+    max_in_flight: Annotated[int, Meta(ge=1, description="Requests answered at once by one worker; more get 503.")] = (
+        1024
+    )
+    max_in_flight_per_key: Annotated[
+        int, Meta(ge=1, description="Requests of one key answered at once by one worker; more get 429.")
+    ] = 256
+    body_seconds: Annotated[float, Meta(gt=0, description="Time a caller has to send headers and body.")] = 30.0
+    keep_alive_seconds: Annotated[float, Meta(gt=0, description="Idle time before a connection is closed.")] = 75.0
+    drain_seconds: Annotated[float, Meta(ge=0, description="Time that running requests have after SIGTERM.")] = 30.0
+    metrics: Annotated[
+        Literal["local", "admin", "open"],
+        Meta(description="Who may read /metrics: callers on this machine, admin keys, or everybody."),
+    ] = "local"
+    log: Annotated[Literal["debug", "info", "warning", "error"], Meta(description="What is logged to stderr.")] = "info"
+
+
+class Timeouts(Struct, frozen=True, kw_only=True):
+    """[timeouts], and `timeouts` of a workload: how long a vendor may take."""
+
+    connect: Annotated[float, Meta(gt=0, description="Until the connection stands, TLS included.")] = 5.0
+    first_token: Annotated[float, Meta(gt=0, description="Until the first meaningful token (or the whole answer).")] = (
+        120.0
+    )
+    idle: Annotated[float, Meta(gt=0, description="Between two chunks of a stream.")] = 60.0
+    total: Annotated[float, Meta(gt=0, description="Whole request, retries and failover included.")] = 600.0
+
+
+class Secret(Struct, frozen=True):
+    """A value that is never shown. `source` says where it came from (`env OPENAI_API_KEY`, `file`)."""
+
+    value: str
+    source: str
+
+    def __repr__(self) -> str:
+        return f"Secret(from {self.source})"
+
+
+class VendorSettings(Struct, frozen=True, kw_only=True):
+    """[vendors.NAME]: one account at one vendor. NAME is what stands before the slash in a model."""
+
+    name: str
+    like: Annotated[
+        str,
+        Meta(description="The built-in vendor whose file applies; NAME itself when it is one.", examples=["openai"]),
+    ]
+    speaks: Annotated[
+        Literal["openai-chat", "openai-responses", "anthropic-messages"] | None,
+        Meta(description="The dialect, for a vendor that is not built in."),
+    ] = None
+    base_url: Annotated[str | None, Meta(description="Where it is, when not where the vendor's file says.")] = None
+    api_key: Annotated[Secret | None, Meta(description='The key: { env = "NAME" } or { file = "PATH" }.')] = None
+    headers: Annotated[
+        dict[str, str], Meta(description="Headers added to each request; values may be { env = .. }.")
+    ] = {}
+    proxy: Annotated[
+        str | None, Meta(description='HTTP proxy, http://host:port; default from HTTPS_PROXY; "" goes without.')
+    ] = None
+    ca_file: Annotated[File | None, Meta(description="PEM file with the certificate authorities to trust.")] = None
+
+
+class Conditions(Struct, frozen=True, kw_only=True):
+    """`when` of a route's target: it is a candidate only if all that are set hold."""
+
+    vision: Annotated[bool | None, Meta(description="The request has images (true), or has none (false).")] = None
+    tools: Annotated[bool | None, Meta(description="The request has tools (true), or has none (false).")] = None
+    json_schema: Annotated[bool | None, Meta(description="The request asks for a JSON schema, or does not.")] = None
+    reasoning: Annotated[bool | None, Meta(description="The request asks for thinking, or does not.")] = None
+    stream: Annotated[bool | None, Meta(description="The request streams, or does not.")] = None
+    min_input_tokens: Annotated[Count | None, Meta(description="Only for inputs at least this long.")] = None
+    max_input_tokens: Annotated[Count | None, Meta(description="Only for inputs at most this long.")] = None
+
+
+class TargetSettings(Struct, frozen=True, kw_only=True):
+    """One entry of `route`: "vendor/model", or a table."""
+
+    model: Annotated[
+        str,
+        Meta(
+            description='vendor/model, or "requested" for the model that the caller names.',
+            examples=["openai/gpt-5-mini"],
+        ),
+    ]
+    weight: Annotated[float, Meta(ge=0, description='Share under strategy = "weighted".')] = 1.0
+    when: Annotated[Conditions | None, Meta(description="Conditions under which it is a candidate.")] = None
+
+
+class Hedge(Struct, frozen=True, kw_only=True):
+    """`hedge` of a workload: a second request when the first is slow to begin."""
+
+    after: Annotated[
+        Literal["p95"] | Annotated[float, Meta(gt=0)],
+        Meta(description='Seconds to wait, or "p95": what 95 % of this deployment\'s first tokens took.'),
+    ] = "p95"
+    min_seconds: Annotated[float, Meta(ge=0, description="Never hedge earlier than this.")] = 0.1
+
+
+class Budget(Struct, frozen=True, kw_only=True):
+    """`budget` of a workload, a project or a key."""
+
+    nano: Annotated[Dollars, Meta(description="The cap, in US dollars.", extra={"name": "usd"}, examples=[200])]
+    per: Annotated[Period, Meta(description="Calendar day or month, UTC.")] = "month"
+    hard: Annotated[bool, Meta(description="Refuse what would pass it; false only warns.")] = True
+
+
+class Limits(Struct, frozen=True, kw_only=True):
+    """`limits` of a workload, a project or a key: rates per minute over the whole machine."""
+
+    requests_per_minute: Annotated[Positive | None, Meta(description="Requests in any minute.")] = None
+    tokens_per_minute: Annotated[Positive | None, Meta(description="Tokens, in and out, in any minute.")] = None
+
+
+class Capture(Struct, frozen=True, kw_only=True):
+    """`capture` of a workload: which share of its requests is kept for trials, and for how long."""
+
+    share: Annotated[float, Meta(ge=0, le=1, description="Share of requests kept.")] = 1.0
+    keep_days: Annotated[int, Meta(ge=1, description="Days until a captured item is deleted.")] = 90
+
+
+class Workload(Struct, frozen=True, kw_only=True):
+    """[workloads.NAME]: a recurring job."""
+
+    name: str
+    route: Annotated[
+        tuple[TargetSettings, ...],
+        Meta(description="Which models may answer, first to last.", examples=[["requested"]]),
+    ]
+    strategy: Annotated[Strategy, Meta(description="How the first is picked; the rest follow as failover.")] = "ordered"
+    sticky: Annotated[bool, Meta(description="Same prompt prefix, same deployment: keeps vendors' caches warm.")] = (
+        False
+    )
+    hedge: Annotated[Hedge | None, Meta(description="Send a second request when the first is slow.")] = None
+    retries: Annotated[int, Meta(ge=0, le=10, description="Further tries on one deployment before the next.")] = 2
+    budget: Annotated[tuple[Budget, ...], Meta(description="One table or a list of them.")] = ()
+    limits: Annotated[Limits | None, Meta(description="Rates of the whole workload.")] = None
+    timeouts: Annotated[Timeouts | None, Meta(description="Instead of [timeouts].")] = None
+    capture: Annotated[Capture | None, Meta(description="What is kept for trials.")] = None
+
+
+class Project(Struct, frozen=True, kw_only=True):
+    """[projects.NAME]: what all keys of a project share."""
+
+    name: str
+    budget: Annotated[tuple[Budget, ...], Meta(description="One table or a list of them.")] = ()
+    limits: Annotated[Limits | None, Meta(description="Rates of the whole project.")] = None
+
+
+class PriceSettings(Struct, frozen=True, kw_only=True):
+    """[prices."VENDOR/MODEL"]: your own price, before the catalog's. The file writes US dollars per million tokens; here
+    they are nano-dollars per million tokens."""
+
+    model: str
+    input: Annotated[Dollars, Meta(description="Input tokens.", examples=[0.25])]
+    output: Annotated[Dollars, Meta(description="Output tokens.", examples=[2])]
+    cache_read: Annotated[Dollars | None, Meta(description="Cached input tokens; default: as input.")] = None
+    cache_write: Annotated[Dollars | None, Meta(description="Tokens written to a cache; default: as input.")] = None
+
+
+class Engine(Struct, frozen=True, kw_only=True):
+    """[own.NAME]: a model that this machine serves itself, as own/NAME."""
+
+    name: str
+    weights: Annotated[
+        str,
+        Meta(
+            description="A name that `freehold models fetch` knows, or the path of a GGUF file.",
+            examples=["smollm2-135m"],
+        ),
+    ]
+    context: Annotated[int, Meta(ge=128, description="Context window, in tokens, for each caller.")] = 4096
+    parallel: Annotated[int, Meta(ge=1, le=256, description="Callers served at once.")] = 8
+    threads: Annotated[Positive | None, Meta(description="CPU threads; default: all cores.")] = None
+
+
+class Settings(Struct, frozen=True, kw_only=True):
+    """The whole configuration. `source` is the file it came from; None when there was none."""
+
+    door: Door = Door()
+    timeouts: Timeouts = Timeouts()
+    vendors: dict[str, VendorSettings] = {}
+    workloads: dict[str, Workload] = {}
+    projects: dict[str, Project] = {}
+    prices: dict[str, PriceSettings] = {}
+    own: dict[str, Engine] = {}
+    source: str | None = None

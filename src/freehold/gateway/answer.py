@@ -1,0 +1,147 @@
+"""A committed answer: which deployment gave it, and its content, whole or still coming.
+
+The commit point lies behind it: whoever holds an `Answer` knows that a meaningful token (or the whole reply) is there.
+"""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from msgspec import Struct
+
+from freehold.dialects.dialect import Event, StreamReader
+from freehold.dialects.sse import EventSplitter
+from freehold.errors import StreamBroken, VendorRefused
+from freehold.gateway.deployments import Deployment, Way
+from freehold.gateway.routing import Target
+from freehold.messages import MEANINGFUL, Chunk, Failed, Finished, Reply
+
+Batch = list[tuple[Event, list[Chunk]]]
+
+
+class Upstream(Protocol):
+    """What an answer is read from: a network response, or an echo."""
+
+    status: int
+    headers: dict[str, str]
+
+    async def next(self) -> bytes | None: ...
+
+    async def read(self, limit: int) -> bytes: ...
+
+    def close(self) -> None: ...
+
+    def expire(self, error: Exception) -> None: ...
+
+
+class Whole(Struct, frozen=True):
+    """A reply in one piece: the vendor's bytes, and what they say."""
+
+    raw: bytes
+    reply: Reply
+
+
+class Stream:
+    """A reply that is still coming. `start` reads up to the commit point, `next` goes on from there."""
+
+    def __init__(self, upstream: Upstream, reader: StreamReader, deployment: str) -> None:
+        self._upstream = upstream
+        self._reader = reader
+        self._splitter = EventSplitter()
+        self._deployment = deployment
+        self._head: Batch = []
+        self._committed = False
+
+    async def start(self) -> None:
+        """Reads until the first meaningful token. Raises `VendorRefused` when the vendor fails inside the stream before
+        that, `StreamBroken` when it just ends, `VendorGarbled` when it makes no sense."""
+        while not self._committed:
+            batch = await self._pull()
+            if batch is None:
+                raise StreamBroken("The stream ended before its first token.", deployment=self._deployment)
+            self._head += batch
+            for _, chunks in batch:
+                for chunk in chunks:
+                    if isinstance(chunk, Failed):
+                        raise refusal(chunk, self._deployment)
+                    if isinstance(chunk, Finished) and chunk.finish == "error":
+                        raise StreamBroken(
+                            f"The vendor ended the answer with {chunk.native_finish_reason!r}.",
+                            deployment=self._deployment,
+                            native=chunk.native_finish_reason,
+                        )
+                    if isinstance(chunk, MEANINGFUL | Finished):
+                        self._committed = True
+
+    async def next(self) -> Batch | None:
+        """The next events with their chunks, None at the end. Raises `StreamBroken` when the end comes too soon."""
+        if self._head:
+            head, self._head = self._head, []
+            return head
+        batch = await self._pull()
+        if batch is None and not self._reader.finished():
+            raise StreamBroken(
+                "The vendor's stream ended before the answer was complete.",
+                "What was received is incomplete; ask again.",
+                deployment=self._deployment,
+            )
+        return batch
+
+    def ends(self, event: Event) -> bool:
+        return self._reader.ends(event)
+
+    def close(self) -> None:
+        self._upstream.close()
+
+    def expire(self, error: Exception) -> None:
+        """Ends it with this error for whoever reads."""
+        self._upstream.expire(error)
+
+    async def _pull(self) -> Batch | None:
+        while (data := await self._upstream.next()) is not None:
+            events = self._splitter.feed(data)
+            if events:
+                return [(event, self._reader.read(event)) for event in events]
+        return None
+
+
+class Answer(Struct):
+    """Who answered, in which way, and what. `first_seconds` is the time to the first meaningful token."""
+
+    target: Target
+    way: Way
+    content: Whole | Stream
+    first_seconds: float
+
+    @property
+    def deployment(self) -> Deployment:
+        return self.target.deployment
+
+
+def refusal(failed: Failed, deployment: str) -> VendorRefused:
+    """The error that a failure inside a stream would have been, had it come as a status."""
+    return VendorRefused(
+        failed.message, status=failed.status, kind=failed.kind, native=failed.code, deployment=deployment
+    )
+
+
+class Canned:
+    """An answer that needs no network: the pieces are there."""
+
+    def __init__(self, status: int, headers: dict[str, str], pieces: Sequence[bytes]) -> None:
+        self.status = status
+        self.headers = headers
+        self._pieces = list(reversed(pieces))
+
+    async def next(self) -> bytes | None:
+        return self._pieces.pop() if self._pieces else None
+
+    async def read(self, limit: int) -> bytes:
+        whole = b"".join(reversed(self._pieces))
+        self._pieces.clear()
+        return whole[:limit]
+
+    def close(self) -> None:
+        self._pieces.clear()
+
+    def expire(self, error: Exception) -> None:
+        self._pieces.clear()

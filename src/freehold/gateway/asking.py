@@ -1,0 +1,303 @@
+"""Step 7 of a request: ask the candidates, first to last, until one commits.
+
+Until a candidate commits, every failure may be retried on it, hedged by the next, or failed over, as `failure.py` judges.
+What each attempt was and cost is written on the `Trail`. This module knows no budget and no record: it asks the trail
+before it spends anything twice.
+"""
+
+import asyncio
+import random
+from collections.abc import Callable, Sequence
+
+from msgspec import Struct
+
+from freehold.config.settings import Hedge, Timeouts
+from freehold.dialects.dialect import Dialect
+from freehold.dialects.dialect import Target as WireTarget
+from freehold.errors import (
+    BudgetExhausted,
+    EngineDown,
+    FreeholdError,
+    StreamBroken,
+    VendorError,
+    VendorGarbled,
+    VendorTimeout,
+    VendorUnreachable,
+)
+from freehold.gateway.answer import Answer, Canned, Stream, Upstream, Whole
+from freehold.gateway.deployments import Deployment, Way
+from freehold.gateway.failure import Verdict, hold, is_deployments_fault, judge
+from freehold.gateway.routing import Target
+from freehold.messages import Request
+from freehold.outbound.pool import Pool
+from freehold.store.records import Attempt, Outcome
+from freehold.vendors.echo import respond
+
+MAX_REPLY_BYTES = 64 * 1024 * 1024
+MAX_ERROR_BYTES = 256 * 1024
+FIRST_PAUSE = 0.25
+LONGEST_PAUSE = 8.0
+PATIENCE = 5.0
+"""Seconds of `Retry-After` that are waited out while another candidate could be asked instead."""
+
+LONGEST_WAIT = 60.0
+"""Seconds of `Retry-After` that are waited out at all; a vendor that asks for more is reported to the caller."""
+
+
+class Trail(Struct):
+    """What happened on the way to an answer. `pay` is asked before a second attempt that costs: it reserves the worst
+    case of one more (true), or refuses (false). `dropped` names what the answering vendor could not be told."""
+
+    attempts: list[Attempt]
+    pay: Callable[[Target], bool]
+    spent: Callable[[Target], int]
+    dropped: list[str]
+
+
+class Asking(Struct):
+    """One request on its way out: what stays the same over all attempts. `body` is the caller's own, to pass through where
+    the dialects match; empty when the request was changed and must be written anew. `deadline` is monotonic."""
+
+    pool: Pool
+    front: Dialect
+    request: Request
+    body: bytes
+    forwarded: bytes
+    timeouts: Timeouts
+    retries: int
+    hedge: Hedge | None
+    deadline: float
+    trail: Trail
+
+    async def first_to_commit(self, targets: Sequence[Target]) -> Answer:
+        """The answer of the first target that commits. Raises the failure that tells the caller most."""
+        failures: list[FreeholdError] = []
+        too_small = 0
+        for position, target in enumerate(targets):
+            room = _window(target)
+            if room is not None and room <= too_small:
+                continue
+            others = targets[position + 1 :]
+            try:
+                return await self._persist(target, others)
+            except FreeholdError as error:
+                failures.append(error)
+                verdict = judge(error)
+                if verdict is Verdict.TELL:
+                    raise
+                if verdict is Verdict.LARGER:
+                    too_small = max(too_small, room or 0)
+            if asyncio.get_running_loop().time() >= self.deadline:
+                break
+        raise _most_telling(failures)
+
+    async def _persist(self, target: Target, others: Sequence[Target]) -> Answer:
+        """One target, with its retries."""
+        for tried in range(self.retries + 1):
+            try:
+                return await self._hedged(target, others) if self.hedge is not None else await self._attempt(target)
+            except FreeholdError as error:
+                pause = _pause(error, tried, others=bool(others))
+                out_of_time = asyncio.get_running_loop().time() + (pause or 0) >= self.deadline
+                if judge(error) is not Verdict.RETRY or tried == self.retries or pause is None or out_of_time:
+                    raise
+                if self._was_paid(error) and not self.trail.pay(target):
+                    raise BudgetExhausted("The budget does not cover another attempt.") from error
+                await asyncio.sleep(pause)
+        raise AssertionError("unreachable")
+
+    # --- hedging ---
+
+    async def _hedged(self, target: Target, others: Sequence[Target]) -> Answer:
+        delay = self._delay(target.deployment)
+        if delay is None:
+            return await self._attempt(target)
+        first = asyncio.create_task(self._attempt(target))
+        second: asyncio.Task[Answer] | None = None
+        try:
+            await asyncio.wait({first}, timeout=delay)
+            rival = next((o for o in others if o.deployment.breaker.allows(_now())), target)
+            if first.done() or not self.trail.pay(rival):
+                return await first
+            second = asyncio.create_task(self._attempt(rival, hedge=True))
+            return await _first_success(first, second)
+        finally:
+            for task in (first, second):
+                if task is not None and not task.done():
+                    task.cancel()
+            await asyncio.gather(*(t for t in (first, second) if t is not None), return_exceptions=True)
+            _close_unused(first, second)
+
+    def _delay(self, deployment: Deployment) -> float | None:
+        assert self.hedge is not None
+        after = deployment.latency.p95() if self.hedge.after == "p95" else self.hedge.after
+        return None if after is None else max(float(after), self.hedge.min_seconds)
+
+    # --- one attempt ---
+
+    async def _attempt(self, target: Target, *, hedge: bool = False) -> Answer:
+        deployment = target.deployment
+        began = _now()
+        deployment.breaker.began()
+        deployment.in_flight += 1
+        try:
+            answer = await self._ask(target, began)
+        except asyncio.CancelledError:
+            deployment.breaker.gave_up()
+            self._note(target, "cancelled", None, began, hedge=hedge, paid=True)
+            raise
+        except FreeholdError as error:
+            if isinstance(error, VendorError) and error.deployment is None:
+                error.deployment = deployment.name
+            if is_deployments_fault(error):
+                deployment.breaker.failed(_now(), hold=hold(error))
+            else:
+                deployment.breaker.succeeded(_now())
+            self._note(target, "failed", error, began, hedge=hedge, paid=self._was_paid(error))
+            raise
+        finally:
+            deployment.in_flight -= 1
+        deployment.breaker.succeeded(_now())
+        deployment.latency.observe(answer.first_seconds)
+        self._note(target, "answered", None, began, hedge=hedge, paid=False)
+        return answer
+
+    async def _ask(self, target: Target, began: float) -> Answer:
+        deployment = target.deployment
+        way = deployment.way(self.front.name)
+        wire = WireTarget(model=deployment.native, traits=way.traits, origin=deployment.origin, dropped=[])
+        if way.dialect.name == self.front.name and self.body:
+            body = way.dialect.pass_request(self.request, self.body, wire)
+        else:
+            body = way.dialect.write_request(self.request, wire)
+        upstream = await self._send(deployment, way, body)
+        try:
+            content = await self._receive(upstream, way, deployment, began)
+        except BaseException:
+            upstream.close()
+            raise
+        self.trail.dropped[:] = wire.dropped
+        return Answer(target, way, content, _now() - began)
+
+    async def _send(self, deployment: Deployment, way: Way, body: bytes) -> Upstream:
+        if way.endpoint is None:
+            return Canned(*respond(deployment.native, way.dialect.name, body))
+        extra = self.forwarded if way.dialect.name == self.front.name else b""
+        packet = b"%b%d\r\n%b\r\n%b" % (way.head, len(body), extra, body)
+        limit = self.timeouts.first_token if self.request.stream else self.deadline
+        try:
+            async with asyncio.timeout_at(min(_now() + limit, self.deadline)):
+                return await self.pool.send(way.endpoint, packet, self.timeouts.connect)
+        except TimeoutError:
+            raise VendorTimeout(f"{deployment.name} did not begin to answer in time.") from None
+        except VendorUnreachable as error:
+            if deployment.vendor.transport == "engine":
+                raise EngineDown(f"The engine of {deployment.name} is not answering.", retry_after=2) from error
+            raise
+
+    async def _receive(self, upstream: Upstream, way: Way, deployment: Deployment, began: float) -> Whole | Stream:
+        limit = began + self.timeouts.first_token if self.request.stream else self.deadline
+        try:
+            async with asyncio.timeout_at(min(limit, self.deadline)):
+                if upstream.status >= 300:
+                    raw = await upstream.read(MAX_ERROR_BYTES)
+                    raise way.dialect.read_error(upstream.status, upstream.headers, raw)
+                media = upstream.headers.get("content-type", "")
+                if self.request.stream:
+                    _expect(media, "text/event-stream")
+                    stream = Stream(upstream, way.dialect.stream_reader(), deployment.name)
+                    await stream.start()
+                    return stream
+                raw = await upstream.read(MAX_REPLY_BYTES)
+                _expect(media, "application/json")
+                reply = way.dialect.read_reply(raw)
+        except TimeoutError:
+            raise VendorTimeout(f"{deployment.name} did not answer in time.") from None
+        if reply.finish == "error":
+            raise VendorGarbled(
+                f"{deployment.name} ended its answer with {reply.native_finish_reason!r}.",
+                native=reply.native_finish_reason,
+            )
+        return Whole(raw, reply)
+
+    # --- the trail ---
+
+    def _note(
+        self, target: Target, outcome: Outcome, error: FreeholdError | None, began: float, *, hedge: bool, paid: bool
+    ) -> None:
+        self.trail.attempts.append(
+            Attempt(
+                deployment=target.deployment.name,
+                outcome=outcome,
+                status=error.status if error is not None else None,
+                code=error.code if error is not None else None,
+                ms=(_now() - began) * 1000,
+                cost_nano=self.trail.spent(target) if paid else 0,
+                hedge=hedge,
+            )
+        )
+
+    def _was_paid(self, error: FreeholdError) -> bool:
+        """Whether the vendor may bill a failed attempt: it had accepted the request before it failed."""
+        return isinstance(error, VendorGarbled | StreamBroken) or (
+            isinstance(error, VendorTimeout) and not error.sentence.startswith("No connection")
+        )
+
+
+async def _first_success(first: "asyncio.Task[Answer]", second: "asyncio.Task[Answer]") -> Answer:
+    """The first of two tasks that succeeds; when both fail, the failure of the first."""
+    done, _ = await asyncio.wait({first, second}, return_when=asyncio.FIRST_COMPLETED)
+    for task in (first, second):
+        if task in done and task.exception() is None:
+            return task.result()
+    other = second if first in done else first
+    if other in done:
+        return first.result()
+    try:
+        return await other
+    except FreeholdError:
+        return first.result() if first.done() else await first
+
+
+def _close_unused(first: "asyncio.Task[Answer]", second: "asyncio.Task[Answer] | None") -> None:
+    """When both hedges committed in the same instant, the second one's stream is nobody's."""
+    if second is None or not all(t.done() and not t.cancelled() and t.exception() is None for t in (first, second)):
+        return
+    content = second.result().content
+    if isinstance(content, Stream):
+        content.close()
+
+
+def _pause(error: FreeholdError, tried: int, *, others: bool) -> float | None:
+    """Seconds before the next try on the same deployment; None when waiting that long is not worth it.
+
+    Full jitter (Brooker 2015, "Exponential Backoff and Jitter"); a vendor's `Retry-After` is a floor.
+    """
+    pause = random.uniform(0, min(LONGEST_PAUSE, FIRST_PAUSE * 2**tried))  # noqa: S311
+    if error.retry_after is None:
+        return pause
+    if error.retry_after > (PATIENCE if others else LONGEST_WAIT):
+        return None
+    return error.retry_after + pause
+
+
+def _most_telling(failures: list[FreeholdError]) -> FreeholdError:
+    """Of several failures, the one to report: what the caller can mend, then what time mends, then the last."""
+    for kind in (400, 413, 422, 404, 429):
+        for error in failures:
+            if error.status == kind:
+                return error
+    return failures[-1]
+
+
+def _window(target: Target) -> int | None:
+    return None if target.deployment.model is None else target.deployment.model.context_tokens
+
+
+def _expect(media: str, wanted: str) -> None:
+    if not media.lower().startswith(wanted):
+        raise VendorGarbled(f"The vendor answered with content type {media[:60] or 'none'} instead of {wanted}.")
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

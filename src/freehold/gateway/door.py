@@ -1,0 +1,163 @@
+"""The door's paths: which of them are requests to a model, and what the others show.
+
+A model request goes to the lifecycle in the dialect of its path. The other pages are small, and none of them is needed to
+answer a request.
+"""
+
+import ipaddress
+import logging
+from collections.abc import Awaitable, Callable
+from urllib.parse import parse_qs
+
+import msgspec
+
+from freehold.dialects import get
+from freehold.dialects.dialect import Dialect
+from freehold.errors import (
+    BadInput,
+    BodyTimeout,
+    BodyTooLarge,
+    Draining,
+    FreeholdError,
+    MalformedBody,
+    MethodNotAllowed,
+    UnknownPath,
+)
+from freehold.gateway.callers import require_admin
+from freehold.gateway.headers import error_headers
+from freehold.gateway.http import Exchange
+from freehold.gateway.lifecycle import Lifecycle, Parts
+from freehold.gateway.pages import explain_route, list_models, show_model
+from freehold.store.callers import Key
+from freehold.store.records import new_id
+
+MODEL_PATHS = {
+    "/v1/chat/completions": "openai-chat",
+    "/v1/responses": "openai-responses",
+    "/v1/messages": "anthropic-messages",
+    "/v1/messages/count_tokens": "anthropic-count-tokens",
+    "/v1/embeddings": "openai-embeddings",
+}
+"""The paths that ask a model, and the dialect of each."""
+
+TEXT = b"content-type: text/plain; charset=utf-8\r\n"
+METRICS = b"content-type: text/plain; version=0.0.4; charset=utf-8\r\n"
+
+log = logging.getLogger("freehold.door")
+
+
+class Door:
+    """The handler of every request of one worker. `ready` says whether this worker takes requests."""
+
+    def __init__(self, lifecycle: Lifecycle, parts: Parts, clock: Callable[[], float]) -> None:
+        self._lifecycle = lifecycle
+        self._parts = parts
+        self._clock = clock
+        self._fronts = {path: get(name) for path, name in MODEL_PATHS.items()}
+        self._pages: dict[str, Callable[[Exchange], Awaitable[None]]] = {
+            "/healthz": self._healthz,
+            "/readyz": self._readyz,
+            "/metrics": self._metrics,
+            "/v1/models": self._models,
+            "/v1/routes/explain": self._explain,
+        }
+        self.ready = False
+
+    async def handle(self, exchange: Exchange) -> None:
+        """Answers one request, whatever it is."""
+        front = self._fronts.get(exchange.path)
+        if front is not None and exchange.method == "POST" and exchange.problem is None and self.ready:
+            await self._lifecycle.serve(exchange, front)
+            return
+        try:
+            await self._other(exchange, front)
+        except FreeholdError as error:
+            self._refuse(exchange, front or self._guess(exchange), error)
+
+    async def _other(self, exchange: Exchange, front: Dialect | None) -> None:
+        if exchange.problem is not None:
+            raise _problem(exchange.problem)
+        page = self._pages.get(exchange.path)
+        if front is not None:
+            if exchange.method != "POST":
+                raise MethodNotAllowed(f"{exchange.path} takes POST.")
+            raise Draining("This server is not taking requests now.", retry_after=1)
+        if page is None and exchange.path.startswith("/v1/models/"):
+            page = self._model
+        if page is None:
+            raise UnknownPath(
+                f"There is nothing at {exchange.path[:200]}.", f"Models answer at {', '.join(MODEL_PATHS)}."
+            )
+        if exchange.method not in ("GET", "HEAD"):
+            raise MethodNotAllowed(f"{exchange.path} takes GET.")
+        await page(exchange)
+
+    # --- pages ---
+
+    async def _healthz(self, exchange: Exchange) -> None:
+        exchange.answer(200, b"ok\n", content_type=TEXT)
+
+    async def _readyz(self, exchange: Exchange) -> None:
+        exchange.answer(200 if self.ready else 503, b"ready\n" if self.ready else b"not ready\n", content_type=TEXT)
+
+    async def _metrics(self, exchange: Exchange) -> None:
+        who = self._parts.book().settings.door.metrics
+        if who == "admin" or (who == "local" and not _is_loopback(exchange.peer)):
+            require_admin(await self._know(exchange))
+        exchange.answer(200, self._parts.metrics.page(), content_type=METRICS)
+
+    async def _models(self, exchange: Exchange) -> None:
+        key = await self._know(exchange)
+        exchange.answer(200, msgspec.json.encode(list_models(self._parts.book(), key)))
+
+    async def _model(self, exchange: Exchange) -> None:
+        key = await self._know(exchange)
+        exchange.answer(
+            200, msgspec.json.encode(show_model(self._parts.book(), key, exchange.path[len("/v1/models/") :]))
+        )
+
+    async def _explain(self, exchange: Exchange) -> None:
+        key = await self._know(exchange)
+        asked = {name: values[-1] for name, values in parse_qs(exchange.query).items()}
+        exchange.answer(200, msgspec.json.encode(explain_route(self._parts.book(), key, asked)))
+
+    async def _know(self, exchange: Exchange) -> Key:
+        callers = self._parts.callers
+        if callers.stale:
+            await callers.reload()
+            self._parts.book().forget_payers()
+        return callers.know(exchange.headers, self._clock())
+
+    # --- errors ---
+
+    def _guess(self, exchange: Exchange) -> Dialect:
+        """The dialect of a caller whose path has none: Anthropic's SDK always sends its version."""
+        anthropic = "anthropic-version" in exchange.headers
+        return self._fronts["/v1/messages" if anthropic else "/v1/chat/completions"]
+
+    def _refuse(self, exchange: Exchange, front: Dialect, error: FreeholdError) -> None:
+        record_id = new_id(self._clock())
+        self._parts.metrics.turned_away(error.code)
+        exchange.answer(error.status, front.write_error(error, record_id), error_headers(error, record_id))
+
+
+def _problem(status: int) -> FreeholdError:
+    """The error behind a status that the server decided on before the request was whole."""
+    if status == 413:
+        return BodyTooLarge("The body is larger than this server takes.")
+    if status == 408:
+        return BodyTimeout("The request did not arrive in time.", "Send the whole request at once.")
+    if status == 431:
+        error: FreeholdError = BadInput(
+            "The headers are larger than this server takes.", "Send fewer or shorter headers."
+        )
+        error.status = 431
+        return error
+    return MalformedBody("This is not an HTTP request that can be understood.", "Send HTTP/1.1 as RFC 9112 says.")
+
+
+def _is_loopback(peer: str) -> bool:
+    try:
+        return ipaddress.ip_address(peer).is_loopback
+    except ValueError:
+        return False

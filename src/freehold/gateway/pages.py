@@ -1,0 +1,140 @@
+"""What the door shows about itself: the models that a key may ask for, and why a route would choose as it does.
+
+Functions from the book and a key to plain data; nothing here is on the path of a model request.
+"""
+
+import asyncio
+import random
+from collections.abc import Mapping
+from typing import Any
+
+from freehold.errors import InvalidField, OutOfScope, UnknownModel
+from freehold.gateway.book import Book, Plan, check_scope
+from freehold.gateway.deployments import Deployment
+from freehold.gateway.needs import Needs
+from freehold.gateway.routing import Target, choose, explain
+from freehold.store.callers import Key
+
+CREATED = 1_700_000_000
+_YES = frozenset({"1", "true", "yes"})
+_FLAGS = ("vision", "audio", "files", "tools", "json_schema", "json_object", "reasoning", "stream")
+
+
+def list_models(book: Book, key: Key) -> dict[str, Any]:
+    """The models and workloads that this key may ask for, as OpenAI's list of models with our own fields beside."""
+    rows: list[dict[str, Any]] = []
+    for name in book.settings.workloads:
+        if name != "default" and key.may_use_workload(name):
+            rows.append({"id": name, "object": "model", "created": CREATED, "owned_by": "freehold", "kind": "workload"})
+    rows += [row for name in book.deployments.names() if (row := _row(book, key, name)) is not None]
+    return {"object": "list", "data": rows, "has_more": False}
+
+
+def show_model(book: Book, key: Key, name: str) -> dict[str, Any]:
+    """One model of that list. Raises `UnknownModel` or `OutOfScope`."""
+    if name in book.settings.workloads:
+        return {"id": name, "object": "model", "created": CREATED, "owned_by": "freehold", "kind": "workload"}
+    target = book.target(name)
+    row = _row(book, key, target.deployment.name)
+    if row is None:
+        raise OutOfScope(f"This key may not use {name}.")
+    return row
+
+
+def explain_route(book: Book, key: Key, asked: Mapping[str, str]) -> dict[str, Any]:
+    """Why a request would go where it goes.
+
+    `asked` may name `workload` or `model`, `input_tokens`, `max_tokens` and any of the needs (`vision`, `tools`, ...) as
+    true. Raises what the request itself would raise.
+    """
+    model = asked.get("model", "")
+    plan = book.plan(asked.get("workload"), model)
+    if plan.targets is None and not model:
+        raise InvalidField(
+            "The default workload asks for what the caller names.", "Add ?model=VENDOR/MODEL.", param="model"
+        )
+    targets = check_scope(key, plan, book.targets(plan, model))
+    needs = Needs(
+        **{flag: asked.get(flag, "").lower() in _YES for flag in _FLAGS},
+        likely=_count(asked, "input_tokens") or 0,
+        bound=_count(asked, "input_tokens") or 0,
+        output=_count(asked, "max_tokens"),
+    )
+    now = asyncio.get_running_loop().time()
+    choice = choose(targets, needs, strategy=plan.strategy, now=now, draw=random.Random())  # noqa: S311
+    by_name = {target.deployment.name: target for target in targets}
+    return {
+        "workload": plan.name,
+        "strategy": plan.strategy,
+        "sticky": plan.sticky,
+        "targets": [
+            {
+                "deployment": why.deployment,
+                "rank": why.rank,
+                "reason": why.reason,
+                **_state(by_name[why.deployment], needs, now),
+            }
+            for why in explain(choice, plan.strategy, sticky=plan.sticky)
+        ],
+        "failover": _failover(plan),
+    }
+
+
+def _state(target: Target, needs: Needs, now: float) -> dict[str, Any]:
+    deployment = target.deployment
+    price = target.price
+    return {
+        "dialects": list(deployment.ways),
+        "weight": target.weight,
+        "breaker": deployment.breaker.state(now),
+        "in_flight": deployment.in_flight,
+        "first_token_seconds": deployment.latency.average,
+        "first_token_p95_seconds": deployment.latency.p95(),
+        "dollars_per_million": None if price is None else {"input": price.input / 1e9, "output": price.output / 1e9},
+        "retires": deployment.model.retires if deployment.model is not None else None,
+    }
+
+
+def _failover(plan: Plan) -> str:
+    hedge = "" if plan.hedge is None else f", with a second request after {plan.hedge.after}"
+    return f"{plan.retries} more tries on each, then the next{hedge}"
+
+
+def _count(asked: Mapping[str, str], name: str) -> int | None:
+    text = asked.get(name)
+    if text is None:
+        return None
+    if not text.isascii() or not text.isdigit() or len(text) > 9:
+        raise InvalidField(f"`{name}` is not a number of tokens.", param=name)
+    return int(text)
+
+
+def _row(book: Book, key: Key, name: str) -> dict[str, Any] | None:
+    if not key.may_use_model(name):
+        return None
+    try:
+        return _describe(book.target(name).deployment)
+    except UnknownModel:
+        return None
+
+
+def _describe(deployment: Deployment) -> dict[str, Any]:
+    row = deployment.model
+    described: dict[str, Any] = {
+        "id": deployment.name,
+        "object": "model",
+        "created": CREATED,
+        "owned_by": deployment.vendor.name,
+        "type": "model",
+        "display_name": deployment.name,
+        "created_at": "2023-11-14T22:13:20Z",
+        "kind": "model",
+    }
+    if row is not None:
+        described |= {
+            "context_tokens": row.context_tokens,
+            "max_output_tokens": row.max_output_tokens,
+            "abilities": sorted(row.abilities),
+            "retires": row.retires,
+        }
+    return described

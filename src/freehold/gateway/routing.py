@@ -1,0 +1,193 @@
+"""Which deployments may answer a request, in which order, and why. Pure: the same state gives the same choice.
+
+1 the route's targets whose conditions hold · 2 without those that lack an ability or the room · 3 without those whose
+breaker is open, unless nobody else is left · 4 ordered by the strategy, or by the prompt's prefix when sticky.
+The first is asked; the others are the failover, in this order.
+"""
+
+import hashlib
+import random
+from collections.abc import Sequence
+
+from msgspec import Struct
+
+from freehold.catalog.cost import worst_case
+from freehold.catalog.rows import Price
+from freehold.config.settings import Conditions, Strategy
+from freehold.errors import ContextTooLong, FreeholdError, Unsupported
+from freehold.gateway.deployments import Deployment
+from freehold.gateway.needs import Needs
+
+ASSUMED_OUTPUT = 1_000
+"""Output tokens that the cheapest is judged by, when the caller names no cap."""
+
+
+class Target(Struct):
+    """One entry of a route, resolved. `price` is None where it is unknown."""
+
+    deployment: Deployment
+    price: Price | None
+    weight: float = 1.0
+    when: Conditions | None = None
+
+
+class Why(Struct, frozen=True):
+    """What became of one target: its `rank` (0 is asked first), or None and the reason it was left out."""
+
+    deployment: str
+    rank: int | None
+    reason: str
+
+
+class Choice(Struct, frozen=True):
+    """The targets to ask, first to last, and what became of those left out."""
+
+    targets: tuple[Target, ...]
+    left_out: tuple[Why, ...] = ()
+
+
+def choose(
+    targets: Sequence[Target],
+    needs: Needs,
+    *,
+    strategy: Strategy,
+    now: float,
+    sticky_key: bytes | None = None,
+    draw: random.Random,
+) -> Choice:
+    """The order to ask in. Raises `Unsupported` or `ContextTooLong` when no target can do what is asked."""
+    left_out: list[Why] = []
+    able: list[Target] = []
+    problems: list[FreeholdError] = []
+    for target in targets:
+        if target.when is not None and (unmet := _unmet(target.when, needs)) is not None:
+            left_out.append(Why(target.deployment.name, None, unmet))
+            continue
+        problem = _problem(target.deployment, needs)
+        if problem is not None:
+            problems.append(problem)
+            left_out.append(Why(target.deployment.name, None, problem.sentence))
+            continue
+        able.append(target)
+    if not able:
+        raise _nobody(targets, problems)
+    ready = [target for target in able if target.deployment.breaker.allows(now)]
+    waiting = [target for target in able if not target.deployment.breaker.allows(now)]
+    if ready:
+        left_out += [Why(t.deployment.name, None, "Its circuit breaker is open after failures.") for t in waiting]
+    else:
+        ready = waiting  # never cool the last one down: asking may fail, not asking does fail
+    if len(ready) > 1:
+        ready = _ordered(ready, needs, strategy, sticky_key, draw)
+    return Choice(tuple(ready), tuple(left_out))
+
+
+def explain(choice: Choice, strategy: Strategy, *, sticky: bool) -> list[Why]:
+    """The choice in words, one line a target, asked first to last and then those left out."""
+    how = "the prompt's prefix keeps it here (sticky)" if sticky else _HOW[strategy]
+    ranked = [
+        Why(
+            target.deployment.name,
+            rank,
+            f"Asked first: {how}." if rank == 0 else f"Asked when the {rank} before it fail.",
+        )
+        for rank, target in enumerate(choice.targets)
+    ]
+    return [*ranked, *choice.left_out]
+
+
+_HOW: dict[str, str] = {
+    "ordered": "it stands first in the route",
+    "weighted": "drawn by weight",
+    "cheapest": "the lowest price for a request of this size",
+    "fastest": "the lowest average time to the first token",
+}
+
+
+def prefix_key(request_messages: Sequence[object], model: str, caller: str) -> bytes:
+    """The key that sticky routing goes by: the caller and the first two messages (the operator's words and the first
+    turn), which is what a conversation and a prompt cache have in common. 16 bytes."""
+    said = repr(request_messages[:2]).encode("utf-8", "surrogatepass")
+    return hashlib.blake2b(said, digest_size=16, key=f"{caller}\0{model}".encode()[:64]).digest()
+
+
+# --- 1: conditions ---
+
+
+def _unmet(when: Conditions, needs: Needs) -> str | None:
+    for name, wanted, actual in (
+        ("vision", when.vision, needs.vision),
+        ("tools", when.tools, needs.tools),
+        ("json_schema", when.json_schema, needs.json_schema),
+        ("reasoning", when.reasoning, needs.reasoning),
+        ("stream", when.stream, needs.stream),
+    ):
+        if wanted is not None and wanted != actual:
+            return f"Its condition {name} = {str(wanted).lower()} does not hold."
+    if when.min_input_tokens is not None and needs.likely < when.min_input_tokens:
+        return f"The input (about {needs.likely} tokens) is shorter than min_input_tokens = {when.min_input_tokens}."
+    if when.max_input_tokens is not None and needs.likely > when.max_input_tokens:
+        return f"The input (about {needs.likely} tokens) is longer than max_input_tokens = {when.max_input_tokens}."
+    return None
+
+
+# --- 2: abilities and room ---
+
+
+def _problem(deployment: Deployment, needs: Needs) -> FreeholdError | None:
+    row = deployment.model
+    if row is None:  # a model that the catalog does not know is believed until its vendor says otherwise
+        return None
+    for ability in needs.abilities():
+        if ability in row.lacks:
+            return Unsupported(f"{deployment.name} cannot do {ability.replace('_', ' ')}.")
+    if row.context_tokens is not None and needs.likely > row.context_tokens:
+        return ContextTooLong(
+            f"The input has about {needs.likely} tokens; the window of {deployment.name} has {row.context_tokens}."
+        )
+    return None
+
+
+def _nobody(targets: Sequence[Target], problems: list[FreeholdError]) -> FreeholdError:
+    if not targets or not problems:
+        return Unsupported(
+            "No model of this route takes such a request: the conditions of all its targets exclude it.",
+            "Send a request that meets a target's conditions, or add a target without conditions to the route.",
+        )
+    first = problems[0]
+    if isinstance(first, Unsupported):
+        first.advice = "Add a model that can to the route; `freehold models list` shows what each model can do."
+    return first
+
+
+# --- 4: order ---
+
+
+def _ordered(
+    ready: list[Target], needs: Needs, strategy: Strategy, sticky_key: bytes | None, draw: random.Random
+) -> list[Target]:
+    if sticky_key is not None:
+        return sorted(ready, key=lambda target: _rendezvous(sticky_key, target), reverse=True)
+    if strategy == "weighted":
+        # Efraimidis and Spirakis 2006: sorting by u^(1/w) draws without replacement in proportion to the weights.
+        keys = {id(t): draw.random() ** (1 / t.weight) if t.weight > 0 else -1.0 for t in ready}
+        return sorted(ready, key=lambda target: keys[id(target)], reverse=True)
+    if strategy == "cheapest":
+        return sorted(ready, key=lambda target: _price_of(target, needs))
+    if strategy == "fastest":
+        # One that was never measured is tried first, so that it gets measured.
+        return sorted(ready, key=lambda target: target.deployment.latency.average or 0.0)
+    return ready
+
+
+def _rendezvous(key: bytes, target: Target) -> float:
+    """Weighted rendezvous hashing (Thaler and Ravishankar 1998): a target that goes takes only its own share with it."""
+    digest = hashlib.blake2b(target.deployment.name.encode(), digest_size=8, key=key).digest()
+    unit = (int.from_bytes(digest, "big") + 1) / (2**64 + 1)
+    return float(unit ** (1 / target.weight)) if target.weight > 0 else -1.0
+
+
+def _price_of(target: Target, needs: Needs) -> float:
+    if target.price is None:
+        return float("inf")
+    return worst_case(target.price, needs.likely, needs.output or ASSUMED_OUTPUT)

@@ -1,0 +1,162 @@
+"""One request from its first step to its last: what became known of it, and the record that it ends in.
+
+The lifecycle fills a `Visit` as it goes; whatever happens, `record` turns it into the one record of the answer.
+"""
+
+from functools import lru_cache
+
+from freehold.catalog.cost import cost, worst_case
+from freehold.catalog.rows import Price
+from freehold.errors import FreeholdError
+from freehold.gateway.answer import Answer
+from freehold.gateway.book import Payers, Plan
+from freehold.gateway.needs import Needs
+from freehold.gateway.routing import Target
+from freehold.gateway.tally import Tally
+from freehold.messages import Request, Usage
+from freehold.store.callers import Key
+from freehold.store.grants import Grant
+from freehold.store.records import AppliedPrice, Attempt, Record, Status
+
+ASSUMED_OUTPUT = 131_072
+"""Output tokens to reserve where neither the caller nor the catalog names a cap: the largest common window."""
+
+
+class Visit:
+    """What is known of one request. Times: `began_at` in Unix seconds, `began` monotonic."""
+
+    __slots__ = (
+        "answer",
+        "attempts",
+        "began",
+        "began_at",
+        "dropped",
+        "error",
+        "front",
+        "grant",
+        "id",
+        "key",
+        "needs",
+        "payers",
+        "plan",
+        "request",
+        "reserved",
+        "status",
+        "tally",
+        "whole",
+    )
+
+    def __init__(self, record_id: str, front: str, key: Key, began_at: float, began: float) -> None:
+        self.id = record_id
+        self.front = front
+        self.key = key
+        self.began_at = began_at
+        self.began = began
+        self.request: Request | None = None
+        self.plan: Plan | None = None
+        self.needs = Needs()
+        self.payers: Payers | None = None
+        self.grant: Grant | None = None
+        self.reserved = 0
+        self.attempts: list[Attempt] = []
+        self.dropped: list[str] = []
+        self.answer: Answer | None = None
+        self.tally = Tally()
+        self.whole = False
+        self.status: Status = "refused"
+        self.error: FreeholdError | None = None
+
+    # --- money ---
+
+    def worst(self, target: Target) -> int:
+        """The most that this request can cost there, in nano-dollars; 0 where the price is unknown."""
+        if target.price is None:
+            return 0
+        row = target.deployment.model
+        window = row.context_tokens if row is not None else None
+        read = self.needs.bound
+        if read is None:
+            read = window or ASSUMED_OUTPUT
+        elif window is not None:
+            read = min(read, window)
+        written = self.needs.output
+        if written is None:
+            written = (row.max_output_tokens if row is not None else None) or ASSUMED_OUTPUT
+        if self.request is not None and self.request.operation != "generate":
+            written = 0
+        several = self.request.n if self.request is not None and self.request.n else 1
+        return worst_case(target.price, read, written * several)
+
+    def spent_on_failure(self, target: Target) -> int:
+        """What a vendor may bill for a request that it took and did not finish: the input, estimated."""
+        return 0 if target.price is None else cost(target.price, Usage(input_tokens=self.needs.likely))
+
+    def usage(self) -> Usage:
+        """What the answer used; nothing when there was no answer."""
+        return self.tally.usage(self.needs.likely, whole=self.whole) if self.answer is not None else Usage()
+
+    def cost(self, usage: Usage) -> int:
+        """What the whole request costs, failed and hedged attempts included."""
+        answer = self.answer
+        price = answer.target.price if answer is not None else None
+        lost = sum(attempt.cost_nano for attempt in self.attempts)
+        return lost if price is None else lost + cost(price, usage)
+
+    def deployment(self) -> str:
+        """Who answered, or failed last; empty when nobody was asked."""
+        if self.answer is not None:
+            return self.answer.deployment.name
+        return self.attempts[-1].deployment if self.attempts else ""
+
+    # --- the record ---
+
+    def record(self, ended_at: float, ended: float) -> Record:
+        """The one record of this request."""
+        usage = self.usage()
+        answer, request, error, tally = self.answer, self.request, self.error, self.tally
+        price = answer.target.price if answer is not None else None
+        return Record(
+            id=self.id,
+            started_at=self.began_at,
+            ended_at=ended_at,
+            organisation=self.key.organisation,
+            project=self.key.project,
+            key_id=self.key.id,
+            workload=self.plan.name if self.plan is not None else "",
+            dialect=self.front,
+            operation=request.operation if request is not None else "generate",
+            model=request.model[:200] if request is not None else "",
+            deployment=self.deployment(),
+            status=self.status,
+            http_status=error.status if error is not None else 200,
+            code=error.code if error is not None else None,
+            finish=tally.finish,
+            native_finish_reason=tally.native_finish_reason,
+            input_tokens=usage.input_tokens,
+            output_tokens=usage.output_tokens,
+            cache_read_tokens=usage.cache_read_tokens,
+            cache_write_5m_tokens=usage.cache_write_5m_tokens,
+            cache_write_1h_tokens=usage.cache_write_1h_tokens,
+            reasoning_tokens=usage.reasoning_tokens,
+            audio_input_tokens=usage.audio_input_tokens,
+            audio_output_tokens=usage.audio_output_tokens,
+            searches=usage.searches,
+            service_tier=usage.service_tier,
+            estimated=usage.estimated,
+            cost_nano=self.cost(usage),
+            reserved_nano=self.reserved,
+            price=None if price is None else _applied(price),
+            streamed=request.stream if request is not None else False,
+            first_token_ms=answer.first_seconds * 1000 if answer is not None else None,
+            total_ms=(ended - self.began) * 1000,
+            attempts=tuple(self.attempts),
+            dropped=tuple(self.dropped),
+        )
+
+
+@lru_cache(maxsize=1024)
+def _applied(price: Price) -> AppliedPrice:
+    """The price as the record keeps it: the rates in nano-dollars per million tokens, as of the day they hold from."""
+    kinds = ("input", "output", "cache_read", "cache_write_5m", "cache_write_1h", "reasoning", "search")
+    rates = {kind: value for kind in kinds if (value := getattr(price, kind))}
+    return AppliedPrice(rates=rates, as_of=price.since or "", source="catalog")

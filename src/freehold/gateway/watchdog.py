@@ -1,0 +1,36 @@
+"""Ends a stream that has gone silent, or that has taken its whole time.
+
+One timer for a whole stream: touching it is one store, not a timer set and cleared for every chunk.
+"""
+
+import asyncio
+from collections.abc import Callable
+
+
+class Watchdog:
+    """Calls `expire` with a sentence when nothing was touched for `idle` seconds, or at `limit` (monotonic seconds)."""
+
+    __slots__ = ("_expire", "_handle", "_idle", "_last", "_limit", "_loop")
+
+    def __init__(self, idle: float, limit: float, expire: Callable[[str], None]) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._idle = idle
+        self._limit = limit
+        self._expire = expire
+        self._last = self._loop.time()
+        self._handle = self._loop.call_at(min(self._last + idle, limit), self._look)
+
+    def touch(self) -> None:
+        self._last = self._loop.time()
+
+    def stop(self) -> None:
+        self._handle.cancel()
+
+    def _look(self) -> None:
+        now = self._loop.time()
+        if now >= self._limit:
+            self._expire("The request took longer than its total time.")
+        elif now - self._last >= self._idle:
+            self._expire(f"The vendor sent nothing for {self._idle:g} seconds.")
+        else:
+            self._handle = self._loop.call_at(min(self._last + self._idle, self._limit), self._look)

@@ -1,0 +1,158 @@
+"""One worker of the door, put together: the composition root, its listening socket, its clock, its reload and its end.
+
+Everything that the lifecycle works with is built here and handed down; nothing else in the gateway builds anything.
+"""
+
+import asyncio
+import contextlib
+import logging
+import socket
+import time
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+from freehold.catalog.catalog import Catalog
+from freehold.config.settings import Settings
+from freehold.errors import FreeholdError
+from freehold.gateway.book import Book
+from freehold.gateway.callers import Callers, Keys
+from freehold.gateway.deployments import Deployments
+from freehold.gateway.door import Door
+from freehold.gateway.http import Clock, Limits, Server
+from freehold.gateway.lifecycle import Lifecycle, Parts
+from freehold.gateway.metrics import Metrics
+from freehold.gateway.seams import NoSafeguards, Safeguards
+from freehold.outbound.pool import Pool
+from freehold.store.callers import load_keys
+from freehold.store.counters import Counters
+from freehold.store.database import open_database
+from freehold.store.folder import COUNTERS, JOURNAL, door_secret
+from freehold.store.journal import Journal
+from freehold.vendors import load
+
+BACKLOG = 2048
+TICK_SECONDS = 1.0
+SWEEP_EVERY = 15
+
+log = logging.getLogger("freehold.worker")
+
+
+class Worker:
+    """One worker. Make it inside the running event loop, `serve` on a listening socket, `drain` to end."""
+
+    def __init__(
+        self,
+        read_settings: Callable[[], Settings],
+        data: Path,
+        number: int,
+        engines: Mapping[str, str],
+        *,
+        safeguards: Safeguards | None = None,
+        metrics_folder: str | None = None,
+    ) -> None:
+        """`read_settings` reads freehold.toml anew at each call. `engines` maps own models to their base URLs."""
+        self._read_settings = read_settings
+        self._engines = engines
+        self._catalog = Catalog.load()
+        self._vendors = load()
+        self._secret = door_secret(data)
+        self._data = data
+        self.counters = Counters.open(data / COUNTERS, number)
+        self.journal = Journal(data / JOURNAL, number)
+        self._pool = Pool()
+        self._book = self._make_book(read_settings(), None)
+        settings = self._book.settings
+        parts = Parts(
+            book=lambda: self._book,
+            callers=Callers(self._load_keys, self.counters),
+            counters=self.counters,
+            pool=self._pool,
+            safeguards=safeguards or NoSafeguards(),
+            recorder=self.journal,
+            metrics=Metrics(metrics_folder),
+            max_in_flight=settings.door.max_in_flight,
+            max_in_flight_per_key=settings.door.max_in_flight_per_key,
+        )
+        self._parts = parts
+        self.lifecycle = Lifecycle(parts)
+        self.door = Door(self.lifecycle, parts, time.time)
+        self._connections: set[Server] = set()
+        self._clock = Clock()
+        self._server: asyncio.Server | None = None
+        self._ticking: asyncio.Task[None] | None = None
+
+    async def serve(self, listening: socket.socket) -> None:
+        """Takes requests from now on."""
+        door = self._book.settings.door
+        limits = Limits(
+            max_body=int(door.max_body_mb * 1024 * 1024),
+            body_seconds=door.body_seconds,
+            keep_alive_seconds=door.keep_alive_seconds,
+        )
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_server(
+            lambda: Server(self.door.handle, limits, self._clock, self._connections), sock=listening, backlog=BACKLOG
+        )
+        self._ticking = asyncio.create_task(self._tick())
+        self.door.ready = True
+
+    def reload(self) -> None:
+        """Takes the configuration as it is now. One that cannot be used is reported, and the old one stays."""
+        try:
+            self._book = self._make_book(self._read_settings(), self._book.deployments)
+        except FreeholdError as error:
+            log.error("the configuration was not reloaded, the one before stays in force: %s", error.message)
+        else:
+            log.info("the configuration was reloaded")
+
+    async def drain(self) -> None:
+        """Takes no more requests, lets the running ones finish for `door.drain_seconds`, then ends them."""
+        self.door.ready = False
+        if self._server is not None:
+            self._server.close()
+        for connection in list(self._connections):
+            connection.drain()
+        deadline = time.monotonic() + self._book.settings.door.drain_seconds
+        while self._connections and time.monotonic() < deadline:  # noqa: ASYNC110 (connections end on their own)
+            await asyncio.sleep(0.02)
+        for connection in list(self._connections):
+            connection.abort()
+        if self._ticking is not None:
+            self._ticking.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._ticking
+        while self.lifecycle.in_flight:  # noqa: ASYNC110 (the cancelled ones are keeping their records)
+            await asyncio.sleep(0)
+        self.close()
+
+    def close(self) -> None:
+        self._pool.close()
+        self.journal.close()
+        self.counters.close()
+
+    # --- inside ---
+
+    def _make_book(self, settings: Settings, before: Deployments | None) -> Book:
+        deployments = Deployments(settings, self._vendors, self._catalog, self._secret, self._engines, before)
+        return Book(settings, deployments, self.counters, datetime.now(UTC).date())
+
+    def _load_keys(self) -> Keys:
+        with contextlib.closing(open_database(self._data)) as db:
+            return load_keys(db)
+
+    async def _tick(self) -> None:
+        ticks = 0
+        while True:
+            await asyncio.sleep(TICK_SECONDS)
+            ticks += 1
+            self._clock.tick()
+            now = asyncio.get_running_loop().time()
+            for connection in list(self._connections):
+                connection.expire(now)
+            self._parts.metrics.in_flight(self.lifecycle.in_flight)
+            if ticks % SWEEP_EVERY == 0:
+                self._pool.sweep()
+            today = datetime.now(UTC).date()
+            if today != self._book.today:
+                self._book.refresh(today)

@@ -1,0 +1,120 @@
+"""One engine: llama.cpp's server, as a child process that serves one own model on the loopback address.
+
+    python -m freehold.serving.engine --weights PATH --model NAME --port N --context N --parallel N --threads N
+
+It knows nothing of the door, of callers or of budgets. It exists as a process of its own because the server is native
+code: when that crashes, a child is started again and the door stays up. It ends on SIGTERM, and when whoever started it
+is gone (`processes.watch_parent`).
+"""
+
+import argparse
+import asyncio
+import importlib
+import os
+import signal
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from msgspec import Struct
+
+from freehold.processes import watch_parent
+
+ENGINE_KEY = "FREEHOLD_ENGINE_KEY"
+"""Name of the environment variable with the key that the engine asks for; without it, anyone on this machine may ask."""
+
+BATCH = 512
+"""Tokens computed in one step. An input to embeddings must fit into one; twice as many cost 400 MB more with a vocabulary
+of 49,152, since each token of an input gets its logits (measured: 0.93 GB at 512, 1.32 GB at 1,024)."""
+
+KEPT_PROMPTS_MIB = 256
+"""Memory for prompts of earlier requests, so that a conversation is not read again from its start."""
+
+SPARE_HTTP_THREADS = 248
+"""A request holds one of the server's HTTP threads until it is answered, also while it waits for its turn. Beyond
+`parallel` this many may wait and `/health` is still answered; each costs no more than its stack."""
+
+ERRORS_ONLY = 1
+MEAN_POOLING = 1
+CANNOT_SERVE = 1
+
+
+class Options(Struct, frozen=True, kw_only=True):
+    """What to serve: `context` tokens for each of `parallel` callers, on `threads` CPU threads."""
+
+    weights: Path
+    model: str
+    port: int
+    context: int
+    parallel: int
+    threads: int
+
+
+def options_from(arguments: Sequence[str]) -> Options:
+    """The command line as `Options`. Ends the process with a usage message when it is wrong."""
+    parser = argparse.ArgumentParser(prog="python -m freehold.serving.engine", description="Serve one own model.")
+    parser.add_argument("--weights", type=Path, required=True, help="a GGUF file")
+    parser.add_argument("--model", required=True, help="the name it answers under")
+    for name, what in (
+        ("port", "loopback port to listen on"),
+        ("context", "tokens for each caller"),
+        ("parallel", "callers served at once"),
+        ("threads", "CPU threads"),
+    ):
+        parser.add_argument(f"--{name}", type=int, required=True, help=what)
+    return Options(**vars(parser.parse_args(arguments)))
+
+
+def serve(options: Options, environ: Mapping[str, str]) -> int:
+    """Serves until SIGTERM or the end of the parent; gives the exit code."""
+    xllamacpp: Any = importlib.import_module("xllamacpp")
+    try:
+        # The signals keep their default action until here, so a stop while the weights are read is obeyed at once.
+        server = xllamacpp.Server(parameters(xllamacpp.CommonParams(), options, environ.get(ENGINE_KEY)))
+    except RuntimeError as error:
+        print(f"engine {options.model}: cannot serve {options.weights}: {error}", file=sys.stderr)  # noqa: T201
+        return CANNOT_SERVE
+    asyncio.run(_until_told(environ))
+    del server
+    return 0
+
+
+def parameters(empty: Any, options: Options, key: str | None) -> Any:
+    """Fills llama.cpp's `CommonParams`. Each caller gets the whole of `options.context`."""
+    params = empty
+    params.model.path = str(options.weights)
+    params.model_alias = {options.model}
+    params.hostnames = ["127.0.0.1"]
+    params.port = options.port
+    # llama.cpp divides its context evenly between the callers.
+    params.n_ctx = options.context * options.parallel
+    params.n_parallel = options.parallel
+    params.kv_unified = False
+    params.cont_batching = True
+    params.n_batch = params.n_ubatch = BATCH
+    params.cpuparams.n_threads = params.cpuparams_batch.n_threads = options.threads
+    params.n_threads_http = options.parallel + SPARE_HTTP_THREADS
+    params.use_jinja = True
+    # One server gives both: pooling concerns embeddings only.
+    params.embedding = True
+    params.pooling_type = MEAN_POOLING
+    params.cache_ram_mib = KEPT_PROMPTS_MIB
+    params.ui = params.endpoint_metrics = params.endpoint_props = params.endpoint_slots = False
+    params.api_keys = [] if key is None else [key]
+    params.cors_origins = ""
+    params.verbosity = ERRORS_ONLY
+    return params
+
+
+async def _until_told(environ: Mapping[str, str]) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    watch_parent(environ, stop.set)
+    await stop.wait()
+
+
+if __name__ == "__main__":
+    sys.exit(serve(options_from(sys.argv[1:]), os.environ))

@@ -1,0 +1,1 @@
+"""What is kept, and what several worker processes on one machine share."""

@@ -1,0 +1,158 @@
+"""The drain: carries the journal's lines into the database, each exactly once, and deletes what is carried.
+
+Progress stands in the same database and is committed with the records, so a death at any moment repeats nothing and loses
+nothing. It knows lines and rows. It runs in the supervisor, in a thread; no worker waits for it.
+"""
+
+import fcntl
+import logging
+import os
+import sqlite3
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from freehold.errors import StoreError
+from freehold.store.database import transaction
+from freehold.store.records import Record
+
+CHUNK_BYTES: Final = 1 << 20
+"""How much is read, and committed, at once: about two thousand records."""
+
+_INSERT: Final = (
+    "INSERT INTO records VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
+)
+
+log = logging.getLogger("freehold.store.drain")
+
+
+class Drain:
+    """Moves records from the journal in `folder` into `db`."""
+
+    def __init__(self, db: sqlite3.Connection, folder: Path) -> None:
+        self._db = db
+        self._folder = folder
+        self._decode = msgspec.json.Decoder(Record).decode
+
+    def drain_once(self) -> int:
+        """Stores every whole line that is there now, then deletes the finished segments. Gives how many were stored.
+
+        One drain runs at a time. Raises StoreError when the database cannot be written; nothing is lost then.
+        """
+        try:
+            return self._drain()
+        except sqlite3.Error as error:
+            raise StoreError(
+                f"Records cannot be stored: {error}.", "They stay in the journal. Free some space on the disk."
+            ) from error
+
+    def _drain(self) -> int:
+        stored = 0
+        finished: list[str] = []
+        for path in sorted(self._folder.glob("w*.log")):
+            fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                stored += self._store(path.name, fd)
+                if self._is_finished(path.name, fd):
+                    finished.append(path.name)
+            finally:
+                os.close(fd)
+        self._delete(finished)
+        self._forget_deleted()
+        return stored
+
+    def _store(self, name: str, fd: int) -> int:
+        """Stores the whole lines of one segment, a chunk at a time."""
+        stored = 0
+        size = CHUNK_BYTES
+        while os.fstat(fd).st_size > self._progress(name):
+            with transaction(self._db):
+                at = self._progress(name)
+                chunk = os.pread(fd, size, at)
+                end = chunk.rfind(b"\n") + 1
+                if end:
+                    stored += self._insert(name, at, chunk[:end])
+                    self._db.execute(
+                        "INSERT INTO segments VALUES (?, ?) ON CONFLICT DO UPDATE SET stored = excluded.stored",
+                        (name, at + end),
+                    )
+            if end:
+                size = CHUNK_BYTES
+            elif len(chunk) < size:
+                break
+            else:
+                size *= 2  # One line is longer than the chunk.
+        return stored
+
+    def _insert(self, name: str, at: int, lines: bytes) -> int:
+        rows: list[tuple[object, ...]] = []
+        for line in lines.split(b"\n")[:-1]:
+            try:
+                record = self._decode(line)
+            except msgspec.MsgspecError as error:
+                log.error("a line of %s at %d cannot be read and is set aside: %s", name, at, error)
+                self._db.execute("INSERT INTO unreadable_lines VALUES (?, ?, ?, ?)", (name, at, line, str(error)))
+            else:
+                rows.append(_row(record, line))
+            at += len(line) + 1
+        self._db.executemany(_INSERT, rows)
+        return len(rows)
+
+    def _progress(self, name: str) -> int:
+        row = self._db.execute("SELECT stored FROM segments WHERE name = ?", (name,)).fetchone()
+        return 0 if row is None else int(row[0])
+
+    def _is_finished(self, name: str, fd: int) -> bool:
+        """Whether the writer is gone and every whole line is stored. A torn last line was never a finished answer."""
+        try:
+            fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        # The writer may have appended between our last look and its death.
+        left = os.pread(fd, CHUNK_BYTES, self._progress(name))
+        if b"\n" in left:
+            return False
+        if left:
+            log.warning("the last line of %s is torn (%d bytes); its answer was never finished", name, len(left))
+        return True
+
+    def _delete(self, finished: list[str]) -> None:
+        if not finished:
+            return
+        # With synchronous = NORMAL a commit may still be undone by a power cut; a checkpoint makes it last.
+        busy, frames, done = self._db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+        if not busy and frames == done:
+            for name in finished:
+                (self._folder / name).unlink()
+
+    def _forget_deleted(self) -> None:
+        """Drops the progress of segments that are gone. Never before the file is: it would be stored again."""
+        for (name,) in self._db.execute("SELECT name FROM segments").fetchall():
+            if not (self._folder / name).exists():
+                self._db.execute("DELETE FROM segments WHERE name = ?", (name,))
+
+
+def _row(record: Record, line: bytes) -> tuple[object, ...]:
+    return (
+        record.id,
+        record.ended_at,
+        record.organisation,
+        record.project,
+        record.key_id,
+        record.workload,
+        record.deployment,
+        record.status,
+        record.estimated,
+        record.input_tokens,
+        record.output_tokens,
+        record.cache_read_tokens,
+        record.cache_write_5m_tokens,
+        record.cache_write_1h_tokens,
+        record.reasoning_tokens,
+        record.audio_input_tokens,
+        record.audio_output_tokens,
+        record.searches,
+        record.cost_nano,
+        line.decode(),
+    )
