@@ -50,16 +50,20 @@ def chosen(
 
 
 def described(catalog: Catalog, model: Model, today: date) -> dict[str, Any]:
-    """One model for machines: its row, with `price` (that of today, or null) for the dated `prices`, and `sources`,
-    which names the source of each field."""
-    fields: dict[str, Any] = msgspec.to_builtins(msgspec.structs.replace(model, prices=()), order="deterministic")
-    fields.pop("provenance", None)
+    """One model for machines: the fields of its row, with `price` (that of today, or None) for the dated `prices` and
+    `sources`, which names the source of each field, for the `provenance`."""
     price = catalog.price_at(model, today)
     return {
         "id": model.id,
         "mode": model.mode,
-        "price": None if price is None else msgspec.to_builtins(price, order="deterministic"),
-        **fields,
+        "context_tokens": model.context_tokens,
+        "max_output_tokens": model.max_output_tokens,
+        "abilities": sorted(model.abilities),
+        "lacks": sorted(model.lacks),
+        "refuses": sorted(model.refuses),
+        "retires": model.retires,
+        "aliases": model.aliases,
+        "price": None if price is None else msgspec.to_builtins(price),
         "sources": {field: catalog.sources[index].name for field, index in model.provenance.items()},
     }
 

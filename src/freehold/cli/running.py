@@ -1,7 +1,6 @@
 """The running door, as the other commands reach it: where it is, with which key, and one request to it."""
 
 import http.client
-import os
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -9,7 +8,7 @@ from urllib.parse import urlsplit
 import msgspec
 from msgspec import Struct
 
-from freehold.config.paths import data_dir
+from freehold.config.paths import data_dir, environment
 from freehold.errors import NotConfigured, StoreError, VendorRefused, VendorUnreachable
 
 TIMEOUT_SECONDS = 600
@@ -29,7 +28,8 @@ def state_file(data: Path) -> Path:
 
 def find_door(url: str | None, key: str | None, data: Path | None) -> Running:
     """The door to ask. Raises `NotConfigured` when none is named and none runs on the data folder."""
-    folder = data_dir(data, os.environ)
+    environ = environment()
+    folder = data_dir(data, environ)
     if url is None:
         try:
             url = msgspec.json.decode(state_file(folder).read_bytes(), type=dict[str, Any])["url"]
@@ -37,7 +37,7 @@ def find_door(url: str | None, key: str | None, data: Path | None) -> Running:
             raise NotConfigured(
                 f"No door is running on the data folder {folder}.", "Start one with `freehold up`."
             ) from None
-    key = key or os.environ.get("FREEHOLD_API_KEY")
+    key = key or environ.get("FREEHOLD_API_KEY")
     if key is None:
         try:
             key = (folder / "admin.key").read_text().strip()

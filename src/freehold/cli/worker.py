@@ -1,6 +1,6 @@
 """One worker process of the door: started by `freehold up`, not by people.
 
-    python -m freehold.cli.worker --data DIR --number N --fd FD [--config FILE] --engines JSON
+    python -m freehold.cli.worker --data DIR --number N --fd FD --ready FD [--config FILE] --engines JSON
 
 It is its own module so that a worker loads no command-line library.
 """
@@ -18,6 +18,7 @@ from pathlib import Path
 import uvloop
 
 from freehold.cli.settings import read_settings
+from freehold.config.paths import environment
 from freehold.gateway.worker import Worker
 from freehold.processes import watch_parent
 
@@ -28,6 +29,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--number", type=int, required=True)
     parser.add_argument("--fd", type=int, required=True)
+    parser.add_argument("--ready", type=int, required=True, help="descriptor to say that it takes requests")
     parser.add_argument("--config", type=Path)
     parser.add_argument("--engines", type=json.loads, default={})
     parser.add_argument("--log", default="info")
@@ -42,20 +44,21 @@ def main() -> None:
 
 async def _run(options: argparse.Namespace) -> None:
     loop = asyncio.get_running_loop()
+    environ = environment()
     stop = asyncio.Event()
     worker = Worker(
         lambda: read_settings(options.config),
         options.data,
         options.number,
         options.engines,
-        metrics_folder=os.environ.get("PROMETHEUS_MULTIPROC_DIR"),
+        metrics_folder=environ.get("PROMETHEUS_MULTIPROC_DIR"),
     )
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     loop.add_signal_handler(signal.SIGHUP, worker.reload)
-    watch_parent(os.environ, stop.set)
+    watch_parent(environ, stop.set)
     await worker.serve(socket.socket(fileno=options.fd))
-    Path(options.data, "run", f"worker-{options.number}.ready").write_text(str(os.getpid()))
+    os.write(options.ready, b"%d\n" % options.number)
     await stop.wait()
     await worker.drain()
 

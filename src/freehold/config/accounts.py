@@ -10,7 +10,8 @@ from urllib.parse import urlsplit
 from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
 
-from freehold.config.discovery import COMPATIBLE, KnownVendor, discover, is_loopback, proxy_for, usable
+from freehold.config.address import is_proxy, without_credentials, wrong_address
+from freehold.config.discovery import COMPATIBLE, KnownVendor, discover, find, is_loopback, proxy_for, usable
 from freehold.config.file import File, listed, suggest
 from freehold.config.positions import KeyPath
 from freehold.config.secrets import Elsewhere, fits_a_header, headers, missing, secret
@@ -129,41 +130,27 @@ def _api_key(file: File, path: KeyPath, written: object, *, built_in: str | None
 
 
 def _base_url(file: File, path: KeyPath, written: object) -> str | UnsetType:
-    problem = 'must be a URL such as "http://10.0.0.7:8000/v1"'
-    if isinstance(written, str):
-        try:
-            parts = urlsplit(written.strip())
-            _ = parts.port
-        except ValueError:
-            parts = None
-        if parts is not None and parts.scheme in ("http", "https") and parts.hostname and written.isascii():
-            if parts.username is None and not parts.query and not parts.fragment and written.strip().isprintable():
-                return written.strip().rstrip("/")
-            problem = "must not hold a user name, a query or a fragment"
-    file.wrong(path, f"{problem}, not {_without_credentials(written)}.")
+    """The address, written out or as `{ env = "NAME" }`: it is no secret, but often differs from machine to machine."""
+    reference = pairs_of(written)
+    if reference is not None and list(reference) == ["env"] and isinstance(reference["env"], str):
+        found = find((reference["env"],), file.environ)
+        if found is None:
+            missing(file, path, reference["env"])
+            return UNSET
+        file.sources[path] = found.source
+        written = found.value
+    problem = wrong_address(written)
+    if problem is None:
+        return str(written).strip().rstrip("/")
+    file.wrong(path, f"{problem}, not {without_credentials(written)}.")
     return UNSET
 
 
 def _proxy(file: File, path: KeyPath, written: object) -> str | UnsetType:
-    if isinstance(written, str) and (not written or _is_proxy(written)):
+    if isinstance(written, str) and (not written or is_proxy(written)):
         return written
-    file.wrong(path, f'must be "http://HOST:PORT", or "" for none, not {_without_credentials(written)}.')
+    file.wrong(path, f'must be "http://HOST:PORT", or "" for none, not {without_credentials(written)}.')
     return UNSET
-
-
-def _is_proxy(url: str) -> bool:
-    try:
-        parts = urlsplit(url)
-        return parts.scheme == "http" and bool(parts.hostname) and (parts.port or 1) > 0 and parts.path in ("", "/")
-    except ValueError:
-        return False
-
-
-def _without_credentials(written: object) -> str:
-    """The value for a message, without what stands before an @."""
-    if isinstance(written, str) and "@" in written:
-        return shown(f"...@{written.rpartition('@')[2]}")
-    return shown(written)
 
 
 def _speaks_what_it_can(file: File, here: KeyPath, vendor: VendorSettings) -> None:
@@ -183,7 +170,9 @@ def _with_address(file: File, vendor: VendorSettings, url: str, known: KnownVend
     if (is_loopback(host) or host == door.host) and parts.port == door.port:
         file.doubt(("vendors", vendor.name), f"{source.removeprefix('env ')} names this door itself and is not used.")
         return vendor
-    if _base_url(file, ("vendors", vendor.name, "base_url"), url) is UNSET:
+    problem = wrong_address(url)
+    if problem is not None:
+        file.wrong(("vendors", vendor.name, "base_url"), f"comes from {source}, and {problem}.")
         return vendor
     file.sources["vendors", vendor.name, "base_url"] = source
     return replace(vendor, base_url=url)
@@ -196,7 +185,7 @@ def _with_proxy(file: File, vendor: VendorSettings, known: KnownVendor) -> Vendo
     found = proxy_for(address, file.environ)
     if found is None:
         return vendor
-    if not _is_proxy(found.value):
+    if not is_proxy(found.value):
         said = f"{found.source.removeprefix('env ')} is not an http:// proxy and is not used for {vendor.name}."
         file.doubt(("vendors", vendor.name), said)
         return vendor

@@ -33,7 +33,7 @@ def config_file(chosen: Path | None, folder: Path) -> Path | None:
     return Path(FILE) if folder == Path() else found
 
 
-def data_folder(chosen: Path | None, environ: Mapping[str, str]) -> Path:
+def data_dir(chosen: Path | None, environ: Mapping[str, str]) -> Path:
     """Where keys, records and budgets are kept: the chosen folder, else $FREEHOLD_DATA, else `freehold` in the user's
     data folder. Absolute. It need not exist. Raises `ConfigError` when the user has no home."""
     if chosen is not None:
@@ -44,7 +44,7 @@ def data_folder(chosen: Path | None, environ: Mapping[str, str]) -> Path:
     return _base(environ, "XDG_DATA_HOME", ".local/share", "--data DIR") / "freehold"
 
 
-def cache_folder(environ: Mapping[str, str]) -> Path:
+def cache_dir(environ: Mapping[str, str]) -> Path:
     """Where fetched weights are kept: `freehold` in the user's cache folder. Absolute. It need not exist. Raises
     `ConfigError` when the user has no home."""
     return _base(environ, "XDG_CACHE_HOME", ".cache", "XDG_CACHE_HOME") / "freehold"

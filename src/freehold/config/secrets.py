@@ -19,7 +19,7 @@ HOW = 'Write { env = "NAME" } for an environment variable, or { file = "PATH" }.
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 _REFERENCE = re.compile(r"(?:\$\{?|os\.environ/|env[:.])([A-Za-z_][A-Za-z0-9_]*)\}?\Z")
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z")  # a field name, RFC 9110, section 5.1
-_SECRET_HEADERS = frozenset(
+SECRET_HEADERS = frozenset(
     ("authorization", "proxy-authorization", "x-api-key", "api-key", "x-goog-api-key", "cookie", "x-auth-token")
 )
 _OURS = frozenset(("host", "content-length", "transfer-encoding", "connection", "content-type", "accept-encoding"))
@@ -76,7 +76,7 @@ def headers(file: File, path: KeyPath, written: object) -> dict[str, str] | Unse
 
 
 def _header_value(file: File, path: KeyPath, name: str, written: object) -> str | None:
-    if isinstance(written, str) and name.lower() not in _SECRET_HEADERS:
+    if isinstance(written, str) and name.lower() not in SECRET_HEADERS:
         if fits_a_header(written):
             return written
         file.wrong(path, "must be printable ASCII on one line.")

@@ -74,7 +74,9 @@ class VendorSettings(Struct, frozen=True, kw_only=True):
         Literal["openai-chat", "openai-responses", "anthropic-messages"] | None,
         Meta(description="The dialect, for a vendor that is not built in."),
     ] = None
-    base_url: Annotated[str | None, Meta(description="Where it is, when not where the vendor's file says.")] = None
+    base_url: Annotated[
+        str | None, Meta(description="Where it is, when not where the vendor's file says; or { env = .. }.")
+    ] = None
     api_key: Annotated[Secret | None, Meta(description='The key: { env = "NAME" } or { file = "PATH" }.')] = None
     headers: Annotated[
         dict[str, str], Meta(description="Headers added to each request; values may be { env = .. }.")

@@ -15,6 +15,8 @@ from freehold.gateway.deployments import Deployment, Way
 from freehold.gateway.routing import Target
 from freehold.messages import MEANINGFUL, Chunk, Failed, Finished, Reply
 
+_COMMITS = (*MEANINGFUL, Finished)
+
 Batch = list[tuple[Event, list[Chunk]]]
 
 
@@ -69,7 +71,7 @@ class Stream:
                             deployment=self._deployment,
                             native=chunk.native_finish_reason,
                         )
-                    if isinstance(chunk, MEANINGFUL | Finished):
+                    if isinstance(chunk, _COMMITS):
                         self._committed = True
 
     async def next(self) -> Batch | None:

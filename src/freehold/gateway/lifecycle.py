@@ -31,6 +31,7 @@ from freehold.errors import (
     BudgetExhausted,
     DoorFull,
     FreeholdError,
+    InternalError,
     RateLimited,
     RecordNotKept,
     UnpricedModel,
@@ -131,10 +132,13 @@ class Lifecycle:
             self._keep_failed(visit)
             exchange.answer(told.status, front.write_error(told, visit.id), error_headers(told, visit.id))
             return
-        except Exception:
+        except Exception as bug:
             visit.status = "failed"
+            visit.error = InternalError(f"{type(bug).__name__} inside the door.")
             self._keep_failed(visit)
-            raise
+            log.exception("request %s met a bug", visit.id)
+            exchange.answer(500, front.write_error(visit.error, visit.id), error_headers(visit.error, visit.id))
+            return
         watch = self._parts.safeguards.watch_output(visit.plan.name if visit.plan is not None else "")
         if isinstance(answer.content, Whole):
             self._answer_whole(exchange, front, visit, answer, answer.content, watch)

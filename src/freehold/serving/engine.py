@@ -10,7 +10,6 @@ is gone (`processes.watch_parent`).
 import argparse
 import asyncio
 import importlib
-import os
 import signal
 import sys
 from collections.abc import Mapping, Sequence
@@ -19,6 +18,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from freehold.config.paths import environment
 from freehold.processes import watch_parent
 
 ENGINE_KEY = "FREEHOLD_ENGINE_KEY"
@@ -117,4 +117,4 @@ async def _until_told(environ: Mapping[str, str]) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(serve(options_from(sys.argv[1:]), os.environ))
+    sys.exit(serve(options_from(sys.argv[1:]), environment()))

@@ -51,12 +51,12 @@ VENDOR = Vendor(
     speaks=(
         Speaks(dialect="openai-chat", traits=Traits(reasoning_field="reasoning_content")),
         Speaks(dialect="openai-responses"),
-        Speaks(dialect="anthropic-messages"),
+#       Speaks(dialect="anthropic-messages"),
     ),
     needs_key=False,
     names=("echo", "down"),
     embeddings="/embeddings",
-    count_tokens="/messages/count_tokens",
+
     transport="echo",
     docs="docs/reference/vendors.md",
     read_on="2026-11-23",

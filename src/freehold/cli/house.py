@@ -1,0 +1,146 @@
+"""The processes of one Freehold, put together: engines, workers, bookkeeper. This is the supervisor's composition root.
+
+1 the store, the first key, the counters · 2 the socket · 3 the engines · 4 the workers · 5 `ready`. The end is the same
+backwards: workers drain while engines still answer them, and what they wrote is stored last.
+"""
+
+import asyncio
+import json
+import logging
+import os
+import signal
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+from freehold.cli.running import state_file
+from freehold.config.paths import cache_dir
+from freehold.config.settings import Settings
+from freehold.gateway.supervisor import Bookkeeper, listen
+from freehold.gateway.worker import BACKLOG
+from freehold.processes import Child, Supervisor
+from freehold.serving.launch import EngineSpec, plan, ready
+
+log = logging.getLogger("freehold.up")
+
+
+class House:
+    """One running Freehold."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        path: Path | None,
+        data: Path,
+        host: str,
+        port: int,
+        workers: int,
+        environ: Mapping[str, str],
+    ) -> None:
+        self._settings = settings
+        self._path = path
+        self._data = data
+        self._host = host
+        self._port = port
+        self._workers = workers
+        self._environ = environ
+        self._supervisor: Supervisor | None = None
+        self._up: set[int] = set()
+
+    async def run(self) -> None:
+        """Runs until SIGTERM or SIGINT."""
+        level = self._settings.door.log.upper()
+        logging.basicConfig(stream=sys.stderr, level=level, format="%(asctime)s up %(levelname)s %(message)s")
+        # 1 the store
+        bookkeeper = Bookkeeper(self._data)
+        bookkeeper.prepare()
+        # 2 the socket
+        listening = listen(self._host, self._port, BACKLOG)
+        url = f"http://{self._host}:{listening.getsockname()[1]}"
+        # 3 the engines
+        supervisor = self._supervisor = Supervisor()
+        engines = plan(self._settings.own, cache_dir(self._environ), self._environ)
+        for engine in engines:
+            supervisor.start(_engine_child(engine))
+        # 4 the workers
+        says, hears = os.pipe()
+        stop = self._listen_to_signals(supervisor)
+        all_up = self._watch_workers(says)
+        for number in range(self._workers):
+            supervisor.start(self._worker_child(number, listening.fileno(), hears, engines, bookkeeper))
+        bookkeeper.start()
+        # 5 ready
+        state_file(self._data).parent.mkdir(mode=0o700, exist_ok=True)
+        state_file(self._data).write_bytes(msgspec.json.encode({"url": url, "pid": os.getpid()}))
+        waiting = asyncio.create_task(self._announce(url, all_up, engines))
+        await stop.wait()
+        waiting.cancel()
+        # the end, backwards
+        await supervisor.stop("worker", self._settings.door.drain_seconds + 5)
+        await bookkeeper.stop()
+        await supervisor.stop("engine", 5)
+        state_file(self._data).unlink(missing_ok=True)
+
+    async def _announce(self, url: str, all_up: asyncio.Event, engines: list[EngineSpec]) -> None:
+        await all_up.wait()
+        await asyncio.gather(*(_until_ready(engine) for engine in engines))
+        print(f"ready {url}", flush=True)
+        print(f"The admin key stands in {self._data / 'admin.key'}.", file=sys.stderr)
+
+    def _listen_to_signals(self, supervisor: Supervisor) -> asyncio.Event:
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop.set)
+        loop.add_signal_handler(signal.SIGHUP, supervisor.signal, "worker", signal.SIGHUP)
+        return stop
+
+    def _watch_workers(self, says: int) -> asyncio.Event:
+        """Set once every worker has said that it takes requests."""
+        all_up = asyncio.Event()
+
+        def readable() -> None:
+            for line in os.read(says, 4096).split():
+                self._up.add(int(line))
+            if len(self._up) == self._workers:
+                all_up.set()
+
+        asyncio.get_running_loop().add_reader(says, readable)
+        return all_up
+
+    def _worker_child(
+        self, number: int, fd: int, hears: int, engines: list[EngineSpec], bookkeeper: Bookkeeper
+    ) -> Child:
+        metrics = self._data / "run" / "metrics"
+        metrics.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for left in metrics.glob("*.db"):
+            left.unlink(missing_ok=True)
+        argv = [sys.executable, "-m", "freehold.cli.worker", "--data", str(self._data), "--number", str(number)]
+        argv += ["--fd", str(fd), "--ready", str(hears), "--log", self._settings.door.log]
+        argv += ["--engines", json.dumps({engine.name: engine.base_url for engine in engines})]
+        if self._path is not None:
+            argv += ["--config", str(self._path)]
+
+        async def swept() -> None:
+            self._up.discard(number)
+            await bookkeeper.swept(number)
+
+        return Child(
+            name=f"worker-{number}",
+            argv=argv,
+            environ={**self._environ, "PROMETHEUS_MULTIPROC_DIR": str(metrics)},
+            fds=(fd, hears),
+            on_exit=swept,
+        )
+
+
+def _engine_child(engine: EngineSpec) -> Child:
+    return Child(name=f"engine-{engine.name}", argv=engine.argv, environ=engine.environ)
+
+
+async def _until_ready(engine: EngineSpec) -> None:
+    while not await ready(engine.base_url):
+        await asyncio.sleep(0.05)

@@ -1,0 +1,38 @@
+"""`freehold up`: the supervisor. Engines, workers and the bookkeeper, started in that order and ended in the reverse."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def up(
+    config: Annotated[Path | None, typer.Option(help="freehold.toml; default: the one in this folder, if any.")] = None,
+    data: Annotated[Path | None, typer.Option(help="Where keys, records and budgets are kept.")] = None,
+    host: Annotated[str | None, typer.Option(help="Address to listen on, before the file's.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on, before the file's; 0 takes a free one.")] = None,
+    workers: Annotated[int | None, typer.Option(help="Worker processes, before the file's.")] = None,
+) -> None:
+    """Starts the door and the engines of own models. Prints `ready http://HOST:PORT` on stdout when it can serve.
+
+    SIGTERM and SIGINT drain and end it; SIGHUP reads the configuration anew without dropping a request.
+    """
+    import asyncio
+
+    from freehold.cli.house import House
+    from freehold.cli.settings import read_settings
+    from freehold.config.paths import config_file, data_dir, environment
+
+    environ = environment()
+    path = config_file(config, Path())
+    settings = read_settings(path)
+    house = House(
+        settings,
+        path=path.absolute() if path is not None else None,
+        data=data_dir(data, environ),
+        host=host or settings.door.host,
+        port=settings.door.port if port is None else port,
+        workers=workers or settings.door.workers,
+        environ=environ,
+    )
+    asyncio.run(house.run())
