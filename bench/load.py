@@ -70,8 +70,20 @@ def wrk(
     script.write_text(SCRIPT)
     out.unlink(missing_ok=True)
     said = subprocess.run(
-        ["taskset", "-c", str(LOAD_CORE), "wrk", "-t1", f"-c{connections}", f"-d{max(1, round(seconds))}s"]
-        + ["--timeout", "60s", "-s", str(script), url],
+        [
+            "taskset",
+            "-c",
+            str(LOAD_CORE),
+            "wrk",
+            "-t1",
+            f"-c{connections}",
+            f"-d{max(1, round(seconds))}s",
+            "--timeout",
+            "60s",
+            "-s",
+            str(script),
+            url,
+        ],
         env={
             **os.environ,
             "BENCH_PATH": path,

@@ -1,4 +1,8 @@
-"""Portkey's gateway: Node, from npm. It has no keys of its own; where to go stands in each request's headers."""
+"""Portkey's gateway: Node, from npm. It has no keys of its own; where to go stands in each request's headers.
+
+Its package allows newer versions of its HTTP server with which its streams answer 500 ("immutable" headers: seen with
+`@hono/node-server` 1.14.4 to 1.19.19, Node 20). So it is installed with 1.13.8, the newest with which both kinds work.
+"""
 
 import json
 from pathlib import Path
@@ -6,6 +10,11 @@ from pathlib import Path
 from bench.gateways.gateway import Start, run
 
 VERSION = "1.15.2"
+MANIFEST = {
+    "private": True,
+    "dependencies": {"@portkey-ai/gateway": VERSION},
+    "overrides": {"@hono/node-server": "1.13.8"},
+}
 PACKAGE = Path("node_modules/@portkey-ai/gateway")
 
 
@@ -21,7 +30,8 @@ class Portkey:
         folder = work / "portkey"
         if not (folder / PACKAGE / "package.json").exists():
             folder.mkdir(parents=True, exist_ok=True)
-            run("npm", "install", "--silent", "--prefix", folder, f"@portkey-ai/gateway@{VERSION}")
+            (folder / "package.json").write_text(json.dumps(MANIFEST))
+            run("npm", "install", "--silent", cwd=folder)
         version = json.loads((folder / PACKAGE / "package.json").read_text())["version"]
         return f"{version}, Node {run('node', '--version').removeprefix('v')}"
 

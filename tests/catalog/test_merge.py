@@ -49,7 +49,7 @@ def test_where_both_agree_the_dated_prices_stand_and_are_filled_up() -> None:
     batch = Service(name="batch", input=1, output=4, cache_read=1)
     theirs = Price(input=2, output=8, cache_read=1, reasoning=9, services=(batch,))
     model = join(row(theirs), offers=[offer(old, now)])["openai/m"]
-    batch = Service(name="batch", input=1, output=4, cache_read=1, reasoning=9)
+    batch = Service(name="batch", input=1, output=4, reasoning=9)  # a cached token costs what any other does
     assert model.prices == (
         old,
         Price(input=2, output=8, cache_read=1, reasoning=9, since="2025-06-10", services=(batch,)),
@@ -158,6 +158,19 @@ def test_a_model_that_only_the_other_source_has_becomes_a_row() -> None:
         aliases=("m-latest",),
         provenance={"*": 0, "aliases": 0},
     )
+
+
+def test_names_whose_price_the_list_contradicts_for_another_do_not_follow_that_other() -> None:
+    """mistral-large-latest has moved on to a cheaper model; mistral-large-2411 has not."""
+    listed = row(Price(input=5, output=15), name="m-latest")
+    found = join(listed, offers=[offer(Price(input=20, output=60), names=("m-2411", "m-latest"))])
+    assert found["openai/m-latest"].aliases == ()
+    assert (found["openai/m"].prices, found["openai/m"].aliases) == ((Price(input=20, output=60),), ("m-2411",))
+
+
+def test_an_offer_that_the_lists_rows_match_by_pattern_alone_becomes_no_row() -> None:
+    pattern = offer(Price(input=1, output=2), matches=lambda name: name.startswith("m"))
+    assert set(join(row(Price(input=1, output=2), name="m-preview"), offers=[pattern])) == {"openai/m-preview"}
 
 
 def test_labels_unpriced_offers_and_models_that_the_door_cannot_ask_become_no_rows() -> None:

@@ -45,6 +45,7 @@ DATA = b"""{"vendors":["openai","anthropic","google","deepseek","mistral","xai",
 "licence":"MIT","read_on":"2026-11-24","sha256":"%s"}
 ],
 "models":[
+{"id":"mistral/mistral-large","prices":[{"input":2000000000,"output":6000000000}],"provenance":{"*":0}},
 {"id":"mistral/mistral-large-latest","context_tokens":262144,"prices":[{"input":500000000,"output":1500000000}],\
 "provenance":{"*":1}},
 {"id":"openai/gpt-5-mini","context_tokens":272000,"max_output_tokens":128000,"abilities":["tools","vision"],\
@@ -123,13 +124,13 @@ def test_the_file_reads_back_as_what_was_written() -> None:
 
 def test_the_summary_counts_rows_prices_ends_and_disagreements() -> None:
     built = build(given())
-    assert built.models == {"mistral": 1, "openai": 1, "xai": 1}
+    assert built.models == {"mistral": 2, "openai": 1, "xai": 1}
     assert (built.unpriced, built.retiring, len(built.disagreements)) == (1, 1, 1)
 
 
 def test_each_model_stands_on_a_line_of_its_own() -> None:
     lines = build(given()).data.splitlines()
-    assert sum(line.startswith(b'{"id":') for line in lines) == 3
+    assert sum(line.startswith(b'{"id":') for line in lines) == 4
 
 
 def test_the_list_is_read_from_a_wheel_with_its_version(tmp_path: Path) -> None:

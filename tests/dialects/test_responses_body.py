@@ -1,8 +1,7 @@
 import json
-from typing import Any, cast
+from typing import Any
 
 import pytest
-from dialects.responses_sdk import ORIGIN, OTHER_ORIGIN, body, fixture, target
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import Raw
@@ -12,11 +11,11 @@ from openai.types.responses.response_create_params import (
 )
 from pydantic import TypeAdapter
 
+from dialects.responses_sdk import ORIGIN, OTHER_ORIGIN, body, fixture, target
 from freehold.dialects.responses_body import pass_request, write_request
 from freehold.dialects.responses_request import read_request
 from freehold.errors import InvalidField, Unsupported
 from freehold.messages import (
-    Audio,
     File,
     Image,
     Message,
@@ -26,6 +25,7 @@ from freehold.messages import (
     ReasoningAsk,
     Refusal,
     Request,
+    Role,
     Text,
     Tool,
     ToolCall,
@@ -283,35 +283,45 @@ def test_within_the_dialect_only_the_input_is_written_anew() -> None:
 _words = st.text(max_size=20)
 _ids = st.text("abc123_", min_size=1, max_size=8)
 _texts = st.builds(Text, _words)
-_images = st.builds(
-    lambda data, detail: Image(media_type="image/png", data=data, detail=detail),
-    st.sampled_from(["iVBO", "AAAA"]),
-    st.sampled_from(["low", "high", "auto"]),
-) | st.just(Image(url="https://e.com/i", detail="auto"))
+_images = st.sampled_from(
+    [
+        Image(media_type="image/png", data="iVBO", detail="low"),
+        Image(media_type="image/png", data="AAAA", detail="auto"),
+        Image(url="https://e.com/i", detail="high"),
+    ]
+)
 _files = st.just(File(media_type="application/pdf", data="JVBE", filename="a.pdf")) | st.just(
     File(url="https://e.com/f")
 )
 _calls = st.builds(ToolCall, _ids, _ids, _words)
+
+
+def _artefact(summary: list[str], opaque: str, number: str) -> Reasoning:
+    return Reasoning(summary=tuple(summary), opaque=opaque, id=f"rs_{number}")
+
+
+def _message(role: Role, parts: list[Part]) -> Message:
+    return Message(role, tuple(parts))
+
+
+def _result(call: str, parts: list[Text | Image | File]) -> Message:
+    return Message("tool", (ToolResult(call, tuple(parts)),))
+
+
 _artefacts = st.builds(
-    lambda summary, opaque, number: Reasoning(summary=summary, opaque=opaque, id=f"rs_{number}"),
-    st.lists(st.text(min_size=1, max_size=9), max_size=2).map(tuple),
+    _artefact,
+    st.lists(st.text(min_size=1, max_size=9), max_size=2),
     st.text("abcXYZ+/=", min_size=1, max_size=12),
     _ids,
 )
-_operators = st.builds(
-    lambda role, texts: Message(role, tuple(texts)),
-    st.sampled_from(["system", "developer"]),
-    st.lists(_texts, min_size=1, max_size=2),
+_operators = st.builds(_message, st.sampled_from(["system", "developer"]), st.lists(_texts, min_size=1, max_size=2))
+_users = st.builds(_message, st.just("user"), st.lists(_texts | _images | _files, min_size=1, max_size=3))
+_turns = st.builds(
+    _message,
+    st.just("assistant"),
+    st.lists(_texts | _calls | _artefacts | st.builds(Refusal, _words), min_size=1, max_size=5),
 )
-_users = st.lists(_texts | _images | _files, min_size=1, max_size=3).map(lambda parts: Message("user", tuple(parts)))
-_turns = st.lists(_texts | _calls | _artefacts | st.builds(Refusal, _words), min_size=1, max_size=5).map(
-    lambda parts: Message("assistant", cast("tuple[Part, ...]", tuple(parts)))
-)
-_results = st.builds(
-    lambda call, parts: Message("tool", (ToolResult(call, tuple(parts)),)),
-    _ids,
-    st.lists(_texts | _images, min_size=1, max_size=2),
-)
+_results = st.builds(_result, _ids, st.lists(_texts | _images, min_size=1, max_size=2))
 
 
 @st.composite
@@ -447,7 +457,7 @@ def test_an_artefact_from_before_the_door_passes_as_it_is() -> None:
 
 
 def test_items_that_the_door_made_up_are_not_asked_of_a_vendor() -> None:
-    made = [
+    made: list[Any] = [
         {"type": "reasoning", "id": "rs_fh_12_0", "summary": [], "content": [{"type": "reasoning_text", "text": "hm"}]},
         {"type": "message", "id": "msg_fh_12_1", "role": "assistant", "status": "completed", "content": []},
         {"type": "reasoning", "id": "rs_fh_12_2", "summary": [], "encrypted_content": f"fh1.{ORIGIN}.abc"},

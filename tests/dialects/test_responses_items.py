@@ -2,8 +2,8 @@ from typing import Any
 
 import msgspec
 import pytest
-from dialects.responses_sdk import ORIGIN, OTHER_ORIGIN, target
 
+from dialects.responses_sdk import ORIGIN, OTHER_ORIGIN, target
 from freehold.dialects.responses_items import write_items
 from freehold.errors import Unsupported
 from freehold.messages import (

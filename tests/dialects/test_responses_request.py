@@ -2,10 +2,10 @@ import json
 from typing import Any
 
 import pytest
-from dialects.responses_sdk import ORIGIN, body, fixture
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dialects.responses_sdk import ORIGIN, body, fixture
 from freehold.dialects.responses_request import read_request
 from freehold.errors import BadInput, InvalidField, MalformedBody
 from freehold.messages import (
@@ -126,7 +126,7 @@ def test_each_part_has_its_place(part: dict[str, Any], expected: object) -> None
 
 
 def test_items_of_one_answer_become_one_turn() -> None:
-    items = [
+    items: Any = [
         {"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": "abc"},
         {"role": "assistant", "content": "one"},
         {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "two"}]},
@@ -152,25 +152,27 @@ def test_items_of_one_answer_become_one_turn() -> None:
 
 
 def test_an_artefact_without_a_seal_has_no_known_origin() -> None:
-    items = [{"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": "abc"}]
+    items: Any = [{"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": "abc"}]
     (message,) = read_request(body(input=items)).messages
     assert message.parts == (Reasoning(opaque="abc", origin=None, id="rs_1"),)
 
 
 def test_a_redacted_artefact_is_known_by_the_id_that_we_gave_it() -> None:
-    items = [{"type": "reasoning", "id": "rs_fh_redacted_0", "summary": [], "encrypted_content": "abc"}]
+    items: Any = [{"type": "reasoning", "id": "rs_fh_redacted_0", "summary": [], "encrypted_content": "abc"}]
     (message,) = read_request(body(input=items)).messages
     assert message.parts == (Reasoning(opaque="abc", redacted=True, id="rs_fh_redacted_0"),)
 
 
 def test_a_chain_of_thought_is_read_as_text() -> None:
-    items = [{"type": "reasoning", "id": "rs_1", "summary": [], "content": [{"type": "reasoning_text", "text": "hm"}]}]
+    items: Any = [
+        {"type": "reasoning", "id": "rs_1", "summary": [], "content": [{"type": "reasoning_text", "text": "hm"}]}
+    ]
     (message,) = read_request(body(input=items)).messages
     assert message.parts == (Reasoning(text="hm", id="rs_1"),)
 
 
 def test_an_output_that_is_no_text_image_or_file_stays_in_this_dialect() -> None:
-    items = [{"type": "function_call_output", "call_id": "c", "output": [{"type": "input_video"}]}]
+    items: Any = [{"type": "function_call_output", "call_id": "c", "output": [{"type": "input_video"}]}]
     (message,) = read_request(body(input=items)).messages
     assert message == Message("tool", (Opaque("openai-responses", "function_call_output"),))
 
@@ -242,7 +244,7 @@ def test_what_has_no_place_in_our_words_is_named(fields: dict[str, Any], unknown
 
 
 def test_tools_that_are_no_functions_keep_their_kind() -> None:
-    tools = [{"type": "web_search", "filters": {}}, {"type": "custom", "name": "sh", "format": {"type": "text"}}]
+    tools: Any = [{"type": "web_search", "filters": {}}, {"type": "custom", "name": "sh", "format": {"type": "text"}}]
     assert read_request(body(tools=tools)).tools == (
         Tool(name="web_search", kind="web_search"),
         Tool(name="sh", kind="custom"),
@@ -250,12 +252,12 @@ def test_tools_that_are_no_functions_keep_their_kind() -> None:
 
 
 def test_a_function_may_come_without_parameters() -> None:
-    tools = [{"type": "function", "name": "f", "parameters": None}]
+    tools: Any = [{"type": "function", "name": "f", "parameters": None}]
     assert read_request(body(tools=tools)).tools == (Tool(name="f"),)
 
 
 def test_allowed_tools_leave_only_those() -> None:
-    tools = [{"type": "function", "name": "f"}, {"type": "function", "name": "g"}, {"type": "web_search"}]
+    tools: Any = [{"type": "function", "name": "f"}, {"type": "function", "name": "g"}, {"type": "web_search"}]
     choice = {"type": "allowed_tools", "mode": "required", "tools": [{"type": "function", "name": "g"}]}
     request = read_request(body(tools=tools, tool_choice=choice))
     assert request.tools == (Tool(name="g"),)
@@ -279,36 +281,36 @@ def test_logprobs_are_asked_for_through_include() -> None:
 # --- bad input -------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("fields", "param"),
-    [
-        ({"model": 5}, "model"),
-        ({"input": 5}, "input"),
-        ({"input": [{"role": "user", "content": [{"type": "input_text", "text": 5}]}]}, "input[0].content[0].text"),
-        ({"input": [{"role": "user", "content": [{"type": "input_text"}]}]}, "input[0].content[0].text"),
-        ({"input": [{"role": "user", "content": [{"text": "a"}]}]}, "input[0].content[0].type"),
-        ({"input": [{"role": "user", "content": [{"type": "input_image"}]}]}, "input[0].content[0].image_url"),
-        ({"input": [{"role": "usr", "content": "a"}]}, "input[0].role"),
-        ({"input": [{"role": "user"}]}, "input[0].content"),
-        ({"input": [{"type": "message", "content": "a"}]}, "input[0].role"),
-        ({"input": [{}]}, "input[0]"),
-        ({"input": [{"type": "function_call", "call_id": "c", "name": "f", "arguments": {}}]}, "input[0].arguments"),
-        ({"input": [{"type": "function_call", "name": "f", "arguments": "{}"}]}, "input[0].call_id"),
-        ({"input": [{"type": "function_call_output", "call_id": "c"}]}, "input[0].output"),
-        ({"tools": [{"type": "function", "function": {"name": "f"}}]}, "tools[0].name"),
-        ({"tools": [{"name": "f"}]}, "tools[0].type"),
-        ({"tool_choice": "any"}, "tool_choice"),
-        ({"tool_choice": {"type": "function"}}, "tool_choice.name"),
-        ({"text": {"format": {"type": "xml"}}}, "text.format.type"),
-        ({"max_output_tokens": 0}, "max_output_tokens"),
-        ({"max_output_tokens": -5}, "max_output_tokens"),
-        ({"max_output_tokens": 10**30}, "max_output_tokens"),
-        ({"temperature": 3}, "temperature"),
-        ({"top_p": 1.5}, "top_p"),
-        ({"metadata": {"a": 1}}, "metadata[...]"),
-        ({"stream": "yes"}, "stream"),
-    ],
-)
+WRONG: list[tuple[dict[str, Any], str]] = [
+    ({"model": 5}, "model"),
+    ({"input": 5}, "input"),
+    ({"input": [{"role": "user", "content": [{"type": "input_text", "text": 5}]}]}, "input[0].content[0].text"),
+    ({"input": [{"role": "user", "content": [{"type": "input_text"}]}]}, "input[0].content[0].text"),
+    ({"input": [{"role": "user", "content": [{"text": "a"}]}]}, "input[0].content[0].type"),
+    ({"input": [{"role": "user", "content": [{"type": "input_image"}]}]}, "input[0].content[0].image_url"),
+    ({"input": [{"role": "usr", "content": "a"}]}, "input[0].role"),
+    ({"input": [{"role": "user"}]}, "input[0].content"),
+    ({"input": [{"type": "message", "content": "a"}]}, "input[0].role"),
+    ({"input": [{}]}, "input[0]"),
+    ({"input": [{"type": "function_call", "call_id": "c", "name": "f", "arguments": {}}]}, "input[0].arguments"),
+    ({"input": [{"type": "function_call", "name": "f", "arguments": "{}"}]}, "input[0].call_id"),
+    ({"input": [{"type": "function_call_output", "call_id": "c"}]}, "input[0].output"),
+    ({"tools": [{"type": "function", "function": {"name": "f"}}]}, "tools[0].name"),
+    ({"tools": [{"name": "f"}]}, "tools[0].type"),
+    ({"tool_choice": "any"}, "tool_choice"),
+    ({"tool_choice": {"type": "function"}}, "tool_choice.name"),
+    ({"text": {"format": {"type": "xml"}}}, "text.format.type"),
+    ({"max_output_tokens": 0}, "max_output_tokens"),
+    ({"max_output_tokens": -5}, "max_output_tokens"),
+    ({"max_output_tokens": 10**30}, "max_output_tokens"),
+    ({"temperature": 3}, "temperature"),
+    ({"top_p": 1.5}, "top_p"),
+    ({"metadata": {"a": 1}}, "metadata[...]"),
+    ({"stream": "yes"}, "stream"),
+]
+
+
+@pytest.mark.parametrize(("fields", "param"), WRONG)
 def test_a_wrong_field_is_named_by_its_path(fields: dict[str, Any], param: str) -> None:
     with pytest.raises(InvalidField) as caught:
         read_request(body(**fields))
@@ -349,12 +351,18 @@ def test_a_body_nested_without_end_is_malformed() -> None:
         read_request(b'{"model":"m","input":"a","x":' + b"[" * 100_000 + b"]" * 100_000 + b"}")
 
 
-@given(st.binary(max_size=60))
-def test_any_bytes_give_a_request_or_a_clear_refusal(data: bytes) -> None:
+def _refusal(data: bytes) -> BadInput | None:
     try:
         read_request(data)
     except BadInput as error:
-        assert error.status == 400
+        return error
+    return None
+
+
+@given(st.binary(max_size=60))
+def test_any_bytes_give_a_request_or_a_clear_refusal(data: bytes) -> None:
+    refusal = _refusal(data)
+    assert refusal is None or refusal.status == 400
 
 
 _json = st.recursive(
@@ -374,8 +382,5 @@ _json = st.recursive(
 
 @given(_json)
 def test_any_input_gives_a_request_or_names_the_field(value: Any) -> None:
-    try:
-        read_request(body(input=value))
-    except InvalidField as error:
-        assert error.param is not None
-        assert error.param.startswith("input")
+    refusal = _refusal(body(input=value))
+    assert refusal is None or (refusal.param or "").startswith("input")

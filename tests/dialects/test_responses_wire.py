@@ -3,10 +3,10 @@ from typing import Any
 
 import msgspec
 import pytest
-from dialects.responses_sdk import FIXTURES, check_response, checked_events, fixture
 from openai.types.responses.response_create_params import ResponseCreateParamsStreaming
 from pydantic import TypeAdapter
 
+from dialects.responses_sdk import FIXTURES, check_response, checked_events, fixture
 from freehold.dialects.responses_wire import WireItem, WirePart, WireRequest, WireResponse
 
 
@@ -25,17 +25,17 @@ def test_the_fixture_of_a_request_is_what_the_sdk_sends() -> None:
     adapter.validate_python(json.loads(fixture("request.json")))
 
 
-@pytest.mark.parametrize(
-    "item",
-    [
-        {"type": "mcp_call", "id": "mcp_1", "arguments": "{}", "name": "n", "server_label": "s", "output": "x"},
-        {"type": "tool_search_call", "arguments": {"any": 1}},
-        {"type": "computer_call_output", "call_id": "c", "output": {"type": "computer_screenshot", "image_url": "u"}},
-        {"type": "shell_call_output", "call_id": "c", "output": [{"stdout": "", "stderr": "", "outcome": {}}]},
-        {"type": "web_search_call", "id": "ws_1", "status": "completed", "action": {"type": "search"}},
-        {"type": "newer_than_this_code", "content": {"deep": [1, 2]}, "summary": "short", "extra": [None]},
-    ],
-)
+NOT_OURS: list[dict[str, Any]] = [
+    {"type": "mcp_call", "id": "mcp_1", "arguments": "{}", "name": "n", "server_label": "s", "output": "x"},
+    {"type": "tool_search_call", "arguments": {"any": 1}},
+    {"type": "computer_call_output", "call_id": "c", "output": {"type": "computer_screenshot", "image_url": "u"}},
+    {"type": "shell_call_output", "call_id": "c", "output": [{"stdout": "", "stderr": "", "outcome": {}}]},
+    {"type": "web_search_call", "id": "ws_1", "status": "completed", "action": {"type": "search"}},
+    {"type": "newer_than_this_code", "content": {"deep": [1, 2]}, "summary": "short", "extra": [None]},
+]
+
+
+@pytest.mark.parametrize("item", NOT_OURS)
 def test_items_that_are_not_ours_are_decoded_whatever_they_hold(item: dict[str, Any]) -> None:
     request = msgspec.json.decode(json.dumps({"model": "m", "input": [item]}), type=WireRequest)
     assert isinstance(request.input, list)

@@ -5,7 +5,7 @@ is kept in nano-dollars times a million and rounded up once, at the end.
 
 Which rates apply: the service tier that the vendor says it served, then the highest tier that the input reaches.
 - no tier, or a name for the standard one (`default`, `auto`, `standard`, `on_demand`): the price itself;
-- a tier that the price lists: its rates. `fast` is another name for `priority` where only that is listed;
+- a tier that the price lists: its rates. `fast` and `priority` stand for each other where only one is listed;
 - `batch` and `flex` where the price does not list them: the price itself, since both only ever discount;
 - any other name: the dearest of all that the price lists. A new tier is rather billed too high than let past a budget.
 

@@ -39,16 +39,19 @@ def merge(
     the day `today` (ISO 8601)."""
     rows: dict[str, Model] = {}
     disagreements: list[Disagreement] = []
-    used: set[tuple[str, str]] = set()
+    offer_of: dict[str, Offer] = {}
     for model in listed:
         offer = next((offer for offer in offers.get(model.vendor, ()) if offer.matches(model.name)), None)
         if offer is not None:
-            used.add((model.vendor, offer.name))
+            offer_of[model.id] = offer
         rows[model.id] = _join(model, offer, today, disagreements)
+    followers: dict[tuple[str, str], list[str]] = {}
+    for key, offer in offer_of.items():
+        followers.setdefault((rows[key].vendor, offer.name), []).append(key)
     for vendor, vendor_offers in offers.items():
         for offer in vendor_offers:
-            known = (vendor, offer.name) in used or f"{vendor}/{offer.name}" in others
-            _place(rows, vendor, offer, known=known)
+            if f"{vendor}/{offer.name}" not in others:
+                _place(rows, vendor, offer, followers.get((vendor, offer.name), []))
     _name_fine_tunes(rows)
     return [_finished(rows[key]) for key in sorted(rows)], disagreements
 
@@ -120,14 +123,18 @@ def _compare_the_rest(model: str, ours: Price, theirs: Price, disagreements: lis
 # --- names ---
 
 
-def _place(rows: dict[str, Model], vendor: str, offer: Offer, *, known: bool) -> None:
-    """Puts the names that an offer spells out where they belong; an offer that LiteLLM's list has not becomes a row."""
-    names = [name for name in (offer.name, *offer.names) if name != offer.name or offer.is_name]
-    home = next((f"{vendor}/{name}" for name in names if f"{vendor}/{name}" in rows), None)
+def _place(rows: dict[str, Model], vendor: str, offer: Offer, followers: Sequence[str]) -> None:
+    """Puts the names that an offer spells out, and that are no rows, where their price is: they become aliases of a row
+    that has its price from the offer, else a row of their own. `followers` are the rows that the offer matched."""
+    ids = [f"{vendor}/{name}" for name in (offer.name, *offer.names) if name != offer.name or offer.is_name]
+    loose = [key for key in ids if key not in rows]
+    listed = [key for key in ids if key in rows]
+    home = next((key for key in listed if key in followers and rows[key].provenance.get("prices") == GENAI), None)
     if home is None:
-        if known or not offer.is_name or not offer.prices:
+        spelt_out = offer.is_name and not followers
+        if not loose or not offer.prices or not (listed or spelt_out):
             return
-        home = f"{vendor}/{offer.name}"
+        home = loose[0]
         rows[home] = Model(
             id=home,
             mode=offer.mode,
@@ -135,13 +142,10 @@ def _place(rows: dict[str, Model], vendor: str, offer: Offer, *, known: bool) ->
             prices=offer.prices,
             provenance={"*": GENAI},
         )
-    aliases = {*rows[home].aliases, *(name for name in names if f"{vendor}/{name}" not in rows)}
+    aliases = {*rows[home].aliases, *(key.partition("/")[2] for key in loose if key != home)}
     if aliases != set(rows[home].aliases):
-        rows[home] = replace(
-            rows[home],
-            aliases=tuple(sorted(aliases)),
-            provenance={**rows[home].provenance, "aliases": GENAI},
-        )
+        provenance = {**rows[home].provenance, "aliases": GENAI}
+        rows[home] = replace(rows[home], aliases=tuple(sorted(aliases)), provenance=provenance)
 
 
 def _name_fine_tunes(rows: dict[str, Model]) -> None:

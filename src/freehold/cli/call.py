@@ -32,7 +32,7 @@ def call(
         listed = [row["id"] for row in get(door, "/v1/models")["data"] if row["kind"] == "model"]
         model = next((name for name in listed if name.startswith("own/")), listed[0] if listed else "")
     messages = ([{"role": "system", "content": system}] if system else []) + [{"role": "user", "content": text}]
-    body = {"model": model, "messages": messages, "stream": not json}
+    body: dict[str, object] = {"model": model, "messages": messages, "stream": not json}
     if max_tokens is not None:
         body["max_tokens"] = max_tokens
     response = post(door, "/v1/chat/completions", body)

@@ -57,12 +57,13 @@ class House:
         # 1 the store
         bookkeeper = Bookkeeper(self._data)
         bookkeeper.prepare()
+        _empty(self._data / "run" / "metrics")
         # 2 the socket
         listening = listen(self._host, self._port, BACKLOG)
         url = f"http://{self._host}:{listening.getsockname()[1]}"
         # 3 the engines
         supervisor = self._supervisor = Supervisor()
-        engines = plan(self._settings.own, cache_dir(self._environ), self._environ)
+        engines = plan(self._settings.own, cache_dir(self._environ), self._environ, _say)
         for engine in engines:
             supervisor.start(_engine_child(engine))
         # 4 the workers
@@ -73,7 +74,6 @@ class House:
             supervisor.start(self._worker_child(number, listening.fileno(), hears, engines, bookkeeper))
         bookkeeper.start()
         # 5 ready
-        state_file(self._data).parent.mkdir(mode=0o700, exist_ok=True)
         state_file(self._data).write_bytes(msgspec.json.encode({"url": url, "pid": os.getpid()}))
         waiting = asyncio.create_task(self._announce(url, all_up, engines))
         await stop.wait()
@@ -115,9 +115,6 @@ class House:
         self, number: int, fd: int, hears: int, engines: list[EngineSpec], bookkeeper: Bookkeeper
     ) -> Child:
         metrics = self._data / "run" / "metrics"
-        metrics.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for left in metrics.glob("*.db"):
-            left.unlink(missing_ok=True)
         argv = [sys.executable, "-m", "freehold.cli.worker", "--data", str(self._data), "--number", str(number)]
         argv += ["--fd", str(fd), "--ready", str(hears), "--log", self._settings.door.log]
         argv += ["--engines", json.dumps({engine.name: engine.base_url for engine in engines})]
@@ -137,10 +134,21 @@ class House:
         )
 
 
+def _say(sentence: str) -> None:
+    print(sentence, file=sys.stderr, flush=True)
+
+
+def _empty(metrics: Path) -> None:
+    """The folder of the workers' metrics, without what an earlier run left."""
+    metrics.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for left in metrics.glob("*.db"):
+        left.unlink(missing_ok=True)
+
+
 def _engine_child(engine: EngineSpec) -> Child:
     return Child(name=f"engine-{engine.name}", argv=engine.argv, environ=engine.environ)
 
 
 async def _until_ready(engine: EngineSpec) -> None:
-    while not await ready(engine.base_url):
+    while not await ready(engine.base_url):  # noqa: ASYNC110 (another process, which cannot set our event)
         await asyncio.sleep(0.05)

@@ -29,7 +29,7 @@ def explain(
     from freehold.cli.running import find_door, get
 
     door = find_door(url, key, data)
-    asked = {need: "true" for need in needs or []} | {"input_tokens": str(input_tokens)}
+    asked = dict.fromkeys(needs or [], "true") | {"input_tokens": str(input_tokens)}
     if model is not None:
         asked["model"] = model
     if workload is not None:

@@ -113,6 +113,6 @@ def suggest(name: str, names: Iterable[str]) -> str:
 
 
 def listed(names: Iterable[str], *, last: str = "and") -> str:
-    """`a, b and c`."""
-    *heads, tail = list(names)
+    """`a, b and c`; `none` when there are none."""
+    *heads, tail = list(names) or ["none"]
     return f"{', '.join(heads)} {last} {tail}" if heads else tail

@@ -8,9 +8,9 @@ from typing import cast
 NANO = 1_000_000_000
 MAX_DOLLARS = 1_000_000_000
 """So that every sum stays inside 64 bits, which is what SQLite counts in."""
-MAX_DECIMALS = 30
+MAX_DECIMALS = 1_000
 
-_DECIMAL = re.compile(r"\d{1,20}(\.\d{1,20})?\Z")
+_DECIMAL = re.compile(r"\d{1,20}(\.\d{1,20})?\Z", re.ASCII)
 
 
 def nano(written: object) -> int:
@@ -36,10 +36,10 @@ def nano(written: object) -> int:
     return scaled.numerator
 
 
-def dollars(amount: int) -> Decimal:
-    """The dollars of an amount in nano-dollars, exactly and without needless zeros."""
+def dollars(amount: int) -> str:
+    """The dollars of an amount in nano-dollars, exactly and without needless zeros: "200", "0.25"."""
     whole, rest = divmod(amount, NANO)
-    return Decimal(f"{whole}.{rest:09d}".rstrip("0").rstrip(".")) if rest else Decimal(whole)
+    return f"{whole}.{rest:09d}".rstrip("0") if rest else str(whole)
 
 
 def _decimal(written: object) -> Decimal | None:

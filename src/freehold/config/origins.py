@@ -53,7 +53,7 @@ def _table(reading: Reading, path: KeyPath, struct: Struct) -> Iterator[Origin]:
         elif setting.name == "headers":
             yield from _headers(reading, here, cast(Mapping[str, str], value))
         else:
-            shown = str(dollars(cast(int, value))) if setting.unit == "usd" and value is not None else _plain(value)
+            shown = dollars(cast(int, value)) if setting.unit == "usd" and value is not None else _plain(value)
             yield Origin(path=here, value=shown, origin=_origin(reading, here))
 
 
@@ -90,7 +90,7 @@ def _fields(struct: Struct) -> dict[str, object]:
     """The settings of a table inside a list, without those that are not set."""
     values = asdict(struct)
     return {
-        setting.name: str(dollars(cast(int, values[setting.field])))
+        setting.name: dollars(cast(int, values[setting.field]))
         if setting.unit == "usd"
         else _plain(values[setting.field])
         for setting in settings_of(type(struct))

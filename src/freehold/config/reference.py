@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from msgspec import Struct, inspect
 
 from freehold.config import toml
-from freehold.config.money import dollars
 from freehold.config.settings import (
     Budget,
     Capture,
@@ -93,8 +92,7 @@ def _default(setting: Setting) -> str:
         return "needed" if setting.name != "like" else "NAME"
     if setting.default is None or setting.default in ((), {}):
         return "none"
-    value = dollars(setting.default) if setting.unit == "usd" and isinstance(setting.default, int) else setting.default
-    return f"`{toml.value(value)}`"
+    return f"`{toml.value(setting.default)}`"
 
 
 if __name__ == "__main__":

@@ -75,7 +75,7 @@ class _Event(Struct):
     type: str
     index: int = 0
     delta: _Delta | None = None
-    content_block: Raw | None = None
+    content_block: Raw = Raw(b"")
     message: _Message | None = None
     usage: dict[str, Any] | None = None
     error: ErrorShape | None = None
@@ -144,7 +144,7 @@ class MessagesReader:
         if kind == "content_block_delta":
             return self._delta(read.index, read.delta) if read.delta is not None else []
         if kind == "content_block_start":
-            return self._start(read.index, read.content_block) if read.content_block is not None else []
+            return self._start(read.index, read.content_block) if bytes(read.content_block) else []
         if kind == "content_block_stop":
             return self._stop(read.index)
         if kind == "message_start" and read.message is not None:

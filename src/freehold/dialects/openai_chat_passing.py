@@ -174,8 +174,8 @@ def _own_details(raw: Raw, target: Target) -> Raw | None:
 
 
 class _SealedDetail(Struct):
-    signature: Raw | None = None
-    data: Raw | None = None
+    signature: Raw = Raw(b"null")
+    data: Raw = Raw(b"null")
 
 
 class _SealedMessage(Struct):
@@ -222,7 +222,7 @@ def _artefacts(answer: _SealedAnswer) -> list[bytes]:
         for message in (choice.message, choice.delta):
             for detail in (message.reasoning_details if message else None) or ():
                 for value in (detail.signature, detail.data):
-                    token = b"" if value is None else bytes(value)
+                    token = bytes(value)
                     if len(token) > 2 and token.startswith(b'"'):
                         found[token] = None
     return list(found)

@@ -7,6 +7,7 @@ for `Traits` and for the vendor itself. Source: openai SDK 3.54, `types/chat/com
 from typing import Final, cast, get_args
 
 import msgspec
+from msgspec import Raw
 
 from freehold.dialects import body
 from freehold.dialects.openai_chat_reasoning import read_reasoning
@@ -316,7 +317,7 @@ def _function(function: FunctionFields, kind: str, cache: str | None) -> Tool:
     return Tool(
         name=function.name,
         description=function.description,
-        parameters=function.parameters,
+        parameters=_given(function.parameters),
         strict=function.strict,
         kind=kind,
         cache=cache,
@@ -333,7 +334,7 @@ def _output(wire: RequestFields, unknown: list[str]) -> OutputFormat | None:
         schema = wanted.json_schema
         if schema is None:
             raise _required("response_format.json_schema")
-        return OutputFormat("json_schema", schema.schema, schema.name, schema.description, schema.strict)
+        return OutputFormat("json_schema", _given(schema.schema), schema.name, schema.description, schema.strict)
     unknown.append("response_format")
     return None
 
@@ -355,3 +356,8 @@ def _reasoning_ask(wire: RequestFields) -> ReasoningAsk | None:
 
 def _required(path: str) -> InvalidField:
     return InvalidField(f"The field `{path}` is required.", param=path)
+
+
+def _given(raw: Raw) -> Raw | None:
+    """The value, None for null. (`msgspec` takes no `Raw | None` in a shape: it reads only the null of it.)"""
+    return None if bytes(raw) == b"null" else raw

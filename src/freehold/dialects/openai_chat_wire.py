@@ -100,7 +100,7 @@ class MessageFields(Struct):
 class FunctionFields(Struct):
     name: str
     description: str | None = None
-    parameters: Raw | None = None
+    parameters: Raw = Raw(b"null")
     strict: bool | None = None
 
 
@@ -133,7 +133,7 @@ class ToolChoiceFields(Struct):
 class JsonSchemaFields(Struct):
     name: str | None = None
     description: str | None = None
-    schema: Raw | None = None
+    schema: Raw = Raw(b"null")
     strict: bool | None = None
 
 

@@ -9,7 +9,7 @@ from typing import Final
 
 from freehold.dialects.dialect import Target
 from freehold.dialects.openai_chat_asking import drop
-from freehold.dialects.responses_wire import NAME, WireItem, WirePart
+from freehold.dialects.responses_wire import MINTED, NAME, WireItem, WirePart
 from freehold.errors import Unsupported
 from freehold.messages import (
     Audio,
@@ -99,7 +99,7 @@ def _reasoning(part: Reasoning, request: Request, target: Target) -> WireItem | 
         return None
     return WireItem(
         "reasoning",
-        id=part.id,
+        id=None if part.id is not None and MINTED in part.id else part.id,
         summary=[WirePart("summary_text", text=text) for text in part.summary],
         content=[WirePart("reasoning_text", text=part.text)] if part.text else None,
         encrypted_content=opaque,

@@ -10,6 +10,7 @@ from hashlib import blake2s
 from typing import Any, Final
 
 import msgspec
+from msgspec import Raw
 
 from freehold.dialects import origin
 from freehold.dialects.responses_request import texts
@@ -164,10 +165,17 @@ def echo(request: Request) -> Wire:
     repeated = dict(_ECHOED)
     if request.dialect == NAME:
         for name in _ECHOED.keys() & request.fields.keys():
-            value = request.fields[name]
-            if bytes(value) != b"null":
-                repeated[name] = value
+            value = bytes(request.fields[name])
+            if value != b"null":
+                repeated[name] = Raw(_one_line(value))
     return repeated
+
+
+def _one_line(value: bytes) -> bytes:
+    """The value fit for an event, whose data is one line. A JSON string holds no line break, so none is lost."""
+    if b"\n" in value or b"\r" in value:
+        return value.replace(b"\n", b" ").replace(b"\r", b" ")
+    return value
 
 
 _ECHOED: Final[Wire] = {

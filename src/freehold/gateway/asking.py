@@ -31,7 +31,6 @@ from freehold.gateway.routing import Target
 from freehold.messages import Request
 from freehold.outbound.pool import Pool
 from freehold.store.records import Attempt, Outcome
-from freehold.vendors.echo import respond
 
 MAX_REPLY_BYTES = 64 * 1024 * 1024
 MAX_ERROR_BYTES = 256 * 1024
@@ -181,6 +180,8 @@ class Asking(Struct):
 
     async def _send(self, deployment: Deployment, way: Way, body: bytes) -> Upstream:
         if way.endpoint is None:
+            respond = deployment.vendor.respond
+            assert respond is not None
             return Canned(*respond(deployment.native, way.dialect.name, body))
         extra = self.forwarded if way.dialect.name == self.front.name else b""
         packet = b"%b%d\r\n%b\r\n%b" % (way.head, len(body), extra, body)

@@ -204,7 +204,7 @@ class Deployments:
 def _way(
     vendor: Vendor, settings: VendorSettings, dialect: Dialect, base_url: str | None, path: str, traits: Traits
 ) -> Way:
-    if vendor.transport == "echo" or base_url is None:
+    if vendor.transport == "inside" or base_url is None:
         return Way(dialect, None, path, b"", traits)
     target = endpoint(base_url, proxy=settings.proxy, ca_file=settings.ca_file)
     key = settings.api_key.value if settings.api_key is not None else None

@@ -53,7 +53,7 @@ class Door:
         self._lifecycle = lifecycle
         self._parts = parts
         self._clock = clock
-        self._fronts = {path: get(name) for path, name in MODEL_PATHS.items() if "anthropic" not in name}
+        self._fronts = {path: get(name) for path, name in MODEL_PATHS.items()}
         self._pages: dict[str, Callable[[Exchange], Awaitable[None]]] = {
             "/healthz": self._healthz,
             "/readyz": self._readyz,

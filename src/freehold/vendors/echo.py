@@ -44,24 +44,6 @@ from freehold.messages import (
 )
 from freehold.vendors.vendor import Speaks, Vendor
 
-VENDOR = Vendor(
-    name="echo",
-    title="Echo (built in)",
-    base_url=None,
-    speaks=(
-        Speaks(dialect="openai-chat", traits=Traits(reasoning_field="reasoning_content")),
-        Speaks(dialect="openai-responses"),
-#       Speaks(dialect="anthropic-messages"),
-    ),
-    needs_key=False,
-    names=("echo", "down"),
-    embeddings="/embeddings",
-
-    transport="echo",
-    docs="docs/reference/vendors.md",
-    read_on="2026-11-23",
-)
-
 CREATED = 1_700_000_000
 """The time stamp of every answer: the same question gets the same bytes."""
 
@@ -240,8 +222,8 @@ def _example(schema: object) -> Any:
     for word in ("anyOf", "oneOf", "allOf"):
         if known.get(word):
             return _example(known[word][0])
-    kind = known.get("type", "object" if "properties" in known else "string")
-    kind = kind[0] if isinstance(kind, list) else kind
+    kinds: Any = known.get("type", "object" if "properties" in known else "string")
+    kind = str(cast("list[str]", kinds)[0] if isinstance(kinds, list) else kinds)
     if kind == "object":
         properties = cast("Mapping[str, Any]", known.get("properties", {}))
         wanted = known.get("required", list(properties))
@@ -252,3 +234,23 @@ def _example(schema: object) -> Any:
     if kind in ("integer", "number"):
         return known.get("minimum", 0)
     return simple.get(kind, "x" * known.get("minLength", 0))
+
+
+VENDOR = Vendor(
+    name="echo",
+    title="Echo (built in)",
+    base_url=None,
+    speaks=(
+        Speaks(dialect="openai-chat", traits=Traits(reasoning_field="reasoning_content")),
+        Speaks(dialect="openai-responses"),
+        Speaks(dialect="anthropic-messages"),
+    ),
+    needs_key=False,
+    names=("echo", "down"),
+    embeddings="/embeddings",
+    count_tokens="/messages/count_tokens",
+    transport="inside",
+    respond=respond,
+    docs="docs/reference/vendors.md",
+    read_on="2026-11-23",
+)

@@ -4,13 +4,14 @@ Adding a vendor is one file in this folder that fills `VENDOR` (or, from another
 `freehold.vendors`), and one fixture in `tests/vendors/`. Nothing else in Freehold names a vendor.
 """
 
+from collections.abc import Callable
 from typing import Literal
 
 from msgspec import Struct
 
 from freehold.dialects.dialect import Traits
 
-Transport = Literal["http", "engine", "echo"]
+Transport = Literal["http", "engine", "inside"]
 """Over the network; an engine that this machine runs; inside the worker itself."""
 
 
@@ -38,7 +39,8 @@ class Vendor(Struct, frozen=True, kw_only=True):
     the first. `auth` maps header names to values in which `{key}` stands for the API key. `key_env` are the usual
     environment variables of the key, in order. `needs_key` False means that it answers without one. `models` are traits
     of single models; the first match wins. `embeddings` and `count_tokens` are the paths for those operations, None
-    where it has none. `names` are its only models, where it has a fixed few. `private` says that it stands inside one's
+    where it has none. `respond` answers inside the worker, for a vendor without a server (transport `inside`): model,
+    dialect and body give status, headers and the pieces of the body. `names` are its only models, where it has a fixed few. `private` says that it stands inside one's
     own network, so that URLs in a request are fetched by the door and not by it. `docs` is the vendor's own page that
     this file was read from, `read_on` the date (ISO 8601).
     """
@@ -57,6 +59,7 @@ class Vendor(Struct, frozen=True, kw_only=True):
     count_tokens: str | None = None
     names: tuple[str, ...] = ()
     transport: Transport = "http"
+    respond: Callable[[str, str, bytes], tuple[int, dict[str, str], list[bytes]]] | None = None
     private: bool = False
     docs: str = ""
     read_on: str = ""
