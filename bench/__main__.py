@@ -31,7 +31,7 @@ GATEWAYS: tuple[Gateway, ...] = (Freehold(), Nginx(), Ferrogw(), Portkey(), Lite
 def main() -> int:
     """Runs the benchmark. Gives 0, or 2 when something that it needs is missing, or 1 when a gateway failed."""
     options = read_options()
-    console = Console(stderr=True, highlight=False)
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
     missing = [program for program in ("nginx", "wrk", "taskset") if shutil.which(program) is None]
     if missing:
         console.print(f"Missing: {', '.join(missing)}. On Debian: apt-get install -y nginx-light wrk util-linux")

@@ -1,19 +1,12 @@
-"""The two load generators: wrk for requests and whole streams, and a reader that times each chunk of paced streams."""
+"""The two load generators: wrk for requests and bursts, and `stream.py` for streams whose every chunk is timed."""
 
-import asyncio
 import json
 import os
-import re
-import statistics
 import subprocess
-import time
+import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
-
-import httptools
-import uvloop
 
 from bench.processes import LOAD_CORE
 
@@ -64,7 +57,8 @@ def body(content: str, *, stream: bool = False) -> str:
 def wrk(
     url: str, path: str, headers: Mapping[str, str], body: str, *, connections: int, seconds: float, folder: Path
 ) -> Load:
-    """Closed-loop load for `seconds`, from one thread. Raises RuntimeError if any request failed."""
+    """Closed-loop load for `seconds`, from one thread. Raises RuntimeError if any request failed;
+    none at all may have ended."""
     folder.mkdir(parents=True, exist_ok=True)
     script, out = folder / "wrk.lua", folder / "wrk.json"
     script.write_text(SCRIPT)
@@ -98,87 +92,29 @@ def wrk(
     if not out.exists():
         raise RuntimeError(f"wrk gave nothing: {said.stdout}{said.stderr}")
     seen = json.loads(out.read_text())
-    if seen["errors"] or seen["bad_status"] or not seen["requests"]:
+    if seen["errors"] or seen["bad_status"]:
         raise RuntimeError(
             f"Of {seen['requests']} requests, {seen['errors']} broke, {seen['bad_status']} had a bad status."
         )
     return Load(seen["requests"], seen["seconds"], seen["p50"] / 1000, seen["p99"] / 1000)
 
 
-# --- paced streams ---------------------------------------------------------------------------------------------------
-
-STAMP = re.compile(rb'"content":\s?"(\d{9,}) "')
-
-
 @dataclass(frozen=True)
-class Lateness:
-    """How long after it was written each chunk was read, in milliseconds, over all streams."""
+class Chunks:
+    """What came of streams: how many chunks in which time, and how late they were read, in milliseconds."""
 
     chunks: int
+    seconds: float
     p50: float
     p99: float
 
 
-class Reader(asyncio.Protocol):
-    """Asks for streams, one after the other on one connection, and notes how late each chunk is."""
-
-    def __init__(self, request: bytes, streams: int, done: asyncio.Future[None]) -> None:
-        self.request, self.left, self.done = request, streams, done
-        self.late: list[float] = []
-        self.line = b""
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = cast("asyncio.Transport", transport)
-        self.ask()
-
-    def ask(self) -> None:
-        self.parser = httptools.HttpResponseParser(self)
-        self.transport.write(self.request)
-
-    def data_received(self, data: bytes) -> None:
-        self.now = time.monotonic_ns()
-        self.parser.feed_data(data)
-
-    def on_body(self, body: bytes) -> None:
-        *lines, self.line = (self.line + body).split(b"\n")
-        for line in lines:
-            if stamp := STAMP.search(line):
-                self.late.append((self.now - int(stamp[1])) / 1e6)
-
-    def on_message_complete(self) -> None:
-        self.left -= 1
-        if self.left:
-            asyncio.get_running_loop().call_soon(self.ask)
-        elif not self.done.done():
-            self.done.set_result(None)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        if not self.done.done():
-            self.done.set_exception(RuntimeError(f"The stream broke: {exc}"))
-
-
-def paced(
-    port: int, path: str, headers: Mapping[str, str], *, connections: int, chunks: int, apart_ms: int, streams: int
-) -> Lateness:
-    """Reads `streams` streams on each of `connections`, and times every chunk. Raises RuntimeError if one is missing."""
-    text = body(f"{chunks} chunks, {apart_ms} ms apart", stream=True).encode()
-    lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-    head = f"POST {path} HTTP/1.1\r\nhost: 127.0.0.1\r\n{lines}content-length: {len(text)}\r\n\r\n"
-
-    async def all_of_them() -> list[float]:
-        loop = asyncio.get_running_loop()
-        readers: list[Reader] = []
-        for number in range(connections):
-            reader = Reader(head.encode() + text, streams, loop.create_future())
-            await loop.create_connection(lambda reader=reader: reader, "127.0.0.1", port)
-            readers.append(reader)
-            if number:
-                await asyncio.sleep(apart_ms / 1000 / connections)  # so that the streams do not tick together
-        await asyncio.gather(*(reader.done for reader in readers))
-        return [late for reader in readers for late in reader.late]
-
-    late = uvloop.run(all_of_them())
-    if len(late) != connections * streams * chunks:
-        raise RuntimeError(f"{connections * streams * chunks} chunks were sent and {len(late)} came.")
-    cut = statistics.quantiles(late, n=100)
-    return Lateness(len(late), cut[49], cut[98])
+def streams(measurer: int, patience: float, **ask: object) -> Chunks:
+    """Has the process of `stream.py` at port `measurer` send streams (the fields of its `Ask`); waits at most `patience`
+    seconds for all of them. Raises RuntimeError if one breaks."""
+    url = f"http://127.0.0.1:{measurer}/measure"
+    with urllib.request.urlopen(url, data=json.dumps(ask).encode(), timeout=patience) as answer:
+        told = json.loads(answer.read())
+    if "problem" in told:
+        raise RuntimeError(told["problem"])
+    return Chunks(**told)

@@ -23,7 +23,7 @@ def draw(gateways: Sequence[Gateway], rows: Mapping[str, Measured]) -> str:
         "<title>Requests and chunks per second of each gateway, on one core</title>",
         f'<rect width="{WIDTH}" height="{height}" fill="#ffffff"/>',
         *panel(0, "Requests per second, whole answers, 32 connections, one core", requests),
-        *panel(height // 2, "Chunks per second, streams, 32 connections, one core", streams),
+        *panel(height // 2, "Chunks per second, one at a time, 32 streams, one core", streams),
         "</svg>\n",
     ]
     return "\n".join(parts)

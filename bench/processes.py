@@ -10,7 +10,7 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -84,7 +84,7 @@ class Running:
 @contextmanager
 def started(
     name: str, command: Sequence[str | Path], *, core: int, folder: Path, env: Mapping[str, str] | None = None
-) -> Iterator[Running]:
+) -> Generator[Running]:
     """Runs `command` in `folder`, pinned to `core`, for as long as the block lasts. Its output goes to a file there."""
     folder.mkdir(parents=True, exist_ok=True)
     log = folder / f"{name}.log"

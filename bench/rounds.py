@@ -5,8 +5,9 @@
 3. after the last round: a long run of each gateway, for its memory
 """
 
+import time
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,7 +21,7 @@ from bench.processes import GATEWAY_CORE, Running, free_port, started, wait_unti
 PATH = "/v1/chat/completions"
 CONNECTIONS = (1, 32)
 STREAM_CHUNKS = 64
-PACED = {"connections": 16, "chunks": 100, "apart_ms": 20}
+PACED = {"connections": 16, "chunks": 100, "apart_ms": 20, "streams": 2}
 """16 streams at 50 chunks a second each: slow enough for the slowest gateway, so that the figure is delay, not queueing."""
 
 
@@ -37,9 +38,11 @@ class Requests:
 
 @dataclass(frozen=True)
 class Streams:
-    """Chunks a second at 32 connections, and the lateness of paced chunks in milliseconds."""
+    """Chunks a second at 32 connections, one at a time and in bursts; CPU in microseconds for one that comes alone; the
+    lateness of paced chunks in milliseconds."""
 
     per_second: float
+    in_bursts: float
     cpu_us: float
     p50: float
     p99: float
@@ -110,36 +113,51 @@ class Rounds:
 
     def _memory(self, gateway: Gateway, row: Measured) -> None:
         with self._gateway(gateway, self.whole) as (running, port, headers):
-            first = self._wrk(port, headers, load.body("hello"), CONNECTIONS[-1], 1)
+            begun = time.monotonic()
+            done = self._wrk(port, headers, load.body("hello"), CONNECTIONS[-1], 3).requests
             before = running.memory_mib()
-            done = first.requests
-            seconds = min(self.plan.requests / first.per_second, self.plan.soak_seconds)
-            while done < self.plan.requests and seconds >= 1:
-                seen = self._wrk(port, headers, load.body("hello"), CONNECTIONS[-1], seconds)
-                done += seen.requests
-                seconds = (self.plan.requests - done) / seen.per_second if seconds < self.plan.soak_seconds else 0
-            row.memory = (before, running.memory_mib(), done)
-        self.console.print(f"  {gateway.title}: {before:.0f} MiB, {row.memory[1]:.0f} MiB after {done:,} requests")
+            while done < self.plan.requests and (left := self.plan.soak_seconds + begun - time.monotonic()) >= 1:
+                rate = done / (time.monotonic() - begun) or 1.0
+                seconds = max(1.0, min((self.plan.requests - done) / rate, left))
+                done += self._wrk(port, headers, load.body("hello"), CONNECTIONS[-1], seconds).requests
+            after = running.memory_mib()
+        row.memory = (before, after, done)
+        self.console.print(f"  {gateway.title}: {before:.0f} MiB, {after:.0f} MiB after {done:,} requests")
 
     def _measure_requests(self, row: Measured, port: int, headers: Mapping[str, str], running: Running | None) -> None:
         for connections in CONNECTIONS:
             self._wrk(port, headers, load.body("hello"), connections, 1)  # warm
             before = running.cpu_seconds() if running else 0.0
             seen = self._wrk(port, headers, load.body("hello"), connections, self.plan.seconds)
+            if not seen.requests:
+                raise RuntimeError(f"No request ended within {self.plan.seconds} s at {connections} connections.")
             cpu = running.cpu_seconds() - before if running else 0.0
             row.requests[connections].append(
                 Requests(seen.per_second, seen.p50, seen.p99, cpu / seen.requests * 1e6, cpu / seen.seconds)
             )
 
     def _measure_streams(self, row: Measured, port: int, headers: Mapping[str, str], running: Running | None) -> None:
-        body = load.body(f"{STREAM_CHUNKS} chunks, 0 ms apart", stream=True)
-        load.paced(port, PATH, _json(headers), connections=4, chunks=STREAM_CHUNKS, apart_ms=0, streams=4)  # warm
+        self._streams(port, headers, connections=4, chunks=STREAM_CHUNKS, seconds=1)  # warm
         before = running.cpu_seconds() if running else 0.0
-        seen = self._wrk(port, headers, body, CONNECTIONS[-1], self.plan.seconds)
+        alone = self._streams(
+            port, headers, connections=CONNECTIONS[-1], chunks=STREAM_CHUNKS, seconds=self.plan.seconds
+        )
         cpu = running.cpu_seconds() - before if running else 0.0
-        chunks = seen.requests * STREAM_CHUNKS
-        late = load.paced(port, PATH, _json(headers), **PACED, streams=2)
-        row.streams.append(Streams(chunks / seen.seconds, cpu / chunks * 1e6, late.p50, late.p99))
+        words = f"{STREAM_CHUNKS} chunks, 0 ms apart"
+        bursts = self._wrk(port, headers, load.body(words, stream=True), CONNECTIONS[-1], self.plan.seconds)
+        late = self._streams(port, headers, **PACED)
+        row.streams.append(
+            Streams(
+                alone.chunks / alone.seconds,
+                bursts.requests * STREAM_CHUNKS / bursts.seconds,
+                cpu / alone.chunks * 1e6,
+                late.p50,
+                late.p99,
+            )
+        )
+
+    def _streams(self, port: int, headers: Mapping[str, str], **ask: float) -> load.Chunks:
+        return load.streams(self.streaming, 120, port=port, path=PATH, headers=_json(headers), **ask)
 
     def _wrk(self, port: int, headers: Mapping[str, str], body: str, connections: int, seconds: float) -> load.Load:
         url = f"http://127.0.0.1:{port}"
@@ -147,13 +165,14 @@ class Rounds:
         return load.wrk(url, PATH, _json(headers), body, connections=connections, seconds=seconds, folder=folder)
 
     @contextmanager
-    def _gateway(self, gateway: Gateway, upstream: int) -> Iterator[tuple[Running, int, Mapping[str, str]]]:
+    def _gateway(self, gateway: Gateway, upstream: int) -> Generator[tuple[Running, int, Mapping[str, str]]]:
         folder = self.plan.work / "run" / gateway.name
         port = free_port()
         start = gateway.start(self.plan.work, folder, port, upstream)
         with started(gateway.name, start.command, core=GATEWAY_CORE, folder=folder, env=start.env) as running:
-            wait_until_it_answers(running, _first_request(port, start.headers, stream=upstream == self.streaming))
-            yield running, port, start.headers
+            headers = gateway.headers(folder, upstream)
+            wait_until_it_answers(running, _first_request(port, headers, stream=upstream == self.streaming))
+            yield running, port, headers
 
     def _say(self, title: str, row: Measured) -> None:
         one, many, streams = row.requests[1][-1], row.requests[32][-1], row.streams[-1]

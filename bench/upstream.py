@@ -1,13 +1,13 @@
 """The mock vendor behind every gateway: nginx for whole answers, `stream.py` for streams.
 
-nginx gives one static answer of half a kilobyte and does some 40,000 a second on the core that it shares with the load
+nginx gives one static answer of half a kilobyte and does some 70,000 a second on the core that it shares with the load
 generator, which is more than any gateway here; so it is never what is measured. nginx cannot pace a stream, hence the
-second one. Both are measured directly in every run, as the row `direct`.
+second one. Both are measured directly in every run, as the row "no gateway".
 """
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -59,7 +59,7 @@ http {{
 
 
 @contextmanager
-def whole_answers(folder: Path) -> Iterator[int]:
+def whole_answers(folder: Path) -> Generator[int]:
     """nginx with the static answer, for as long as the block lasts. Gives its port."""
     port = free_port()
     inside = f"""\
@@ -74,8 +74,8 @@ def whole_answers(folder: Path) -> Iterator[int]:
 
 
 @contextmanager
-def streams(folder: Path) -> Iterator[int]:
-    """The streaming vendor, for as long as the block lasts. Gives its port."""
+def streams(folder: Path) -> Generator[int]:
+    """The vendor that streams and measures, for as long as the block lasts. Gives its port."""
     port = free_port()
     program = Path(__file__).with_name("stream.py")
     with started("upstream-stream", [sys.executable, program, str(port)], core=LOAD_CORE, folder=folder):

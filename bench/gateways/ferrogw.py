@@ -1,5 +1,6 @@
 """ferrogw: a gateway in Go, from its PyPI wheel, which holds the one binary."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from bench.gateways.gateway import Start, package_version, python_package
@@ -41,4 +42,7 @@ class Ferrogw:
             "RATE_LIMIT_BURST": "1000000000",
             "LOG_LEVEL": "error",
         }
-        return Start([work / "ferrogw" / "bin" / "ferrogw", "serve"], {"authorization": f"Bearer {KEY}"}, env)
+        return Start([work / "ferrogw" / "bin" / "ferrogw", "serve"], env)
+
+    def headers(self, folder: Path, upstream: int) -> Mapping[str, str]:
+        return {"authorization": f"Bearer {KEY}"}

@@ -1,7 +1,10 @@
 """Freehold, from this repository, with a key that has budgets and rate limits."""
 
+import json
 import shutil
 import sys
+import time
+from collections.abc import Mapping
 from pathlib import Path
 
 from bench.gateways.gateway import Start, run
@@ -13,16 +16,16 @@ workers = 1
 
 [vendors.openai]
 base_url = "http://127.0.0.1:{upstream}/v1"
-api_key  = {{ env = "BENCH_VENDOR_KEY" }}
+api_key = {{ env = "BENCH_VENDOR_KEY" }}
 
 [projects.bench]
 budget = {{ usd = 1000000, per = "month", hard = true }}
-limits = {{ requests_per_minute = 1000000000, tokens_per_minute = 1000000000000 }}
+limits = {{ requests_per_minute = 100000000, tokens_per_minute = 100000000000 }}
 
 [workloads.default]
-route  = ["requested"]
+route = ["requested"]
 budget = {{ usd = 1000000, per = "day", hard = true }}
-limits = {{ requests_per_minute = 1000000000 }}
+limits = {{ requests_per_minute = 100000000 }}
 """
 
 
@@ -31,15 +34,33 @@ class Freehold:
 
     name = "freehold"
     title = "Freehold"
-    on = "keys, hard budgets on project and workload, request and token limits, a record of every answer, metrics"
+    on = "keys, hard budgets on key, project and workload, request and token limits, a record of every answer, metrics"
     off = "nothing"
 
     def install(self, work: Path) -> str:
-        return run(FREEHOLD, "version")
+        return json.loads(run(FREEHOLD, "version", "--json"))["freehold"]
 
     def start(self, work: Path, folder: Path, port: int, upstream: int) -> Start:
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         configuration = folder / "freehold.toml"
         configuration.write_text(CONFIGURATION.format(upstream=upstream))
-        raise NotImplementedError
+        command = [FREEHOLD, "up", "--config", configuration, "--data", folder / "data", "--port", str(port)]
+        return Start(command, {"BENCH_VENDOR_KEY": "sk-bench"})
+
+    def headers(self, folder: Path, upstream: int) -> Mapping[str, str]:
+        log = folder / f"{self.name}.log"
+        for _ in range(300):
+            if "ready http://" in log.read_text():
+                break
+            time.sleep(0.1)
+        command = [FREEHOLD, "keys", "create", "bench", "--project", "bench", "--data", folder / "data", "--json"]
+        limits = [
+            "--budget-usd",
+            "1000000",
+            "--requests-per-minute",
+            "100000000",
+            "--tokens-per-minute",
+            "100000000000",
+        ]
+        return {"authorization": f"Bearer {json.loads(run(*command, *limits))['secret']}"}

@@ -11,10 +11,9 @@ from typing import Protocol
 
 @dataclass(frozen=True)
 class Start:
-    """How to run a gateway in front of one upstream. `headers` are what each request to it carries."""
+    """How to run a gateway in front of one upstream."""
 
     command: Sequence[str | Path]
-    headers: Mapping[str, str]
     env: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
@@ -32,6 +31,10 @@ class Gateway(Protocol):
 
     def start(self, work: Path, folder: Path, port: int, upstream: int) -> Start:
         """Writes what it needs into `folder` and says how to run it on `port`, its OpenAI vendor at `upstream`."""
+        ...
+
+    def headers(self, folder: Path, upstream: int) -> Mapping[str, str]:
+        """What each request carries; asked once, when the process runs. Raises RuntimeError."""
         ...
 
 

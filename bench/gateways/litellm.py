@@ -1,6 +1,7 @@
 """LiteLLM's proxy: Python, the newest that installs."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 from bench.gateways.gateway import Start, package_version, python_package
@@ -42,4 +43,7 @@ class LiteLLM:
         command = [program, "--config", configuration, "--host", "127.0.0.1", "--port", str(port), "--num_workers", "1"]
         # Without the switch for the price list it asks the network for one when it starts.
         env = {"LITELLM_LOG": "ERROR", "LITELLM_LOCAL_MODEL_COST_MAP": "True"}
-        return Start(command, {"authorization": f"Bearer {KEY}"}, env)
+        return Start(command, env)
+
+    def headers(self, folder: Path, upstream: int) -> Mapping[str, str]:
+        return {"authorization": f"Bearer {KEY}"}

@@ -1,6 +1,7 @@
 """nginx as a plain proxy: reads nothing, decides nothing. The floor under every gateway."""
 
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 
 from bench.gateways.gateway import Start
@@ -32,4 +33,7 @@ class Nginx:
         return said.rpartition("/")[2].strip()
 
     def start(self, work: Path, folder: Path, port: int, upstream: int) -> Start:
-        return Start(nginx(folder / "nginx", INSIDE.format(port=port, upstream=upstream)), {})
+        return Start(nginx(folder / "nginx", INSIDE.format(port=port, upstream=upstream)))
+
+    def headers(self, folder: Path, upstream: int) -> Mapping[str, str]:
+        return {}

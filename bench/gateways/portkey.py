@@ -5,6 +5,7 @@ Its package allows newer versions of its HTTP server with which its streams answ
 """
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 from bench.gateways.gateway import Start, run
@@ -37,9 +38,11 @@ class Portkey:
 
     def start(self, work: Path, folder: Path, port: int, upstream: int) -> Start:
         program = work / "portkey" / PACKAGE / "build" / "start-server.js"
-        headers = {
+        return Start(["node", program, f"--port={port}", "--headless"], {"NODE_ENV": "production"})
+
+    def headers(self, folder: Path, upstream: int) -> Mapping[str, str]:
+        return {
             "authorization": "Bearer sk-bench",
             "x-portkey-provider": "openai",
             "x-portkey-custom-host": f"http://127.0.0.1:{upstream}/v1",
         }
-        return Start(["node", program, f"--port={port}", "--headless"], headers, {"NODE_ENV": "production"})

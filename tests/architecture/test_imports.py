@@ -42,11 +42,12 @@ def imported(path: Path) -> Iterator[tuple[str, int, bool]]:
         for child in ast.walk(node)
     }
     for node in ast.walk(tree):
-        names: list[str] = []
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module is not None:
             names = [node.module]
+        else:
+            continue
         for name in names:
             if name == "freehold" or name.startswith("freehold."):
                 yield name, node.lineno, id(node) in inside
@@ -97,14 +98,16 @@ def test_imports_hide_in_functions_only_on_the_command_line() -> None:
 def test_the_environment_is_read_in_one_room() -> None:
     allowed = {"config/paths.py", "serving/engine.py"}  # an engine is a process of its own
     readers = {
-        str(path.relative_to(SOURCE)) for path in FILES if re.search(r"\bos\.(environ\b(?!/)|getenv\b)", path.read_text())
+        str(path.relative_to(SOURCE))
+        for path in FILES
+        if re.search(r"\bos\.(environ\b(?!/)|getenv\b)", path.read_text())
     }
     assert readers <= allowed
 
 
 def test_no_branch_on_a_vendors_name() -> None:
     vendors = {path.stem.replace("_", "-") for path in (SOURCE / "vendors").glob("*.py")} - {"--init--", "vendor"}
-    pattern = re.compile(r"""[=!]=\s*["'](%s)["']""" % "|".join(sorted(vendors)))
+    pattern = re.compile(r"""[=!]=\s*["']({})["']""".format("|".join(sorted(vendors))))
     offenders = [
         f"{path.relative_to(SOURCE)}: {match.group()}"
         for path in FILES

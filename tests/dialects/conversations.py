@@ -39,7 +39,7 @@ def _sse(events: list[dict[str, Any]], *, named: bool, done: bool) -> bytes:
     return ("".join(lines) + ("data: [DONE]\n\n" if done else "")).encode()
 
 
-# --- OpenAI Chat -------------------------------------------------------------------------------------------------------------
+# --- OpenAI Chat -----------------------------------------------------------------------------------------------------
 
 _CHAT_REQUEST: dict[str, Any] = {
     "model": "workload",
@@ -150,7 +150,7 @@ CHAT = Spoken(
 )
 
 
-# --- OpenAI Responses --------------------------------------------------------------------------------------------------------
+# --- OpenAI Responses ------------------------------------------------------------------------------------------------
 
 _RESPONSES_REQUEST: dict[str, Any] = {
     "model": "workload",
@@ -245,7 +245,13 @@ def _message_events(at: int, text: str, cut: int, status: str = "completed") -> 
 
 
 def _responses_stream(response: dict[str, Any], middle: list[dict[str, Any]]) -> bytes:
-    begun = {**response, "status": "in_progress", "incomplete_details": None, "output": [], "usage": None}
+    begun: dict[str, Any] = {
+        **response,
+        "status": "in_progress",
+        "incomplete_details": None,
+        "output": [],
+        "usage": None,
+    }
     events: list[dict[str, Any]] = [
         {"type": "response.created", "response": begun},
         {"type": "response.in_progress", "response": begun},
@@ -317,7 +323,7 @@ RESPONSES = Spoken(
 )
 
 
-# --- Anthropic Messages --------------------------------------------------------------------------------------------------------
+# --- Anthropic Messages ----------------------------------------------------------------------------------------------
 
 _MESSAGES_REQUEST: dict[str, Any] = {
     "model": "workload",
@@ -390,7 +396,10 @@ def _block_events(at: int, block: dict[str, Any], deltas: list[dict[str, Any]]) 
 
 
 def _messages_stream(middle: list[dict[str, Any]], stop: str) -> bytes:
-    begun = {**_message([], None), "usage": {**_MESSAGES_USAGE, "output_tokens": 1, "output_tokens_details": None}}
+    begun: dict[str, Any] = {
+        **_message([], None),
+        "usage": {**_MESSAGES_USAGE, "output_tokens": 1, "output_tokens_details": None},
+    }
     events: list[dict[str, Any]] = [
         {"type": "message_start", "message": begun},
         {"type": "ping"},

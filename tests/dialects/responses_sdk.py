@@ -52,7 +52,7 @@ def write_all(writer: StreamWriter, chunks: Iterable[Chunk]) -> bytes:
     return b"".join([*(writer.write(chunk) for chunk in chunks), writer.close()])
 
 
-# --- the judge -----------------------------------------------------------------------------------------------------------
+# --- the judge -------------------------------------------------------------------------------------------------------
 
 _EVENTS: dict[str, type[BaseModel]] = {
     get_args(model.model_fields["type"].annotation)[0]: model for model in get_args(get_args(ResponseStreamEvent)[0])
@@ -86,7 +86,7 @@ def checked_events(stream: bytes) -> list[dict[str, Any]]:
     return events
 
 
-# --- the client ----------------------------------------------------------------------------------------------------------
+# --- the client ------------------------------------------------------------------------------------------------------
 
 
 def client(content: bytes, media: str = "application/json", status: int = 200) -> OpenAI:

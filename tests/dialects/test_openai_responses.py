@@ -49,7 +49,7 @@ def test_the_official_client_raises_its_own_class_of_error(error: FreeholdError,
 
 
 def test_a_vendors_error_is_read() -> None:
-    body = b'{"error":{"message":"No such model.","type":"invalid_request_error","param":"model","code":"model_not_found"}}'
+    body = b'{"error":{"message":"Unknown.","type":"invalid_request_error","param":"model","code":"model_not_found"}}'
     error = DIALECT.read_error(404, {}, body)
     assert (error.status, error.native, error.param) == (404, "model_not_found", "model")
 

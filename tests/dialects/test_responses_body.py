@@ -56,7 +56,7 @@ def passed(data: bytes, **traits: Any) -> tuple[bytes, list[str]]:
     return pass_request(read_request(data), data, vendor), vendor.dropped
 
 
-# --- from our words --------------------------------------------------------------------------------------------------------
+# --- from our words --------------------------------------------------------------------------------------------------
 
 
 def test_a_small_request_is_stateless_and_brings_its_reasoning_back() -> None:
@@ -278,7 +278,7 @@ def test_within_the_dialect_only_the_input_is_written_anew() -> None:
     assert dropped == []
 
 
-# --- there and back ----------------------------------------------------------------------------------------------------------
+# --- there and back --------------------------------------------------------------------------------------------------
 
 _words = st.text(max_size=20)
 _ids = st.text("abc123_", min_size=1, max_size=8)
@@ -378,7 +378,7 @@ def test_what_is_written_reads_back_as_it_was(
     assert vendor.dropped == []
 
 
-# --- from the caller's own bytes -----------------------------------------------------------------------------------------------
+# --- from the caller's own bytes -------------------------------------------------------------------------------------
 
 
 def test_every_value_but_the_model_passes_byte_for_byte() -> None:

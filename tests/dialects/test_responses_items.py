@@ -138,10 +138,28 @@ def test_a_readable_chain_goes_only_to_vendors_that_want_it() -> None:
     written, dropped = items(turn, returns_reasoning=True)
     assert written[0] == {
         "type": "reasoning",
+        "id": "rs_fh_0",
         "summary": [],
         "content": [{"type": "reasoning_text", "text": "hm"}],
     }
     assert dropped == []
+
+
+def test_of_a_foreign_artefact_only_the_chain_goes_to_vendors_that_want_it() -> None:
+    turn = assistant(Reasoning(text="hm", opaque="x", origin=OTHER_ORIGIN, id="rs_1"), Text("a"))
+    written, dropped = items(turn, returns_reasoning=True)
+    assert written[0] == {
+        "type": "reasoning",
+        "id": "rs_fh_0",
+        "summary": [],
+        "content": [{"type": "reasoning_text", "text": "hm"}],
+    }
+    assert dropped == ["reasoning"]
+
+
+def test_an_id_that_the_door_made_up_is_no_vendors() -> None:
+    written, _ = items(assistant(Reasoning(opaque="x", origin=ORIGIN, id="rs_fh_12_0")))
+    assert written == [{"type": "reasoning", "summary": [], "encrypted_content": "x"}]
 
 
 def test_results_go_each_as_an_item() -> None:

@@ -163,7 +163,7 @@ def test_bytes_may_break_anywhere(name: str, cuts: list[int]) -> None:
     assert broken == whole
 
 
-# --- servers that say less than OpenAI -----------------------------------------------------------------------------------------
+# --- servers that say less than OpenAI -------------------------------------------------------------------------------
 
 
 def test_events_without_names_are_known_by_their_type() -> None:

@@ -177,7 +177,7 @@ def test_an_output_that_is_no_text_image_or_file_stays_in_this_dialect() -> None
     assert message == Message("tool", (Opaque("openai-responses", "function_call_output"),))
 
 
-# --- state ---------------------------------------------------------------------------------------------------------------
+# --- state -----------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -213,7 +213,7 @@ def test_input_may_be_missing_only_where_the_vendor_has_it() -> None:
     assert caught.value.param == "input"
 
 
-# --- what other dialects have no place for -----------------------------------------------------------------------------------
+# --- what other dialects have no place for ---------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -240,7 +240,7 @@ def test_what_has_no_place_in_our_words_is_named(fields: dict[str, Any], unknown
     assert read_request(body(**fields)).unknown == unknown
 
 
-# --- tools, choice, format -------------------------------------------------------------------------------------------------
+# --- tools, choice, format -------------------------------------------------------------------------------------------
 
 
 def test_tools_that_are_no_functions_keep_their_kind() -> None:
@@ -278,7 +278,7 @@ def test_logprobs_are_asked_for_through_include() -> None:
     assert (request.logprobs, request.top_logprobs, request.unknown) == (True, 3, ())
 
 
-# --- bad input -------------------------------------------------------------------------------------------------------------
+# --- bad input -------------------------------------------------------------------------------------------------------
 
 
 WRONG: list[tuple[dict[str, Any], str]] = [

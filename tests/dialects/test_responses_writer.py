@@ -67,7 +67,7 @@ def kinds(data: bytes) -> list[str]:
     return [event["type"].removeprefix("response.") for event in checked_events(data)]
 
 
-# --- the sequence --------------------------------------------------------------------------------------------------------------
+# --- the sequence ----------------------------------------------------------------------------------------------------
 
 
 def test_a_text_is_announced_filled_and_told_whole() -> None:
@@ -228,7 +228,7 @@ def test_an_answer_that_did_not_end_well_is_never_completed(chunks: Sequence[Chu
     assert "completed" not in told
 
 
-# --- failures ------------------------------------------------------------------------------------------------------------------
+# --- failures --------------------------------------------------------------------------------------------------------
 
 
 def broken(error: FreeholdError, chunks: Iterable[Chunk] = HELLO) -> bytes:
@@ -265,7 +265,7 @@ def test_a_failure_behind_a_vendors_own_bytes_is_an_error_alone() -> None:
     assert kinds(broken(StreamBroken("It broke."), ())) == ["error"]
 
 
-# --- through the official client -----------------------------------------------------------------------------------------------
+# --- through the official client -------------------------------------------------------------------------------------
 
 
 def test_the_sdk_puts_the_same_response_together() -> None:
@@ -327,7 +327,7 @@ def test_an_answer_that_stopped_short_reaches_the_sdk_as_such() -> None:
     assert last.response.incomplete_details.reason == "max_output_tokens"
 
 
-# --- there and back ------------------------------------------------------------------------------------------------------------
+# --- there and back --------------------------------------------------------------------------------------------------
 
 _pieces = st.lists(st.text(min_size=1, max_size=8), min_size=1, max_size=3)
 

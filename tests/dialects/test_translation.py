@@ -1,20 +1,21 @@
-"""Every ordered pair of the three front dialects: what a caller of one asks of a vendor of another, and what comes back."""
+"""Every ordered pair of front dialects: what a caller of one asks of a vendor of another, and what comes back."""
 
 import json
 from itertools import permutations
 from typing import Any
 
 import pytest
-from dialects.conversations import SEAL, SPOKEN, THOUGHT
-from dialects.gathered import Gathered, gather
-from dialects.responses_sdk import ORIGIN, OTHER_ORIGIN
 from msgspec.structs import replace
 
+from dialects.assembled import assembled
+from dialects.conversations import SEAL, SPOKEN, THOUGHT
+from dialects.gathered import gather
+from dialects.responses_sdk import ORIGIN, OTHER_ORIGIN
 from freehold.dialects import get
 from freehold.dialects.dialect import Dialect, Target, Traits
 from freehold.dialects.origin import seal
 from freehold.dialects.sse import EventSplitter
-from freehold.errors import FreeholdError, StreamBroken, Unsupported
+from freehold.errors import StreamBroken, Unsupported
 from freehold.messages import (
     Chunk,
     Finished,
@@ -84,7 +85,7 @@ CONVERSATION: list[tuple[str, list[Any]]] = [
 ]
 
 
-# --- the request ---------------------------------------------------------------------------------------------------------------
+# --- the request -----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("front", sorted(SPOKEN))
@@ -155,7 +156,7 @@ def test_a_tool_that_only_one_dialect_knows_is_an_error(front: str, vendor: str)
         get(vendor).write_request(asked(front, **ONLY_ITS_OWN[front]), target(vendor))
 
 
-# --- the answer ----------------------------------------------------------------------------------------------------------------
+# --- the answer ------------------------------------------------------------------------------------------------------
 
 USAGE = Usage(input_tokens=100, output_tokens=30, cache_read_tokens=40, reasoning_tokens=10)
 
@@ -171,13 +172,15 @@ def answered(front: str, vendor: str, whole: bytes) -> tuple[Reply, bytes]:
     return get(front).read_reply(data), data
 
 
-def streamed(front: str, vendor: str, stream: bytes) -> Gathered:
-    """What a caller of `front` gets of a vendor's stream, as the door hands it out, read again."""
-    writer, events = get(front).stream_writer(asked(front, stream=True)), list[bytes]()
+def streamed(front: str, vendor: str, stream: bytes) -> tuple[Reply, bytes]:
+    """What a caller of `front` has of a vendor's stream when the official client has put it together."""
+    usage = {"stream_options": {"include_usage": True}} if front == "openai-chat" else {}
+    writer, events = get(front).stream_writer(asked(front, stream=True, **usage)), list[bytes]()
     for chunk in _chunks(get(vendor), stream):
         events.append(writer.write(_sealed(chunk)))
     events.append(writer.close())
-    return gather(_chunks(get(front), b"".join(events)))
+    data = assembled(front, b"".join(events))
+    return get(front).read_reply(data), data
 
 
 def _chunks(dialect: Dialect, stream: bytes) -> list[Chunk]:
@@ -219,18 +222,18 @@ def test_a_rich_answer_comes_back_whole(front: str, vendor: str) -> None:
 
 @pairs
 def test_a_rich_stream_comes_back_as_the_same_answer(front: str, vendor: str) -> None:
-    gathered = streamed(front, vendor, SPOKEN[vendor].rich.stream)
-    assert content(gathered.parts) == RICH
-    assert (gathered.finish, gathered.usage, gathered.model) == ("tool_calls", USAGE, "answerer")
+    reply, _ = streamed(front, vendor, SPOKEN[vendor].rich.stream)
+    assert content(reply.parts) == RICH
+    assert (reply.finish, reply.usage, reply.model) == ("tool_calls", USAGE, "answerer")
 
 
 @pairs
 def test_an_answer_that_was_cut_comes_back_cut(front: str, vendor: str) -> None:
     reply, _ = answered(front, vendor, SPOKEN[vendor].cut.whole)
-    gathered = streamed(front, vendor, SPOKEN[vendor].cut.stream)
-    assert content(reply.parts) == content(gathered.parts) == ["It is"]
-    assert (reply.finish, gathered.finish) == ("length", "length")
-    assert reply.usage == gathered.usage == USAGE
+    other, _ = streamed(front, vendor, SPOKEN[vendor].cut.stream)
+    assert content(reply.parts) == content(other.parts) == ["It is"]
+    assert (reply.finish, other.finish) == ("length", "length")
+    assert reply.usage == other.usage == USAGE
 
 
 @pytest.mark.parametrize("vendor", sorted(SPOKEN))
@@ -257,18 +260,16 @@ def test_a_failure_in_the_middle_is_never_a_finished_answer(front: str, vendor: 
     written = b"".join([*(writer.write(chunk) for chunk in chunks), writer.fail(StreamBroken("It broke."), "req_1")])
     reader = get(front).stream_reader()
     read: list[Chunk] = []
-    error: FreeholdError | None = None
     for event in EventSplitter().feed(written):
         read += reader.read(event)
     gathered = gather(read)
-    assert error is None
     assert gathered.finish in (None, "error")
     assert gathered.failed is not None
     assert "It broke." in gathered.failed.message
     assert not reader.finished()
 
 
-# --- the next turn -------------------------------------------------------------------------------------------------------------
+# --- the next turn ---------------------------------------------------------------------------------------------------
 
 
 def next_turn(front: str, data: bytes) -> Request:
@@ -294,8 +295,10 @@ def next_turn(front: str, data: bytes) -> Request:
 
 
 @pairs
-def test_an_artefact_returns_to_its_maker_byte_for_byte(front: str, vendor: str) -> None:
-    _, data = answered(front, vendor, SPOKEN[vendor].rich.whole)
+@pytest.mark.parametrize("stream", [False, True])
+def test_an_artefact_returns_to_its_maker_byte_for_byte(front: str, vendor: str, stream: bool) -> None:
+    answer = SPOKEN[vendor].rich
+    _, data = streamed(front, vendor, answer.stream) if stream else answered(front, vendor, answer.whole)
     whom = target(vendor)
     sent = get(vendor).write_request(next_turn(front, data), whom)
     thought = next(

@@ -28,7 +28,7 @@ def is_proxy(url: str) -> bool:
     """Whether it is `http://HOST:PORT`, with a login or without."""
     try:
         parts = urlsplit(url)
-        return parts.scheme == "http" and bool(parts.hostname) and (parts.port or 1) > 0 and parts.path in ("", "/")
+        return parts.scheme == "http" and bool(parts.hostname) and parts.port != 0 and parts.path in ("", "/")
     except ValueError:
         return False
 

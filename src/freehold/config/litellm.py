@@ -12,7 +12,16 @@ from msgspec import Struct
 
 from freehold.config import toml
 from freehold.config.discovery import KnownVendor
-from freehold.config.litellm_models import ENVIRON, Account, Deployment, LeftOut, deployments, mapping, number
+from freehold.config.litellm_models import (
+    ENVIRON,
+    Account,
+    Deployment,
+    LeftOut,
+    deployments,
+    is_reference,
+    mapping,
+    number,
+)
 from freehold.config.litellm_reasons import reason
 from freehold.config.litellm_workloads import Group, Target, groups, rules, titles
 from freehold.config.money import MAX_DOLLARS
@@ -39,6 +48,17 @@ CARRIED = {
     ),
     "general_settings": frozenset(("max_request_size_mb", "global_max_parallel_requests")),
 }
+
+NUMBERS = frozenset(
+    (
+        "num_retries",
+        "timeout",
+        "stream_timeout",
+        "request_timeout",
+        "max_request_size_mb",
+        "global_max_parallel_requests",
+    )
+)
 
 
 class Imported(Struct, frozen=True):
@@ -109,7 +129,7 @@ def _vendor(account: Account, name: str, known: Mapping[str, KnownVendor]) -> It
 
 
 def _reference(text: str) -> str:
-    return toml.value({"env": text.removeprefix(ENVIRON)}) if text.startswith(ENVIRON) else toml.string(text)
+    return toml.value({"env": text.removeprefix(ENVIRON)}) if is_reference(text) else toml.string(text)
 
 
 def _door(config: Mapping[str, object]) -> Iterator[str]:
@@ -195,9 +215,13 @@ def _prices(found: Sequence[Deployment], names: Mapping[Account, str], left_out:
 
 def _sections(config: Mapping[str, object]) -> Iterator[LeftOut]:
     for section in SECTIONS:
-        for name in mapping(config.get(section)):
+        if not isinstance(config.get(section), Mapping | None):
+            yield LeftOut(section, "It is no mapping.")
+        for name, value in mapping(config.get(section)).items():
             if name not in CARRIED[section]:
                 yield LeftOut(f"{section}.{name}", reason(section, name))
+            elif name in NUMBERS and value is not None and number(value) is None:
+                yield LeftOut(f"{section}.{name}", NO_NUMBER)
     for name in mapping(config.get("environment_variables")):
         said = f"Set {name} in the environment in which Freehold is started."
         yield LeftOut(f"environment_variables.{name}", said)

@@ -13,7 +13,8 @@ from msgspec import Struct
 from freehold.config.address import wrong_address
 from freehold.config.discovery import COMPATIBLE, OWN, KnownVendor
 from freehold.config.litellm_reasons import reason
-from freehold.config.secrets import SECRET_HEADERS
+from freehold.config.routes import is_model
+from freehold.config.secrets import SECRET_HEADERS, fits_a_header, is_variable, wrong_header
 
 ENVIRON = "os.environ/"
 
@@ -42,6 +43,7 @@ BARE = (
 )
 """The vendor that LiteLLM takes a model name without a provider to mean."""
 
+SMALLEST, LARGEST = Decimal("1E-15"), Decimal("1E+15")
 NO_KEY = frozenset(("", "none", "null", "dummy", "empty", "fake", "fake-key", "not-needed", "anything"))
 COSTS = {
     "input_cost_per_token": "input",
@@ -49,7 +51,11 @@ COSTS = {
     "cache_read_input_token_cost": "cache_read",
     "cache_creation_input_token_cost": "cache_write",
 }
-READ = frozenset(
+NUMBERS = frozenset(
+    ("weight", "order", "rpm", "tpm", "timeout", "stream_timeout", "max_retries", "num_retries", "max_budget", *COSTS)
+)
+NO_NUMBER = "It is no number that Freehold could use."
+READ = NUMBERS | frozenset(
     (
         "model",
         "api_key",
@@ -60,17 +66,7 @@ READ = frozenset(
         "organization",
         "extra_headers",
         "headers",
-        "weight",
-        "order",
-        "rpm",
-        "tpm",
-        "timeout",
-        "stream_timeout",
-        "max_retries",
-        "num_retries",
-        "max_budget",
         "budget_duration",
-        *COSTS,
     )
 )
 """The parameters that are carried over; every other is named as left out."""
@@ -116,6 +112,8 @@ def deployments(
     """The entries of model_list that can be carried over; the others are added to `left_out`."""
     credentials = _credentials(config)
     found: list[Deployment] = []
+    if not isinstance(config.get("model_list", []), list | None):
+        left_out.append(LeftOut("model_list", "It is no list."))
     for index, entry in enumerate(sequence(config.get("model_list"))):
         path = f"model_list[{index}]"
         deployment = _deployment(path, mapping(entry), credentials, known, left_out)
@@ -136,15 +134,21 @@ def sequence(thing: object) -> Sequence[object]:
     return cast(list[object], thing) if isinstance(thing, list) else []
 
 
+def is_reference(text: str) -> bool:
+    """Whether it is `os.environ/NAME`."""
+    return text.startswith(ENVIRON) and is_variable(text.removeprefix(ENVIRON))
+
+
 def number(thing: object) -> Decimal | None:
-    """A YAML number, or text that is one (YAML 1.1 reads `15e-8` as text). None for anything else."""
+    """A YAML number that is not negative, or text that is one (YAML 1.1 reads `15e-8` as text). None for anything else,
+    and for what is too large or too small to mean anything."""
     if isinstance(thing, bool) or not isinstance(thing, int | float | str):
         return None
     try:
         found = Decimal(str(thing).strip())
     except InvalidOperation:
         return None
-    return found if found.is_finite() and found >= 0 else None
+    return found if found == 0 or (found.is_finite() and SMALLEST <= found <= LARGEST) else None
 
 
 def _deployment(
@@ -164,12 +168,18 @@ def _deployment(
     if provider == "*":
         left_out.append(LeftOut(path, "Callers may name any vendor/model whose vendor has a key; nothing to write."))
         return None
+    if not is_model(model):
+        left_out.append(LeftOut(path, "A model cannot have such a name."))
+        return None
     account = _account(path, provider, params, known, left_out)
     if account is None:
         return None
     info = mapping(entry.get("model_info"))
     for name in sorted(params.keys() - READ):
         left_out.append(LeftOut(f"{path}.litellm_params.{name}", reason("litellm_params", name)))
+    for name in sorted(params.keys() & NUMBERS):
+        if params[name] is not None and number(params[name]) is None:
+            left_out.append(LeftOut(f"{path}.litellm_params.{name}", NO_NUMBER))
     for name in sorted(info.keys() - COSTS.keys()):
         left_out.append(LeftOut(f"{path}.model_info.{name}", reason("model_info", name)))
     costs = {
@@ -211,11 +221,11 @@ def _account(
     if provider not in known and base_url is None:
         left_out.append(LeftOut(path, f"It has no api_base, and {provider} has no address of its own."))
         return None
-    if base_url is not None and not base_url.startswith(ENVIRON) and wrong_address(base_url) is not None:
+    if base_url is not None and not is_reference(base_url) and wrong_address(base_url) is not None:
         left_out.append(LeftOut(path, "Its api_base is not a URL."))
         return None
     ours = built_in and (base_url is None or _same_site(base_url, known[provider].base_url))
-    if base_url is not None and provider in ("ollama", "ollama_chat") and not base_url.startswith(ENVIRON):
+    if base_url is not None and provider in ("ollama", "ollama_chat") and not is_reference(base_url):
         base_url = f"{base_url.removesuffix('/v1')}/v1"  # its own API stands at the root, the compatible one below /v1
     base = provider if ours else SERVERS.get(provider, f"{provider}-server")
     return Account(
@@ -237,7 +247,7 @@ def _key(path: str, base: str, written: object, left_out: list[LeftOut]) -> str 
     """The reference to the key. A key that stands in LiteLLM's file is not copied: its place gets a variable's name."""
     if not isinstance(written, str) or written.strip().lower() in NO_KEY:
         return None
-    if written.startswith(ENVIRON):
+    if is_reference(written):
         return written
     name = f"{base.replace('-', '_').upper()}_API_KEY"
     said = f"The key itself stands there, and keys do not belong in a file. Set it as the environment variable {name}."
@@ -256,9 +266,13 @@ def _headers(path: str, params: Mapping[str, object], left_out: list[LeftOut]) -
     kept: list[tuple[str, str]] = []
     for name, value in sorted(found.items()):
         text = str(value)
-        if name.lower() in SECRET_HEADERS and not text.startswith(ENVIRON):
+        said = None
+        if wrong_header(name) is not None or not fits_a_header(text):
+            said = "Freehold cannot add such a header."
+        elif name.lower() in SECRET_HEADERS and not is_reference(text):
             said = "It is a secret: add it under headers as { env = .. }."
-            left_out.append(LeftOut(f"{path}.litellm_params.extra_headers.{name}", said))
-        else:
+        if said is None:
             kept.append((name, text))
+        else:
+            left_out.append(LeftOut(f"{path}.litellm_params.extra_headers.{name}", said))
     return tuple(kept)

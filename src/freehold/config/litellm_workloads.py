@@ -8,6 +8,7 @@ from decimal import Decimal
 from msgspec import Struct
 
 from freehold.config.litellm_models import Account, Deployment, LeftOut, mapping, number, sequence
+from freehold.config.money import MAX_DOLLARS
 
 STRATEGIES = {"simple-shuffle": "weighted", "latency-based-routing": "fastest", "cost-based-routing": "cheapest"}
 DAY = frozenset(("1d", "24h", "daily"))
@@ -53,8 +54,8 @@ def rules(config: Mapping[str, object], left_out: list[LeftOut]) -> Rules:
     fallbacks: dict[str, list[str]] = {}
     for entry in sequence(both.get("fallbacks")):
         for name, models in mapping(entry).items():
-            fallbacks.setdefault(name, []).extend(model for model in sequence(models) if isinstance(model, str))
-    everywhere = [model for model in sequence(both.get("default_fallbacks")) if isinstance(model, str)]
+            fallbacks.setdefault(name, []).extend(_names(f"fallbacks.{name}", models, left_out))
+    everywhere = _names("default_fallbacks", both.get("default_fallbacks"), left_out)
     aliases: dict[str, str] = {}
     for alias, of in mapping(both.get("model_group_alias")).items():
         aliases[alias] = str(mapping(of).get("model", of))
@@ -65,6 +66,14 @@ def rules(config: Mapping[str, object], left_out: list[LeftOut]) -> Rules:
         default_fallbacks=[*everywhere, *fallbacks.pop("*", [])],
         aliases=aliases,
     )
+
+
+def _names(where: str, models: object, left_out: list[LeftOut]) -> list[str]:
+    """The names in a list of fallbacks; entries that change the request as well are left out."""
+    entries = sequence(models)
+    if not all(isinstance(entry, str) for entry in entries) or (models is not None and not isinstance(models, list)):
+        left_out.append(LeftOut(f"router_settings.{where}", "Only a list of names can be carried over."))
+    return [entry for entry in entries if isinstance(entry, str)]
 
 
 def groups(found: Sequence[Deployment], rules: Rules, left_out: list[LeftOut]) -> list[Group]:
@@ -171,10 +180,12 @@ def _budget(member: Deployment, left_out: list[LeftOut]) -> dict[str, object]:
     cap = member.number("max_budget")
     if cap is None:
         return {}
+    cap = cap.quantize(Decimal("1E-9")).normalize()
     duration = str(member.params.get("budget_duration") or "30d").lower()
-    if duration in DAY | MONTH:
+    if duration in DAY | MONTH and cap <= MAX_DOLLARS:
         return {"budget": {"usd": cap, "per": "day" if duration in DAY else "month", "hard": True}}
     said = f'Budgets run per calendar day or month, and this one runs for "{duration}".'
+    said = said if cap <= MAX_DOLLARS else f"A budget is at most {MAX_DOLLARS:,} dollars."
     left_out.append(LeftOut(f"{member.path}.litellm_params.max_budget", said))
     return {}
 

@@ -41,13 +41,13 @@ def data_dir(chosen: Path | None, environ: Mapping[str, str]) -> Path:
     named = environ.get("FREEHOLD_DATA")
     if named:
         return Path(named).absolute()
-    return _base(environ, "XDG_DATA_HOME", ".local/share", "--data DIR") / "freehold"
+    return _base(environ, "XDG_DATA_HOME", ".local/share", "Give --data DIR.") / "freehold"
 
 
 def cache_dir(environ: Mapping[str, str]) -> Path:
     """Where fetched weights are kept: `freehold` in the user's cache folder. Absolute. It need not exist. Raises
     `ConfigError` when the user has no home."""
-    return _base(environ, "XDG_CACHE_HOME", ".cache", "XDG_CACHE_HOME") / "freehold"
+    return _base(environ, "XDG_CACHE_HOME", ".cache", "Set XDG_CACHE_HOME.") / "freehold"
 
 
 def _base(environ: Mapping[str, str], variable: str, below_home: str, instead: str) -> Path:
@@ -56,7 +56,7 @@ def _base(environ: Mapping[str, str], variable: str, below_home: str, instead: s
         return Path(named)
     home = environ.get("HOME") or _home_of_user()
     if home is None or not Path(home).is_absolute():
-        raise ConfigError("This user has no home folder.", f"Say where to keep things: set {instead}.")
+        raise ConfigError("This user has no home folder.", f"Say where to keep things. {instead}")
     return Path(home) / below_home
 
 

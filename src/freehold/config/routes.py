@@ -63,12 +63,17 @@ def target_vendor(model: str) -> str | None:
     return None if model == REQUESTED else model.partition("/")[0]
 
 
+def is_model(name: str) -> bool:
+    """Whether a vendor's model can have this name."""
+    return bool(name) and name.isprintable() and " " not in name
+
+
 def named(file: File, path: KeyPath, model: str, names: Names) -> bool:
     """Whether `model` is vendor/name of a vendor and an own model that exist; else the problem is noted."""
     vendor, slash, name = model.partition("/")
-    if not slash or not vendor or not name or any(sign.isspace() for sign in model):
+    if not slash or not vendor or not is_model(name):
         advice = 'Write vendor/model, such as "openai/gpt-5-mini".'
-        file.wrong(path, f'is "{model}", which is not vendor/model.', suggest(model, [REQUESTED]) or advice)
+        file.wrong(path, f"is {shown(model)}, which is not vendor/model.", suggest(model, [REQUESTED]) or advice)
         return False
     if vendor not in names.vendors:
         advice = suggest(vendor, names.vendors) or f"There are {listed(sorted(names.vendors))}."

@@ -41,7 +41,7 @@ def secret(file: File, path: KeyPath, written: object) -> Secret | Elsewhere | U
         file.wrong(path, "must be a reference to a secret.", HOW)
         return UNSET
     [(kind, name)] = cast(Mapping[str, object], written).items()
-    if kind == "env" and isinstance(name, str) and _NAME.match(name):
+    if kind == "env" and isinstance(name, str) and is_variable(name):
         return _from_environment(file, path, name)
     if kind == "file" and isinstance(name, str) and name:
         return _from_file(file, path, name)
@@ -52,6 +52,18 @@ def secret(file: File, path: KeyPath, written: object) -> Secret | Elsewhere | U
 def fits_a_header(value: str) -> bool:
     """Whether it is one line of printable ASCII of a sane length: what HTTP can carry."""
     return len(value) <= MAX_SECRET and value.isascii() and value.isprintable()
+
+
+def is_variable(name: str) -> bool:
+    """Whether an environment variable can have this name."""
+    return _NAME.match(name) is not None
+
+
+def wrong_header(name: str) -> str | None:
+    """Why a header of this name cannot be added to requests, as the end of a sentence; None when it can."""
+    if name.lower() in _OURS:
+        return "is set by Freehold itself."
+    return None if _TOKEN.match(name) else "is not a name that HTTP permits."
 
 
 def missing(file: File, path: KeyPath, name: str) -> None:
@@ -67,8 +79,7 @@ def headers(file: File, path: KeyPath, written: object) -> dict[str, str] | Unse
     found: dict[str, str] = {}
     for name, value in cast(Mapping[str, object], written).items():
         here = (*path, name)
-        if not _TOKEN.match(name) or name.lower() in _OURS:
-            why = "is set by Freehold itself." if name.lower() in _OURS else "is not a name that HTTP permits."
+        if (why := wrong_header(name)) is not None:
             file.wrong(here, why, "Remove it.")
         elif (text := _header_value(file, here, name, value)) is not None:
             found[name] = text

@@ -21,6 +21,7 @@ from freehold.dialects.openai_chat_wire import (
     ToolCallFields,
 )
 from freehold.dialects.openai_errors import read_error
+from freehold.errors import VendorGarbled
 from freehold.messages import (
     Chunk,
     Failed,
@@ -62,7 +63,7 @@ class ChatReader:
         self._next_index = 0
         self._open: str | None = None  # the kind of the part that is open
         self._open_index = 0
-        self._calls: dict[int, tuple[int, str]] = {}  # the wire's index of a call -> (index of the part, id)
+        self._calls: dict[int, _Call] = {}  # by the wire's index
         self._wire_index = 0
         self._detail: ReasoningDetail | None = None
         self._reply_id = ""
@@ -153,6 +154,8 @@ class ChatReader:
             return
         self._finished = True
         self._close(chunks)
+        for call in self._calls.values():
+            call.end(chunks)
         finish = finish_of(reason, has_tool_calls=bool(self._calls))
         stop_sequence = stopped_by if isinstance(stopped_by, str) else None
         chunks.append(Finished(finish, native or reason, stop_sequence))
@@ -180,30 +183,34 @@ class ChatReader:
 
     # --- tool calls ------------------------------------------------------------------------------------------------------
 
-    def _read_call(self, call: ToolCallFields, chunks: list[Chunk]) -> None:
+    def _read_call(self, fields: ToolCallFields, chunks: list[Chunk]) -> None:
         """Id and name stand in the first delta of a call, arguments in any. Who calls is told by the wire's index;
         vendors that give every call the index 0, or none, are told apart by a new id with a name."""
-        function = call.function
+        function = fields.function
         name = function.name if function is not None else None
-        wire_index = self._wire_index if call.index is None else call.index
-        known = self._calls.get(wire_index)
-        if known is not None and name and (call.id != known[1] if call.id else call.index is None):
-            wire_index, known = max(self._calls) + 1, None
-        if known is None:
+        wire_index = self._wire_index if fields.index is None else fields.index
+        call = self._calls.get(wire_index)
+        if call is not None and name and (fields.id != call.id if fields.id else fields.index is None):
+            wire_index, call = max(self._calls) + 1, None
+        if call is None:
             if not name:
                 return  # arguments of nothing
-            call_id = call.id or f"call_{self._reply_id}_{len(self._calls)}"
-            self._open_call(wire_index, call_id, name, chunks)
+            call = self._open_call(fields.id or f"call_{self._reply_id}_{len(self._calls)}", name, chunks)
+            self._calls[wire_index] = call
         self._wire_index = wire_index
         arguments = arguments_text(function.arguments) if function is not None else ""
         if arguments:
-            chunks.append(ToolCallDelta(self._calls[wire_index][0], arguments))
+            call.add(arguments, chunks)
 
-    def _open_call(self, wire_index: int, call_id: str, name: str, chunks: list[Chunk]) -> None:
+    def _open_call(self, call_id: str, name: str, chunks: list[Chunk]) -> "_Call":
         self._close(chunks)
-        index = self._part("tool_call", chunks)
-        self._calls[wire_index] = (index, call_id)
+        for call in self._calls.values():
+            if call.is_whole():
+                call.end(chunks)
+        index = self._next_index
+        self._next_index += 1
         chunks.append(ToolCallStart(index, call_id, name))
+        return _Call(index, call_id)
 
     # --- reasoning -------------------------------------------------------------------------------------------------------
 
@@ -233,6 +240,38 @@ class ChatReader:
             chunks.append(ReasoningSeal(index, opaque, redacted, detail.id))
             self._close(chunks)  # a seal is the last of its artefact
             self._detail = None
+
+
+class _Call:
+    """A tool call while its arguments come in. The wire lets calls interleave, so the start of the next one ends only
+    a call whose arguments are whole; the others stay open until the answer ends."""
+
+    __slots__ = ("arguments", "ended", "id", "index")
+
+    def __init__(self, index: int, call_id: str) -> None:
+        self.index = index
+        self.id = call_id
+        self.arguments: list[str] = []
+        self.ended = False
+
+    def add(self, arguments: str, chunks: list[Chunk]) -> None:
+        if self.ended:
+            raise VendorGarbled(f"The vendor went on with the arguments of the tool call {self.id!r} after their end.")
+        self.arguments.append(arguments)
+        chunks.append(ToolCallDelta(self.index, arguments))
+
+    def is_whole(self) -> bool:
+        """Whether the arguments so far are a JSON value, so that nothing can follow."""
+        try:
+            msgspec.json.decode("".join(self.arguments))
+        except (msgspec.DecodeError, RecursionError):
+            return False
+        return True
+
+    def end(self, chunks: list[Chunk]) -> None:
+        if not self.ended:
+            self.ended = True
+            chunks.append(PartEnd(self.index))
 
 
 def _failed(answer: Answer, data: bytes) -> Failed:

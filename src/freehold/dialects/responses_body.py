@@ -1,8 +1,8 @@
 """Writes the body of a Responses request for a vendor: from our words, or from a caller's own bytes.
 
-It decides, with the vendor's traits, what is sent, what is named as dropped, and what is an error. It knows no vendor by
-name. A body from our words is always stateless (`store` false, reasoning returned encrypted), so that a conversation
-can move to another vendor at any turn.
+It decides, with the vendor's traits, what is sent, what is named as dropped, and what is an error. It knows no vendor
+by name. A body from our words is always stateless (`store` false, reasoning returned encrypted), so that a
+conversation can move to another vendor at any turn.
 """
 
 from collections.abc import Iterator
@@ -77,7 +77,7 @@ def write_request(request: Request, target: Target) -> bytes:
 def _require(request: Request, target: Target) -> None:
     if request.operation != "generate":
         raise Unsupported(
-            f"{target.model} is reached through Responses, which only generates; this request is to {request.operation}.",
+            f"{target.model} is reached through Responses, which only generates, and this is to {request.operation}.",
             "Use a model whose vendor offers that operation.",
         )
     require(request, target.traits)
@@ -85,7 +85,7 @@ def _require(request: Request, target: Target) -> None:
 
 
 def _with_new_input(request: Request, target: Target) -> dict[str, Any]:
-    """The body of a caller of this same dialect whose messages were changed on the way: all but the input as it came."""
+    """The body of a caller of this dialect whose messages were changed on the way: all but the input as it came."""
     instructed = "instructions" in request.fields and bytes(request.fields["instructions"]) != b"null"
     messages = request.messages[1:] if instructed else request.messages
     return {**request.fields, "model": target.model, "input": write_items(messages, request, target)}
@@ -184,7 +184,7 @@ def _fitted(body: dict[str, Any], request: Request, target: Target) -> dict[str,
     return body
 
 
-# --- from the caller's own bytes -----------------------------------------------------------------------------------------
+# --- from the caller's own bytes -------------------------------------------------------------------------------------
 
 
 class _Item(msgspec.Struct):

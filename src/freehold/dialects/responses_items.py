@@ -30,7 +30,7 @@ _NAMES_OF_FILES: Final = {"application/pdf": "document.pdf", "text/plain": "docu
 
 
 def write_items(messages: Iterable[Message], request: Request, target: Target) -> list[WireItem]:
-    """The items of `input` for these messages of `request`. Raises `Unsupported` for parts that this dialect cannot say."""
+    """The items of `input` for these messages of `request`. Raises `Unsupported` for what this dialect cannot say."""
     return [item for message in messages for item in _items(message, request, target)]
 
 
@@ -90,20 +90,29 @@ def _output(part: Text | Refusal, target: Target) -> WirePart:
 
 
 def _reasoning(part: Reasoning, request: Request, target: Target) -> WireItem | None:
-    """The artefact for the deployment that made it, or whose vendor wants chains back; None when it stays behind."""
+    """The artefact for the deployment that made it, and the chain for vendors that want it back; None for neither."""
     mine = part.origin == target.origin or (part.origin is None and request.dialect == NAME)
     opaque = part.opaque if mine else None
-    readable = (part.opaque is None or mine) and target.traits.returns_reasoning and (part.text or part.summary)
-    if opaque is None and not readable:
+    readable = target.traits.returns_reasoning and (part.text or part.summary)
+    if opaque != part.opaque or (opaque is None and not readable):
         drop(target, "reasoning")
+    if opaque is None and not readable:
         return None
     return WireItem(
         "reasoning",
-        id=None if part.id is not None and MINTED in part.id else part.id,
+        id=_id(part, opaque),
         summary=[WirePart("summary_text", text=text) for text in part.summary],
         content=[WirePart("reasoning_text", text=part.text)] if part.text else None,
         encrypted_content=opaque,
     )
+
+
+def _id(part: Reasoning, opaque: str | None) -> str | None:
+    """What the maker called it. OpenAI checks an artefact against its id, so a wrong one is worse than none; servers
+    that read only the chain want some id."""
+    if opaque is None:
+        return f"rs{MINTED}0"
+    return None if part.id is not None and MINTED in part.id else part.id
 
 
 def _result(part: ToolResult, request: Request, target: Target) -> WireItem:

@@ -1,8 +1,8 @@
 """Reads a vendor's Responses stream: typed events into chunks.
 
-Deltas carry the content and the `.done` events repeat it whole. The whole is used only where a server sent no deltas, and
-for what is final only then: the encrypted content of a reasoning item is complete in `output_item.done` and not before.
-It knows no vendor. A stream that ends without one of the three closing events is broken, whatever it said before.
+Deltas carry the content and the `.done` events repeat it whole. The whole is used only where a server sent no deltas,
+and for what is final only then: the encrypted content of a reasoning item is complete in `output_item.done` and not
+before. It knows no vendor. A stream that ends without one of the three closing events is broken, whatever it said before.
 """
 
 from collections.abc import Callable, Mapping

@@ -145,7 +145,7 @@ def _part(wire: WirePart) -> Part | None:
     return Opaque(NAME, wire.type)
 
 
-# --- writing -------------------------------------------------------------------------------------------------------------
+# --- writing ---------------------------------------------------------------------------------------------------------
 
 
 def write_reply(reply: Reply, request: Request) -> bytes:
@@ -257,7 +257,7 @@ def _reasoning_item(part: Reasoning, minted: str) -> Wire:
     return reasoning_item(item_id, part.summary, part.text, sealed)
 
 
-# --- items, as whole answers and streams write them -------------------------------------------------------------------------
+# --- items, as whole answers and streams write them ------------------------------------------------------------------
 
 
 def item_id(kind: str, given_id: str, at: int) -> str:

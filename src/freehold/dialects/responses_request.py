@@ -136,7 +136,7 @@ def _unknown(wire: WireRequest, fields: Fields, choice: ToolChoice | None) -> tu
     return tuple(names)
 
 
-# --- messages ------------------------------------------------------------------------------------------------------------
+# --- messages --------------------------------------------------------------------------------------------------------
 
 
 def _messages(wire: WireRequest) -> tuple[tuple[Message, ...], str | None]:
@@ -235,7 +235,7 @@ def texts(content: Content) -> list[str]:
     return [part.text for part in content if part.text] if isinstance(content, list) else []
 
 
-# --- parts ---------------------------------------------------------------------------------------------------------------
+# --- parts -----------------------------------------------------------------------------------------------------------
 
 
 def _parts(content: Content, path: str) -> list[Part]:
@@ -313,7 +313,7 @@ def _needed(value: str | None, path: str) -> str:
     return value
 
 
-# --- tools and format ----------------------------------------------------------------------------------------------------
+# --- tools and format ------------------------------------------------------------------------------------------------
 
 
 def _tool(tool: WireTool, path: str) -> Tool:

@@ -82,7 +82,7 @@ def _exchange(raw: bytes, old: bytes, new: bytes, only: Set[bytes] | None) -> by
 
 
 def _value(raw: bytes, at: int) -> int:
-    """Where the string begins whose key ends at `at` (its quotation mark); -1 if this is no key or its value no string."""
+    """Where the string (its quotation mark) begins whose key ends at `at`; -1 where there is no key or no string."""
     at = _past_space(raw, at)
     if raw[at : at + 1] != b":":
         return -1

@@ -26,7 +26,7 @@ Share = Annotated[float, Meta(ge=0, le=1)]
 TopLogprobs = Annotated[int, Meta(ge=0, le=20)]
 
 
-# --- items and parts, in requests, replies and events --------------------------------------------------------------------
+# --- items and parts, in requests, replies and events ----------------------------------------------------------------
 
 
 class WireBreakpoint(Struct, omit_defaults=True):
@@ -75,7 +75,7 @@ class WireItem(Struct, omit_defaults=True):
     encrypted_content: str | None = None
 
 
-# --- requests ------------------------------------------------------------------------------------------------------------
+# --- requests --------------------------------------------------------------------------------------------------------
 
 
 class WireTool(Struct, omit_defaults=True):
@@ -148,7 +148,7 @@ class WireRequest(Struct):
     stream_options: WireStreamOptions | None = None
 
 
-# --- replies and events --------------------------------------------------------------------------------------------------
+# --- replies and events ----------------------------------------------------------------------------------------------
 
 
 class WireError(Struct):

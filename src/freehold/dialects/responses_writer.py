@@ -100,8 +100,8 @@ class Writer:
     def fail(self, error: FreeholdError, request_id: str) -> bytes:
         """`response.failed`, for clients that follow the response, then `error`, which the SDKs raise.
 
-        Where this writer wrote nothing before, the caller has the beginning from the vendor's own bytes (or none), and a
-        second response would contradict it: then the `error` stands alone.
+        Where this writer wrote nothing before, the caller has the beginning from the vendor's own bytes (or none), and
+        a second response would contradict it: then the `error` stands alone.
         """
         described = error_object(error, request_id)
         if not self._response:

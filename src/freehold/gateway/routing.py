@@ -190,4 +190,4 @@ def _rendezvous(key: bytes, target: Target) -> float:
 def _price_of(target: Target, needs: Needs) -> float:
     if target.price is None:
         return float("inf")
-    return worst_case(target.price, needs.likely, needs.output or ASSUMED_OUTPUT)
+    return worst_case(target.price, needs.likely, needs.output or ASSUMED_OUTPUT, services=())

@@ -10,22 +10,24 @@ from fnmatch import fnmatchcase
 from importlib import metadata
 
 from freehold.dialects.dialect import Traits
+from freehold.errors import ConfigError
 from freehold.vendors.vendor import Vendor
 
 GROUP = "freehold.vendors"
 
 
 def load() -> dict[str, Vendor]:
-    """Every vendor that is installed, by name. A third party's replaces a built-in one of the same name."""
+    """Every vendor that is installed, by name. A third party's replaces a built-in one of the same name.
+
+    Raises `ConfigError` for an entry point that does not give a `Vendor`."""
     found: dict[str, Vendor] = {}
     for module in pkgutil.iter_modules(__path__):
         vendor = getattr(importlib.import_module(f"{__name__}.{module.name}"), "VENDOR", None)
         if isinstance(vendor, Vendor):
             found[vendor.name] = vendor
     for entry in metadata.entry_points(group=GROUP):
-        vendor = entry.load()
-        if isinstance(vendor, Vendor):
-            found[vendor.name] = vendor
+        vendor = _loaded(entry)
+        found[vendor.name] = vendor
     return found
 
 
@@ -35,3 +37,18 @@ def traits_for(vendor: Vendor, dialect: str, model: str) -> Traits:
         if special.dialect == dialect and fnmatchcase(model, special.pattern):
             return special.traits
     return next((speaks.traits for speaks in vendor.speaks if speaks.dialect == dialect), Traits())
+
+
+def _loaded(entry: metadata.EntryPoint) -> Vendor:
+    try:
+        vendor = entry.load()
+    except (ImportError, AttributeError) as error:
+        raise ConfigError(
+            f"The vendor {entry.name!r} ({entry.value}) cannot be imported: {error}.", _REINSTALL
+        ) from None
+    if not isinstance(vendor, Vendor):
+        raise ConfigError(f"The entry point {entry.name!r} ({entry.value}) is not a `Vendor`.", _REINSTALL)
+    return vendor
+
+
+_REINSTALL = "Mend or remove the package that brings it."

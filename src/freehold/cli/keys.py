@@ -1,0 +1,157 @@
+"""`freehold keys`: make, list and revoke the keys of callers. Takes effect at once, also in a running door."""
+
+import contextlib
+from collections.abc import Generator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    import sqlite3
+
+    from freehold.store.callers import Key, KeyBudget
+
+DAY_SECONDS = 86400
+
+Data = Annotated[Path | None, typer.Option(help="The data folder.")]
+AsJson = Annotated[bool, typer.Option("--json", help="As JSON.")]
+
+
+def create(
+    name: Annotated[str, typer.Argument(help="What people know it by.")],
+    organisation: Annotated[str, typer.Option(help="Whose project it is.")] = "default",
+    project: Annotated[str, typer.Option(help="Whose budget and rates it shares.")] = "default",
+    admin: Annotated[bool, typer.Option("--admin", help="With the role admin.")] = False,
+    expires_days: Annotated[float | None, typer.Option(help="Good for so many days.")] = None,
+    workload: Annotated[list[str] | None, typer.Option(help="May use this workload only; may be given again.")] = None,
+    model: Annotated[
+        list[str] | None, typer.Option(help="May use models of this pattern only; may be given again.")
+    ] = None,
+    budget_usd: Annotated[str | None, typer.Option(help="Hard budget, in dollars.")] = None,
+    budget_per: Annotated[str, typer.Option(help="`day` or `month`.")] = "month",
+    requests_per_minute: Annotated[int | None, typer.Option(min=1, help="Requests in any minute.")] = None,
+    tokens_per_minute: Annotated[int | None, typer.Option(min=1, help="Tokens in any minute.")] = None,
+    data: Data = None,
+    json: AsJson = False,
+) -> None:
+    """Makes a key. Its secret goes to stdout once and can never be shown again."""
+    import sys
+    import time
+
+    from freehold.store.callers import create_key
+
+    with _store(data) as db:
+        key, secret = create_key(
+            db,
+            name=name,
+            organisation=organisation,
+            project=project,
+            role="admin" if admin else "member",
+            expires_at=None if expires_days is None else time.time() + expires_days * DAY_SECONDS,
+            workloads=tuple(workload) if workload else None,
+            models=tuple(model) if model else None,
+            budgets=_budgets(budget_usd, budget_per),
+            requests_per_minute=requests_per_minute,
+            tokens_per_minute=tokens_per_minute,
+        )
+    if json:
+        _print_json({"secret": secret, **_shown(key)})
+        return
+    print(secret)
+    print(f"This is {key.id}. The secret is shown this once; keep it now.", file=sys.stderr)
+
+
+def list_keys(data: Data = None, json: AsJson = False) -> None:
+    """Lists all keys, without their secrets."""
+    from freehold.store import callers
+
+    with _store(data) as db:
+        keys = [_shown(key) for key in callers.list_keys(db)]
+    if json:
+        _print_json(keys)
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table()
+    for column in ("id", "name", "begins with", "role", "organisation", "project", "state", "may use"):
+        table.add_column(column)
+    for key in keys:
+        scope = [*(key["workloads"] or ()), *(key["models"] or ())]
+        row = (
+            key["id"],
+            key["name"],
+            f"fh_{key['prefix']}...",
+            key["role"],
+            key["organisation"],
+            key["project"],
+            key["state"],
+        )
+        table.add_row(*map(str, row), ", ".join(map(str, scope)) or "everything")
+    Console().print(table)
+
+
+def revoke(
+    key_id: Annotated[str, typer.Argument(help="The key's id, as `freehold keys list` shows it.")],
+    data: Data = None,
+    json: AsJson = False,
+) -> None:
+    """Revokes a key. Requests that are being answered finish; the next one is refused."""
+    from freehold.store.callers import revoke_key
+
+    with _store(data) as db:
+        key = revoke_key(db, key_id)
+    _print_json(_shown(key)) if json else print(f"{key.id} ({key.name}) is revoked.")
+
+
+@contextlib.contextmanager
+def _store(data: Path | None) -> "Generator[sqlite3.Connection]":
+    """The store, for a change; afterwards every worker is told that keys may have changed."""
+    from freehold.config.paths import data_dir, environment
+    from freehold.store.counters import Counters
+    from freehold.store.database import open_database
+    from freehold.store.folder import COUNTERS
+
+    folder = data_dir(data, environment())
+    with contextlib.closing(open_database(folder)) as db:
+        yield db
+    if (folder / COUNTERS).exists():
+        with contextlib.closing(Counters.open(folder / COUNTERS, None)) as counters:
+            counters.bump()
+
+
+def _budgets(usd: str | None, per: str) -> "tuple[KeyBudget, ...]":
+    from decimal import Decimal, InvalidOperation
+
+    from freehold.errors import InvalidField
+    from freehold.store.callers import KeyBudget
+
+    if usd is None:
+        return ()
+    if per not in ("day", "month"):
+        raise InvalidField(f"A budget is per day or per month, not per {per!r}.", "Write --budget-per day.")
+    try:
+        nano = int(Decimal(usd) * 1_000_000_000)
+    except (InvalidOperation, OverflowError, ValueError):
+        raise InvalidField(f"{usd!r} is not an amount of dollars.", "Write --budget-usd 20.") from None
+    return (KeyBudget(nano, "day" if per == "day" else "month"),)
+
+
+def _shown(key: "Key") -> dict[str, Any]:
+    import time
+
+    now = time.time()
+    state = "good"
+    if key.revoked_at is not None and key.revoked_at <= now:
+        state = "revoked"
+    elif key.expires_at is not None and key.expires_at <= now:
+        state = "expired"
+    names = ("id", "name", "prefix", "role", "organisation", "project", "expires_at", "workloads", "models")
+    return {name: getattr(key, name) for name in names} | {"state": state}
+
+
+def _print_json(value: object) -> None:
+    import msgspec
+
+    print(msgspec.json.encode(value).decode())

@@ -1,0 +1,85 @@
+"""`freehold usage`: what was used and what it cost, from the records."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+COLUMNS = ("requests", "failed", "refused", "input_tokens", "output_tokens", "cache_read_tokens", "estimated")
+
+
+def usage(
+    by: Annotated[
+        list[str] | None, typer.Option(help="day, organisation, project, key, workload, deployment, vendor.")
+    ] = None,
+    since: Annotated[
+        str | None, typer.Option(help="First day, as 2026-11-01; default: the first of this month.")
+    ] = None,
+    until: Annotated[str | None, typer.Option(help="Day after the last one; default: now.")] = None,
+    data: Annotated[Path | None, typer.Option(help="The data folder.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+    csv: Annotated[bool, typer.Option("--csv", help="As CSV.")] = False,
+) -> None:
+    """Adds up requests, tokens and dollars. Days and hours are UTC."""
+    import contextlib
+    import time
+
+    import msgspec
+
+    from freehold.config.paths import data_dir, environment
+    from freehold.store import usage as store
+    from freehold.store.database import open_database
+    from freehold.store.scopes import period_start
+
+    now = time.time()
+    groups = tuple(by or ["day", "workload", "deployment"])
+    start = period_start("month", now) if since is None else _day(since)
+    end = now + 1 if until is None else _day(until)
+    with contextlib.closing(open_database(data_dir(data, environment()))) as db:
+        rows = store.usage(db, start, end, groups)  # pyright: ignore[reportArgumentType] (it refuses other names itself)
+    found: list[dict[str, Any]] = [
+        {
+            **dict(zip(groups, row.group, strict=True)),
+            **{name: getattr(row, name) for name in COLUMNS},
+            "usd": row.cost_nano / 1e9,
+        }
+        for row in rows
+    ]
+    if json:
+        print(msgspec.json.encode(found).decode())
+    elif csv:
+        _print_csv([*groups, *COLUMNS, "usd"], found)
+    else:
+        _print_table([*groups, *COLUMNS, "usd"], found)
+
+
+def _day(text: str) -> float:
+    from datetime import UTC, datetime
+
+    from freehold.errors import InvalidField
+
+    try:
+        return datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp()
+    except ValueError:
+        raise InvalidField(f"{text!r} is not a day.", "Write it as 2026-11-01.") from None
+
+
+def _print_csv(columns: list[str], rows: list[dict[str, Any]]) -> None:
+    import csv
+    import sys
+
+    writer = csv.DictWriter(sys.stdout, columns, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+
+
+def _print_table(columns: list[str], rows: list[dict[str, Any]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table()
+    for column in columns:
+        table.add_column(column.replace("_", " "), justify="right" if column in COLUMNS or column == "usd" else "left")
+    for row in rows:
+        table.add_row(*(f"{row[c]:.6f}" if c == "usd" else str(row[c]) for c in columns))
+    Console().print(table)
