@@ -26,7 +26,7 @@ def known() -> Mapping[str, KnownVendor]:
             speaks=("openai-responses", "openai-chat"),
         ),
         "anthropic": KnownVendor(
-            key_env=("ANTHROPIC_API_KEY",), base_url="https://api.anthropic.com", speaks=("anthropic-messages",)
+            key_env=("ANTHROPIC_API_KEY",), base_url="https://api.anthropic.com/v1", speaks=("anthropic-messages",)
         ),
         "deepseek": KnownVendor(
             key_env=("DEEPSEEK_API_KEY",), base_url="https://api.deepseek.com", speaks=("openai-chat",)

@@ -58,7 +58,7 @@ def one(
         (
             "anthropic/claude-haiku-4-5",
             {"api_base": "http://10.0.0.1", "api_key": "os.environ/A"},
-            Account(base="anthropic-server", like="anthropic", base_url="http://10.0.0.1", api_key="os.environ/A"),
+            Account(base="anthropic-server", like="anthropic", base_url="http://10.0.0.1/v1", api_key="os.environ/A"),
             "claude-haiku-4-5",
         ),
         (

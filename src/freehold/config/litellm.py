@@ -14,6 +14,7 @@ from freehold.config import toml
 from freehold.config.discovery import KnownVendor
 from freehold.config.litellm_models import (
     ENVIRON,
+    NO_NUMBER,
     Account,
     Deployment,
     LeftOut,

@@ -228,9 +228,12 @@ def _account(
     if base_url is not None and provider in ("ollama", "ollama_chat") and not is_reference(base_url):
         base_url = f"{base_url.removesuffix('/v1')}/v1"  # its own API stands at the root, the compatible one below /v1
     base = provider if ours else SERVERS.get(provider, f"{provider}-server")
+    like = provider if ours or (built_in and "openai-chat" not in known[provider].speaks) else None
+    if like is not None and base_url is not None and not is_reference(base_url) and not urlsplit(base_url).path:
+        base_url += urlsplit(known[like].base_url or "").path  # LiteLLM adds the path of some vendors by itself
     return Account(
         base=base,
-        like=provider if ours or (built_in and "openai-chat" not in known[provider].speaks) else None,
+        like=like,
         base_url=base_url,
         api_key=_key(path, base, params.get("api_key"), left_out),
         headers=_headers(path, params, left_out),

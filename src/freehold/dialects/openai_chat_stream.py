@@ -8,6 +8,7 @@ Source: openai SDK 3.54, `types/chat/chat_completion_chunk.py`; each departure i
 from typing import Final
 
 import msgspec
+from msgspec import Raw
 
 from freehold.dialects.dialect import Event
 from freehold.dialects.openai_chat_reading import arguments_text
@@ -261,9 +262,9 @@ class _Call:
         chunks.append(ToolCallDelta(self.index, arguments))
 
     def is_whole(self) -> bool:
-        """Whether the arguments so far are a JSON value, so that nothing can follow."""
+        """Whether the arguments so far are a JSON object, so that nothing can follow."""
         try:
-            msgspec.json.decode("".join(self.arguments))
+            msgspec.json.decode("".join(self.arguments), type=dict[str, Raw])
         except (msgspec.DecodeError, RecursionError):
             return False
         return True

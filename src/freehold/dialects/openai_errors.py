@@ -35,8 +35,10 @@ def read_error(status: int, headers: Mapping[str, str], body: bytes) -> VendorRe
     fields = _error_object(body)
     message = _text(fields, "message") or _text(fields, "detail")
     native = _text(fields, "code")
+    if message is None or message.startswith("<"):  # a proxy's page helps nobody
+        message = f"The vendor answered with status {status} and no readable message."
     return VendorRefused(
-        _shortened(message) if message else f"The vendor answered with status {status} and no readable message.",
+        _shortened(message),
         "",
         status=status,
         kind=_text(fields, "type") or _text(fields, "status"),
@@ -99,7 +101,7 @@ def _error_object(body: bytes) -> Mapping[str, Any]:
     """The object that describes the error: under `error`, first in a list (Google), or the body itself (FastAPI)."""
     try:
         value: Any = _decoder.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return {}
     if isinstance(value, list) and value:
         value = cast("list[Any]", value)[0]

@@ -1,0 +1,95 @@
+"""`freehold check`: everything that is wrong, and an exit code for scripts."""
+
+import json
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from typer.testing import CliRunner
+
+from freehold.cli import application
+from freehold.errors import ConfigError
+
+
+@pytest.fixture(autouse=True)
+def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An empty folder, and an environment without anybody's keys."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "DEEPSEEK_API_KEY", "OPENAI_BASE_URL"):
+        monkeypatch.delenv(name, raising=False)
+
+
+class Said(NamedTuple):
+    """How a command ended and what it said."""
+
+    exit_code: int
+    stdout: str
+    stderr: str
+
+
+def run(*arguments: str) -> Said:
+    words = ["check"]
+    result = CliRunner().invoke(application(words), [*words, *arguments], catch_exceptions=False)
+    return Said(result.exit_code, result.stdout, result.stderr)
+
+
+def test_a_good_file_is_told_to_be_good(tmp_path: Path) -> None:
+    (tmp_path / "freehold.toml").write_text('[vendors.echo]\n[workloads.a]\nroute = ["echo/echo"]\n')
+    result = run()
+
+    assert result.exit_code == 0
+    assert result.stdout == "freehold.toml can be used: 1 vendor (echo), 2 workloads (a and default).\n"
+    assert result.stderr == ""
+
+
+def test_a_bad_file_is_told_line_by_line_and_ends_with_one(tmp_path: Path) -> None:
+    (tmp_path / "freehold.toml").write_text('[door]\nport = "8080"\n[workloads.a]\nrout = []\n')
+    result = run()
+
+    assert result.exit_code == 1
+    assert result.stdout == (
+        'freehold.toml, line 2: [door] port must be a whole number from 0 to 65535, not "8080". '
+        "Write port = 8080, without quotes.\n"
+        'freehold.toml, line 4: [workloads.a] has no setting "rout". Did you mean "route"?\n'
+    )
+
+
+def test_warnings_go_to_stderr_and_are_no_failure(tmp_path: Path) -> None:
+    (tmp_path / "other.toml").write_text('[workloads.a]\nroute = [{ model = "echo/echo", weight = 2 }]\n')
+    result = run("--config", "other.toml")
+
+    assert result.exit_code == 0
+    assert result.stderr.startswith("warning: other.toml, line 2: The weights in [workloads.a] do nothing")
+
+
+def test_machines_get_problems_and_warnings_with_their_lines(tmp_path: Path) -> None:
+    (tmp_path / "freehold.toml").write_text("[door]\nport = -1\n")
+    result = run("--json")
+
+    assert result.exit_code == 1
+    assert json.loads(result.stdout) == {
+        "ok": False,
+        "file": "freehold.toml",
+        "problems": [
+            {
+                "source": "freehold.toml",
+                "line": 2,
+                "sentence": "[door] port must be a whole number from 0 to 65535, not -1.",
+                "advice": "",
+            }
+        ],
+        "warnings": [],
+    }
+
+
+def test_without_a_file_the_environment_is_checked() -> None:
+    result = run()
+
+    assert result.exit_code == 0
+    assert result.stdout == "The environment, without a file, can be used: 1 vendor (own), 1 workload (default).\n"
+    assert json.loads(run("--json").stdout)["file"] is None
+
+
+def test_a_file_that_is_named_must_be_there() -> None:
+    with pytest.raises(ConfigError, match=r"There is no file missing\.toml\."):
+        run("--config", "missing.toml")
