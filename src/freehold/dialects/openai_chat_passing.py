@@ -97,8 +97,8 @@ class _Detail(Struct):
     data: str | None = None
 
 
-_MESSAGES: Final = msgspec.json.Decoder(list[dict[str, Raw]])
-_DETAILS: Final = msgspec.json.Decoder(list[Raw])
+_LIST: Final = msgspec.json.Decoder(list[Raw])
+_MESSAGE: Final = msgspec.json.Decoder(dict[str, Raw])
 _DETAIL: Final = msgspec.json.Decoder(_Detail)
 
 _REASONING_KEYS: Final = ("reasoning_content", "reasoning", "reasoning_details")
@@ -119,12 +119,19 @@ def _touches_messages(body: bytes, request: Request, target: Target) -> bool:
 
 
 def _messages(raw: Raw, target: Target) -> Raw:
-    messages = _MESSAGES.decode(raw)
-    for message in messages:
+    """The messages, each as it was unless something in it had to change."""
+    messages = _LIST.decode(raw)
+    touched = False
+    for place, before in enumerate(messages):
+        message = _MESSAGE.decode(before)
+        given = message.copy()
         _set_role(message, target)
         if message.get("role") == _ASSISTANT:
             _set_reasoning(message, target)
-    return Raw(_encode(messages))
+        if message != given:
+            messages[place] = Raw(_encode(message))
+            touched = True
+    return Raw(_encode(messages)) if touched else raw
 
 
 def _set_role(message: Fields, target: Target) -> None:
@@ -155,7 +162,7 @@ def _set_reasoning(message: Fields, target: Target) -> None:
 
 def _own_details(raw: Raw, target: Target) -> Raw | None:
     """`reasoning_details` without those of other origins, ours unsealed; None when nothing is left."""
-    before = _DETAILS.decode(raw)
+    before = _LIST.decode(raw)
     kept: list[Raw] = []
     for detail in before:
         artefact = _DETAIL.decode(detail)
@@ -167,7 +174,9 @@ def _own_details(raw: Raw, target: Target) -> Raw | None:
             kept.append(Raw(bytes(detail).replace(b'"' + sealed("", origin).encode(), b'"')))
     if len(kept) < len(before):
         drop(target, "reasoning")
-    return Raw(_encode(kept)) if kept else None
+    if not kept:
+        return None
+    return raw if kept == before else Raw(_encode(kept))
 
 
 # --- what comes back -----------------------------------------------------------------------------------------------------

@@ -68,6 +68,7 @@ class ChatReader:
         self._wire_index = 0
         self._detail: ReasoningDetail | None = None
         self._reply_id = ""
+        self._tier: str | None = None
         self._unfinished: set[int] = set()
         self._empty_reason = False
         self._finished = False
@@ -93,6 +94,7 @@ class ChatReader:
                 self._read_choice(choice, chunks)
             else:
                 self._count_choice(choice)
+        self._tier = answer.service_tier = answer.service_tier or self._tier
         usage = usage_of(answer)
         if usage is not None:
             chunks.append(UsageReport(usage))

@@ -1,0 +1,263 @@
+"""An upstream that misbehaves on purpose: the model's name says how. It speaks Chat Completions over real sockets.
+
+What it did is counted: `asked` by model, and `closed` when a caller's side ended a connection in the middle of an answer.
+"""
+
+import asyncio
+import contextlib
+import socket
+import struct
+from collections import Counter
+from collections.abc import AsyncGenerator
+from typing import Any
+
+import msgspec
+
+WORDS = ("Grüße ", "from ", "日本 ", "today")
+TEXT = "".join(WORDS)
+
+
+def reply(model: str) -> bytes:
+    """A whole good answer."""
+    message = {"role": "assistant", "content": TEXT}
+    return msgspec.json.encode(
+        {
+            "id": "chatcmpl-1",
+            "object": "chat.completion",
+            "created": 1700000000,
+            "model": model,
+            "choices": [{"index": 0, "message": message, "finish_reason": "stop"}],
+            "usage": {"prompt_tokens": 5, "completion_tokens": 4, "total_tokens": 9},
+        }
+    )
+
+
+def chunk(model: str, delta: dict[str, Any], finish: str | None = None) -> bytes:
+    body = {
+        "id": "chatcmpl-1",
+        "object": "chat.completion.chunk",
+        "created": 1700000000,
+        "model": model,
+        "choices": [{"index": 0, "delta": delta, "finish_reason": finish}],
+    }
+    return b"data: " + msgspec.json.encode(body) + b"\n\n"
+
+
+def events(model: str) -> list[bytes]:
+    """A whole good stream, usage and terminator included."""
+    usage = {"prompt_tokens": 5, "completion_tokens": 4, "total_tokens": 9}
+    last: dict[str, Any] = {
+        "id": "chatcmpl-1",
+        "object": "chat.completion.chunk",
+        "created": 1700000000,
+        "model": model,
+        "choices": [],
+    }
+    return [
+        chunk(model, {"role": "assistant", "content": ""}),
+        *(chunk(model, {"content": word}) for word in WORDS),
+        chunk(model, {}, "stop"),
+        b"data: " + msgspec.json.encode({**last, "usage": usage}) + b"\n\n",
+        b"data: [DONE]\n\n",
+    ]
+
+
+def error(message: str, kind: str, code: str | None) -> bytes:
+    return msgspec.json.encode({"error": {"message": message, "type": kind, "code": code, "param": None}})
+
+
+REFUSALS: dict[str, tuple[int, bytes, str]] = {
+    "busy": (429, error("Slow down.", "rate_limit_error", "rate_limit_exceeded"), ""),
+    "busy-briefly": (429, error("Slow down.", "rate_limit_error", "rate_limit_exceeded"), "retry-after-ms: 20\r\n"),
+    "busy-long": (429, error("Slow down.", "rate_limit_error", "rate_limit_exceeded"), "retry-after: 3600\r\n"),
+    "poor": (429, error("No money left.", "insufficient_quota", "insufficient_quota"), ""),
+    "broken": (500, error("Oops.", "server_error", None), ""),
+    "overloaded": (503, b"<html>try later</html>", ""),
+    "locked": (
+        401,
+        error("Incorrect API key provided: sk-very-secret", "invalid_request_error", "invalid_api_key"),
+        "",
+    ),
+    "retired": (404, error("The model is gone.", "invalid_request_error", "model_not_found"), ""),
+    "picky": (400, error("Bad request.", "invalid_request_error", None), ""),
+}
+
+
+class Upstream:
+    """The server. `base_url` is where it is."""
+
+    def __init__(self) -> None:
+        self.asked: Counter[str] = Counter()
+        self.closed: asyncio.Queue[str] = asyncio.Queue()
+        self.bodies: list[dict[str, Any]] = []
+        self.base_url = ""
+        self._connections: set[asyncio.StreamWriter] = set()
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._connections.add(writer)
+        try:
+            while True:
+                head = await reader.readuntil(b"\r\n\r\n")
+                length = int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0])
+                body = msgspec.json.decode(await reader.readexactly(length))
+                self.bodies.append(body)
+                model = body["model"]
+                self.asked[model] += 1
+                if not await self._answer(model, bool(body.get("stream")), reader, writer):
+                    return
+        except (asyncio.IncompleteReadError, ConnectionError):
+            return
+        finally:
+            self._connections.discard(writer)
+            writer.close()
+
+    def close(self) -> None:
+        for writer in list(self._connections):
+            writer.transport.abort()
+
+    async def _answer(
+        self, model: str, stream: bool, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> bool:
+        """Answers once; true when the connection goes on."""
+        if model == "flaky":
+            model = "broken" if self.asked["flaky"] == 1 else "good"
+        if model in REFUSALS:
+            status, body, headers = REFUSALS[model]
+            kind = "application/json" if body[:1] == b"{" else "text/html"
+            _write_whole(writer, status, body, kind, headers)
+            return True
+        if model == "reset":
+            _reset(writer)
+            return False
+        if model == "silent":
+            await self._until_left(model, reader)
+            return False
+        if model == "html":
+            _write_whole(writer, 200, b"<html>a captive portal</html>", "text/html")
+            return True
+        if model == "not-json":
+            _write_whole(writer, 200, b'{"choices": [', "application/json")
+            return True
+        if model == "no-http":
+            writer.write(b"SSH-2.0-OpenSSH_9.2\r\n")
+            return False
+        if not stream:
+            return await self._answer_whole(model, reader, writer)
+        return await self._answer_stream(model, reader, writer)
+
+    async def _answer_whole(self, model: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+        body = reply(model)
+        if model == "half":
+            writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 9999\r\n\r\n" + body)
+            await writer.drain()
+            _reset(writer)
+            return False
+        if model == "failed-inside":
+            _write_whole(writer, 200, error("Failed after all.", "server_error", None), "application/json")
+            return True
+        if model == "slow":
+            await self._until_left(model, reader)
+            return False
+        _write_whole(writer, 200, body, "application/json")
+        return True
+
+    async def _answer_stream(self, model: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+        _write(writer, b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n")
+        whole = events(model)
+        if model == "failed-inside":
+            _write_chunk(writer, b"data: " + error("Failed after all.", "server_error", None) + b"\n\n")
+            _write_chunk(writer, b"")
+            return True
+        if model in ("half", "slow"):  # nothing meaningful, then gone or silent
+            _write_chunk(writer, whole[0])
+            await writer.drain()
+            if model == "slow":
+                await self._until_left(model, reader)
+            else:
+                _reset(writer)
+            return False
+        if model == "cut":  # some words, then gone
+            for event in whole[:3]:
+                _write_chunk(writer, event)
+            await writer.drain()
+            _reset(writer)
+            return False
+        if model == "cut-politely":  # some words, then a clean end without a finish
+            for event in whole[:3]:
+                _write_chunk(writer, event)
+            _write_chunk(writer, b"")
+            return True
+        if model == "fails-late":
+            for event in whole[:3]:
+                _write_chunk(writer, event)
+            await asyncio.sleep(0.05)  # another read: what comes in the same one as the first token is not too late
+            _write_chunk(writer, b"data: " + error("The server had a problem.", "server_error", None) + b"\n\n")
+            _write_chunk(writer, b"")
+            return True
+        if model == "stalls":
+            for event in whole[:3]:
+                _write_chunk(writer, event)
+            await self._until_left(model, reader)
+            return False
+        if model == "endless":
+            await self._endless(model, writer)
+            return False
+        if model == "crumbs":  # every byte alone: code points and events split
+            for byte in b"".join(whole):
+                _write_chunk(writer, bytes([byte]))
+                await asyncio.sleep(0)
+        else:
+            for event in whole:
+                _write_chunk(writer, event)
+        _write_chunk(writer, b"")
+        return True
+
+    async def _endless(self, model: str, writer: asyncio.StreamWriter) -> None:
+        try:
+            while True:
+                _write_chunk(writer, chunk(model, {"content": "more "}))
+                await writer.drain()
+                await asyncio.sleep(0.001)
+        except ConnectionError:
+            self.closed.put_nowait(model)
+
+    async def _until_left(self, model: str, reader: asyncio.StreamReader) -> None:
+        with contextlib.suppress(ConnectionError):
+            await reader.read(1)
+        self.closed.put_nowait(model)
+
+
+def _write_whole(writer: asyncio.StreamWriter, status: int, body: bytes, kind: str, headers: str = "") -> None:
+    head = f"HTTP/1.1 {status} X\r\ncontent-type: {kind}\r\n{headers}content-length: {len(body)}\r\n\r\n"
+    _write(writer, head.encode() + body)
+
+
+def _write_chunk(writer: asyncio.StreamWriter, data: bytes) -> None:
+    _write(writer, b"%x\r\n%b\r\n" % (len(data), data))
+
+
+def _write(writer: asyncio.StreamWriter, data: bytes) -> None:
+    if writer.transport.is_closing():
+        raise ConnectionResetError
+    writer.write(data)
+
+
+def _reset(writer: asyncio.StreamWriter) -> None:
+    """Ends the connection with RST, as a crashed server's kernel does."""
+    raw = writer.get_extra_info("socket")
+    raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    writer.transport.abort()
+
+
+@contextlib.asynccontextmanager
+async def misbehaving() -> AsyncGenerator[Upstream]:
+    """The upstream, listening on loopback until the block ends."""
+    upstream = Upstream()
+    server = await asyncio.start_server(upstream.serve, "127.0.0.1", 0)
+    upstream.base_url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
+    try:
+        yield upstream
+    finally:
+        server.close()
+        upstream.close()
+        await asyncio.sleep(0)
