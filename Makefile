@@ -2,47 +2,54 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input -q
+PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input -qq
+PIN := $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate
 ARGS ?=
 
-.PHONY: help run test check bench lock clean
+.PHONY: help run test check bench docs lock clean
+.DELETE_ON_ERROR:
 
 help:  ## what each target does
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@sed -nE 's/^([a-z]+):.*  ## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 10
 
 run: $(VENV)/.run  ## bring Freehold up with a real model answering (ARGS="--port 9000" passes on)
 	@exec $(BIN)/freehold up $(ARGS)
 
-test: $(VENV)/.test  ## all tests
-	$(BIN)/python -m pytest $(ARGS)
+test: $(VENV)/.test  ## all tests (ARGS="tests/store -x" passes on)
+	@$(BIN)/python -m pytest $(ARGS)
 
 check: $(VENV)/.check  ## format, lint, strict types, architecture, docs facts
-	$(BIN)/ruff format --check .
-	$(BIN)/ruff check .
-	$(BIN)/basedpyright
-	$(BIN)/python -m pytest tests/architecture
+	@echo "== format";       $(BIN)/ruff format --check .
+	@echo "== lint";         $(BIN)/ruff check .
+	@echo "== types";        $(BIN)/basedpyright
+	@echo "== architecture"; $(BIN)/python -m pytest tests/architecture --deselect tests/architecture/test_docs.py
+	@echo "== docs facts";   $(BIN)/python -m pytest tests/architecture/test_docs.py
 
-bench: $(VENV)/.run  ## measure beside other gateways (needs nginx, wrk, node)
-	$(BIN)/python -m bench $(ARGS)
+bench: $(VENV)/.run  ## measure beside other gateways (needs nginx, wrk, Node; ARGS="--only freehold,ferrogw" passes on)
+	@$(BIN)/python -m bench $(ARGS)
 
-lock: $(VENV)/.made  ## pin every dependency anew, with hashes
-	$(PIP) install uv
-	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate \
-		--extra own --group build pyproject.toml -o requirements/run.txt
-	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate \
-		--extra own --extra catalog --extra litellm-import --group build --group test pyproject.toml -o requirements/test.txt
-	$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate \
-		--extra own --extra catalog --extra litellm-import --group build --group check pyproject.toml -o requirements/check.txt
+docs: $(VENV)/.test  ## write the reference pages that are made from the code
+	@$(BIN)/python tools/render_docs.py
+
+lock: $(VENV)/.made  ## pin the dependencies, with hashes (ARGS=--upgrade takes the newest of all)
+	@$(PIP) install uv
+	@$(PIN) $(ARGS) --extra own --extra catalog --extra litellm-import --group build --group check pyproject.toml -o requirements/check.txt
+	@$(PIN) $(ARGS) --extra own --extra catalog --extra litellm-import --group build --group test -c requirements/check.txt pyproject.toml -o requirements/test.txt
+	@$(PIN) $(ARGS) --extra own --group build -c requirements/check.txt pyproject.toml -o requirements/run.txt
+	@grep -c == requirements/*.txt
 
 clean:  ## remove .venv and what the tools left
 	rm -rf $(VENV) .ruff_cache .pytest_cache .hypothesis dist build bench/.work
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/.made:
-	@$(PYTHON) -c 'import sys; sys.exit("Freehold needs Python 3.11 or newer.") if sys.version_info < (3, 11) else None'
-	$(PYTHON) -m venv $(VENV)
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Freehold needs Python 3.11 or newer, and `$(PYTHON)` is %d.%d. Name another: make PYTHON=python3.12" % sys.version_info[:2])'
+	@echo "Setting up $(VENV) with $$($(PYTHON) --version)."
+	@$(PYTHON) -m venv $(VENV)
 	@touch $@
 
 $(VENV)/.%: requirements/%.txt pyproject.toml | $(VENV)/.made
-	$(PIP) install --require-hashes -r $<
-	$(PIP) install --no-deps --no-build-isolation -e .
+	@echo "Installing what \`make $*\` needs."
+	@$(PIP) install --require-hashes -r $<
+	@$(PIP) install --no-deps --no-build-isolation -e .
 	@touch $@

@@ -135,6 +135,8 @@ class UnpricedModel(BadInput):
 
 
 class MethodNotAllowed(BadInput):
+    """The path exists, and not with this method."""
+
     code = "method-not-allowed"
     status = 405
 
@@ -211,14 +213,20 @@ class NotFound(FreeholdError):
 
 
 class UnknownPath(NotFound):
+    """The door has no such path."""
+
     code = "unknown-path"
 
 
 class UnknownModel(NotFound):
+    """No deployment and no workload has this name."""
+
     code = "unknown-model"
 
 
 class UnknownWorkload(NotFound):
+    """No workload has this name."""
+
     code = "unknown-workload"
 
 

@@ -9,7 +9,8 @@ import typer
 def call(
     text: Annotated[str, typer.Argument(help="What to say; `-` reads it from standard input.")],
     model: Annotated[
-        str | None, typer.Option("--model", "-m", help="vendor/model or a workload; default: the first own model.")
+        str | None,
+        typer.Option("--model", "-m", help="vendor/model or a workload; default: the first that the door lists."),
     ] = None,
     system: Annotated[str | None, typer.Option(help="Instructions that stand before it.")] = None,
     max_tokens: Annotated[int | None, typer.Option(help="Cap of the answer, in tokens.")] = None,
@@ -30,7 +31,7 @@ def call(
         text = sys.stdin.read()
     if model is None:
         listed = [row["id"] for row in get(door, "/v1/models")["data"] if row["kind"] == "model"]
-        model = next((name for name in listed if name.startswith("own/")), listed[0] if listed else "")
+        model = listed[0] if listed else ""  # own models come first
     messages = ([{"role": "system", "content": system}] if system else []) + [{"role": "user", "content": text}]
     body: dict[str, object] = {"model": model, "messages": messages, "stream": not json}
     if max_tokens is not None:

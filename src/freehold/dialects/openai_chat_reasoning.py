@@ -15,12 +15,15 @@ from freehold.dialects.origin import unseal
 from freehold.messages import Reasoning
 
 
-def read_reasoning(message: MessageFields) -> tuple[Reasoning, ...]:
-    """The artefacts of an assistant's message, first to last. Details are exact, so they win over the display text."""
+def read_reasoning(message: MessageFields, *, from_vendor: bool = False) -> tuple[Reasoning, ...]:
+    """The artefacts of an assistant's message, first to last. Details are exact, so they win over the display text.
+
+    Artefacts from a caller carry our seal; what comes from a vendor is its own to the last byte, whatever it looks like
+    (the vendor may be another Freehold)."""
     plain = message.reasoning_content or message.reasoning
     if not message.reasoning_details:
         return (Reasoning(text=plain),) if plain else ()
-    parts = _read_details(message.reasoning_details)
+    parts = _read_details(message.reasoning_details, from_vendor=from_vendor)
     if plain and not any(part.text or part.summary for part in parts):
         return (Reasoning(text=plain), *parts)
     return parts
@@ -61,13 +64,13 @@ def details_of(part: Reasoning, index: int) -> list[dict[str, Any]]:
     return details
 
 
-def _read_details(details: list[ReasoningDetail]) -> tuple[Reasoning, ...]:
+def _read_details(details: list[ReasoningDetail], *, from_vendor: bool) -> tuple[Reasoning, ...]:
     gathered: list[_Gathered] = []
     for detail in details:
         if not gathered or not gathered[-1].takes(detail):
             gathered.append(_Gathered(detail))
         gathered[-1].add(detail)
-    return tuple(artefact.part() for artefact in gathered)
+    return tuple(artefact.part(from_vendor=from_vendor) for artefact in gathered)
 
 
 class _Gathered:
@@ -100,8 +103,8 @@ class _Gathered:
         self.encrypted = self.encrypted or bool(detail.data)
         self.id = self.id or detail.id
 
-    def part(self) -> Reasoning:
-        origin, opaque = unseal(self.opaque) if self.opaque else (None, None)
+    def part(self, *, from_vendor: bool) -> Reasoning:
+        origin, opaque = unseal(self.opaque) if self.opaque and not from_vendor else (None, self.opaque)
         return Reasoning(
             text=self.text,
             summary=(self.summary,) if self.summary else (),

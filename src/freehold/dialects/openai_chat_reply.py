@@ -145,7 +145,7 @@ _STATUS_OF_WORD: Final[Mapping[str, int]] = {
 
 
 def _parts(message: MessageFields) -> tuple[Part, ...]:
-    parts: list[Part] = [*read_reasoning(message)]
+    parts: list[Part] = [*read_reasoning(message, from_vendor=True)]
     if isinstance(message.content, str):
         if message.content:
             parts.append(Text(message.content))

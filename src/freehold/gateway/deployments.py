@@ -118,15 +118,16 @@ class Deployments:
         return found
 
     def names(self) -> list[str]:
-        """Every `vendor/model` that is known by name: own models, models in routes, and the catalog's rows of the
-        vendors that are configured, without the retired ones."""
-        names = {f"own/{name}" for name in self._engines}
+        """Every `vendor/model` that is known by name: own models first, then models in routes and the catalog's rows of
+        the vendors that are configured, without the retired ones, by name."""
+        own = sorted(f"own/{name}" for name in self._engines)
+        names: set[str] = set()
         for workload in self.settings.workloads.values():
             names.update(target.model for target in workload.route if target.model != "requested")
         for name, settings in self.settings.vendors.items():
             names.update(f"{name}/{model}" for model in self._vendors[settings.like].names)
             names.update(f"{name}/{model.id.partition('/')[2]}" for model in self.catalog.of_vendor(settings.like))
-        return sorted(names)
+        return own + sorted(names.difference(own))
 
     def made(self) -> list[Deployment]:
         """The deployments that have been named so far."""

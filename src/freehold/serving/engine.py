@@ -1,8 +1,10 @@
 """One engine: llama.cpp's server, as a child process that serves one own model on the loopback address.
 
-    python -m freehold.serving.engine --weights PATH --model NAME --port N --context N --parallel N --threads N
+    python -m freehold.serving.engine --weights PATH --model NAME --port N --prefix PATH \\
+        --context N --parallel N --threads N
 
-It knows nothing of the door, of callers or of budgets. It exists as a process of its own because the server is native
+It answers below http://127.0.0.1:PORT/PREFIX: `/v1/chat/completions`, `/v1/embeddings`, `/health` and llama.cpp's other
+paths. It knows nothing of the door, of callers or of budgets. It exists as a process of its own because the server is native
 code: when that crashes, a child is started again and the door stays up. It ends on SIGTERM, and when whoever started it
 is gone (`processes.watch_parent`).
 """
@@ -10,6 +12,7 @@ is gone (`processes.watch_parent`).
 import argparse
 import asyncio
 import importlib
+import logging
 import signal
 import sys
 from collections.abc import Mapping, Sequence
@@ -20,9 +23,6 @@ from msgspec import Struct
 
 from freehold.config.paths import environment
 from freehold.processes import watch_parent
-
-ENGINE_KEY = "FREEHOLD_ENGINE_KEY"
-"""Name of the environment variable with the key that the engine asks for; without it, anyone on this machine may ask."""
 
 BATCH = 512
 """Tokens computed in one step. An input to embeddings must fit into one; twice as many cost 400 MB more with a vocabulary
@@ -39,12 +39,15 @@ ERRORS_ONLY = 1
 MEAN_POOLING = 1
 CANNOT_SERVE = 1
 
+log = logging.getLogger("freehold.engine")
+
 
 class Options(Struct, frozen=True, kw_only=True):
     """What to serve: `context` tokens for each of `parallel` callers, on `threads` CPU threads."""
 
     weights: Path
     model: str
+    prefix: str
     port: int
     context: int
     parallel: int
@@ -56,6 +59,7 @@ def options_from(arguments: Sequence[str]) -> Options:
     parser = argparse.ArgumentParser(prog="python -m freehold.serving.engine", description="Serve one own model.")
     parser.add_argument("--weights", type=Path, required=True, help="a GGUF file")
     parser.add_argument("--model", required=True, help="the name it answers under")
+    parser.add_argument("--prefix", default="", help="what every path begins with; no slash at either end")
     for name, what in (
         ("port", "loopback port to listen on"),
         ("context", "tokens for each caller"),
@@ -68,19 +72,19 @@ def options_from(arguments: Sequence[str]) -> Options:
 
 def serve(options: Options, environ: Mapping[str, str]) -> int:
     """Serves until SIGTERM or the end of the parent; gives the exit code."""
-    xllamacpp: Any = importlib.import_module("xllamacpp")
     try:
+        xllamacpp: Any = importlib.import_module("xllamacpp")
         # The signals keep their default action until here, so a stop while the weights are read is obeyed at once.
-        server = xllamacpp.Server(parameters(xllamacpp.CommonParams(), options, environ.get(ENGINE_KEY)))
-    except RuntimeError as error:
-        print(f"engine {options.model}: cannot serve {options.weights}: {error}", file=sys.stderr)  # noqa: T201
+        server = xllamacpp.Server(parameters(xllamacpp.CommonParams(), options))
+    except (ImportError, RuntimeError) as error:
+        log.error("engine %s cannot serve %s: %s", options.model, options.weights, error)
         return CANNOT_SERVE
     asyncio.run(_until_told(environ))
     del server
     return 0
 
 
-def parameters(empty: Any, options: Options, key: str | None) -> Any:
+def parameters(empty: Any, options: Options) -> Any:
     """Fills llama.cpp's `CommonParams`. Each caller gets the whole of `options.context`."""
     params = empty
     params.model.path = str(options.weights)
@@ -101,7 +105,8 @@ def parameters(empty: Any, options: Options, key: str | None) -> Any:
     params.pooling_type = MEAN_POOLING
     params.cache_ram_mib = KEPT_PROMPTS_MIB
     params.ui = params.endpoint_metrics = params.endpoint_props = params.endpoint_slots = False
-    params.api_keys = [] if key is None else [key]
+    # Neither a page in a browser on this machine nor one that rebinds its name to this address can ask.
+    params.api_prefix = f"/{options.prefix}" if options.prefix else ""
     params.cors_origins = ""
     params.verbosity = ERRORS_ONLY
     return params
@@ -117,4 +122,5 @@ async def _until_told(environ: Mapping[str, str]) -> None:
 
 
 if __name__ == "__main__":
+    logging.basicConfig(stream=sys.stderr, format="%(asctime)s engine %(levelname)s %(message)s")
     sys.exit(serve(options_from(sys.argv[1:]), environment()))

