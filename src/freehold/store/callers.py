@@ -243,7 +243,7 @@ def _require_sense(key: Key) -> None:
             )
     if key.role not in ("admin", "member"):
         raise InvalidField(f"There is no role {key.role!r}.", "Roles are admin and member.", param="role")
-    if key.expires_at is not None and key.expires_at <= key.created_at:
+    if key.expires_at is not None and not key.expires_at > key.created_at:  # Which NaN is not, either.
         raise InvalidField("The key would have expired before it exists.", "Let it expire later.", param="expires_at")
     for budget in key.budgets:
         if budget.nano < 0 or budget.per not in PERIODS:
@@ -254,8 +254,10 @@ def _require_sense(key: Key) -> None:
             )
     for param in ("requests_per_minute", "tokens_per_minute"):
         limit: int | None = getattr(key, param)
-        if limit is not None and limit < 1:
-            raise InvalidField(f"{param} is {limit}.", "A limit is at least 1; leave it out for none.", param=param)
+        if limit is not None and not 1 <= limit < 2**63:
+            raise InvalidField(
+                f"{param} is {limit}.", "A limit is at least 1 and below 2^63; leave it out for none.", param=param
+            )
 
 
 def _key(row: tuple[object, ...]) -> Key:

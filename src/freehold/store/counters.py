@@ -53,9 +53,9 @@ class Counters:
         self.swept: dict[str, int] = {}
 
     @classmethod
-    def create(cls, path: Path, now: float, slots: int = SLOTS) -> None:
+    def create(cls, path: Path, now: float, slots: int = SLOTS) -> dict[str, int]:
         """Makes the file, or takes over what still counts of an older one: slots used in this month, or with
-        money reserved.
+        money reserved. What dead workers left reserved is swept; gives how much in which scope.
 
         For the supervisor, before it starts workers. While workers of an earlier supervisor are alive the file stays as
         it is: they must not count in another one than ours.
@@ -65,7 +65,7 @@ class Counters:
             old = Table.open(path)
             if old is not None and held is None:
                 old.close()
-                return
+                return {}
             draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
             table = Table.make(draft, slots)
             if old is not None:
@@ -73,8 +73,11 @@ class Counters:
                     if _still_counts(body, now):
                         table.adopt(body)
                 old.close()
+            # Of all numbers: this start may have fewer workers, and no one else would sweep the others'.
+            swept = cls(table, path.parent / WORKERS, None, None)._sweep_columns(range(WORKER_COLUMNS))
             table.close()
             draft.replace(path)
+            return swept
         finally:
             for presence in held or ():
                 presence.release()
@@ -100,7 +103,7 @@ class Counters:
                 f"Worker {worker} of this data folder is already running.", "Stop the other Freehold first."
             )
         counters = cls(table, path.parent / WORKERS, presence, worker)
-        counters.swept = counters._sweep_column(worker)
+        counters.swept = counters._sweep_columns((worker,))
         return counters
 
     def close(self) -> None:
@@ -169,7 +172,8 @@ class Counters:
         """Enters what was really spent, takes the reservation back and corrects the tokens in the rates.
 
         Gives by how much the cost was above the reservation, in nano-dollars: 0 unless a vendor billed more than the
-        worst case. Only then can a hard budget be passed, and the caller should say so in its log.
+        worst case. Only then can a hard budget be passed, and the caller should say so in its log. A cost above MOST_NANO
+        is a broken count and no bill; that much of it is entered.
         """
         if grant.settled or nano < 0 or tokens < 0:
             raise InternalError(f"A reservation is settled once, with what was spent: not {nano} nano-dollars again.")
@@ -177,6 +181,7 @@ class Counters:
         words = self._words
         column = self._column
         reserved = grant.nano
+        billed, used = min(nano, MOST_NANO), min(tokens, MOST_NANO)
         with self._table:
             if not self._day <= now < self._day_end:
                 self._turn(now)
@@ -185,11 +190,11 @@ class Counters:
                 start = self._month if charge.per == "month" else self._day
                 if words[slot + SINCE] < start:
                     self._roll(slot, start)
-                words[slot + SPENT] += nano
+                words[slot + SPENT] += billed
                 words[slot + column] -= reserved
                 words[slot + RESERVED] -= reserved
-            if grant.rates and tokens != grant.tokens:
-                windows.correct(words, grant.rates, grant.second, tokens - grant.tokens, now)
+            if grant.rates and used != grant.tokens:
+                windows.correct(words, grant.rates, grant.second, used - grant.tokens, now)
         return max(0, nano - reserved)
 
     def generation(self) -> int:
@@ -260,17 +265,19 @@ class Counters:
         if presence is None:
             return {}
         with presence:
-            return self._sweep_column(worker)
+            return self._sweep_columns((worker,))
 
-    def _sweep_column(self, worker: int) -> dict[str, int]:
+    def _sweep_columns(self, workers: Iterable[int]) -> dict[str, int]:
         words = self._words
         swept: dict[str, int] = {}
         for slot in self._table.budgets():
+            left = 0
             with self._table:
-                left = words[slot + COLUMNS + worker]
-                if left:
-                    words[slot + SPENT] += left
-                    words[slot + COLUMNS + worker] = 0
+                for column in (slot + COLUMNS + worker for worker in workers):
+                    if words[column]:
+                        left += words[column]
+                        words[slot + SPENT] += words[column]
+                        words[column] = 0
                 # Heals a total that a death left too high: no one else is between two stores while the lock is ours.
                 words[slot + RESERVED] = sum(words[slot + COLUMNS : slot + COLUMNS + WORKER_COLUMNS])
             if left:

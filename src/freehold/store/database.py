@@ -5,6 +5,7 @@ or leaves it to the supervisor. It exists so that there is one place where the f
 """
 
 import contextlib
+import fcntl
 import os
 import sqlite3
 from collections.abc import Generator
@@ -25,17 +26,21 @@ def open_database(data_dir: Path) -> sqlite3.Connection:
     """
     path = make_private(data_dir) / DATABASE
     try:
-        # Made with its mode before SQLite sees it; the files beside it (-wal, -shm) take over the same mode.
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        # Made with its mode before SQLite sees it; the files beside it (-wal, -shm) take over the same mode. Never opened
+        # by us when it is there: closing it would take back the locks that another connection of this process holds.
+        if not path.exists():
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
         path.chmod(0o600)
         db = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
     except (OSError, sqlite3.Error) as error:
         raise StoreError(f"{path} cannot be opened: {error}.", "Make the data folder readable and writable.") from error
     try:
-        db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = NORMAL")
         db.execute("PRAGMA foreign_keys = ON")
-        _migrate(db, path)
+        if db.execute("PRAGMA journal_mode").fetchone() != ("wal",) or _version(db) != len(MIGRATIONS):
+            with _alone(path):  # SQLite does not wait for its lock when it changes the mode
+                db.execute("PRAGMA journal_mode = WAL")
+                _migrate(db, path)
     except sqlite3.DatabaseError as error:
         db.close()
         raise StoreError(f"{path} cannot be used: {error}.", "Restore it from a backup, or move it away.") from error
@@ -69,11 +74,20 @@ def count_queries(db: sqlite3.Connection) -> Generator[list[str]]:
         db.set_trace_callback(None)
 
 
+@contextlib.contextmanager
+def _alone(path: Path) -> Generator[None]:
+    """Keeps other processes from making or migrating the same database meanwhile, by a lock on its folder."""
+    fd = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(fd)
+
+
 def _migrate(db: sqlite3.Connection, path: Path) -> None:
-    if _version(db) == len(MIGRATIONS):
-        return
     with transaction(db):
-        # Read again: another process may have migrated while this one waited for the lock.
+        # Another process may have migrated while this one waited.
         version = _version(db)
         if version > len(MIGRATIONS):
             raise StoreError(
@@ -82,6 +96,7 @@ def _migrate(db: sqlite3.Connection, path: Path) -> None:
             )
         if 0 < version < len(MIGRATIONS):
             _back_up(path, version + 1)
+        db.execute("CREATE TABLE IF NOT EXISTS migrations (number INTEGER PRIMARY KEY)")
         for number in range(version + 1, len(MIGRATIONS) + 1):
             for statement in MIGRATIONS[number - 1]:
                 db.execute(statement)
@@ -89,7 +104,8 @@ def _migrate(db: sqlite3.Connection, path: Path) -> None:
 
 
 def _version(db: sqlite3.Connection) -> int:
-    db.execute("CREATE TABLE IF NOT EXISTS migrations (number INTEGER PRIMARY KEY)")
+    if db.execute("SELECT count(*) FROM sqlite_schema WHERE name = 'migrations'").fetchone() == (0,):
+        return 0
     (number,) = db.execute("SELECT coalesce(max(number), 0) FROM migrations").fetchone()
     return int(number)
 

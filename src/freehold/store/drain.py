@@ -90,7 +90,7 @@ class Drain:
         for line in lines.split(b"\n")[:-1]:
             try:
                 record = self._decode(line)
-            except msgspec.MsgspecError as error:
+            except (msgspec.MsgspecError, UnicodeDecodeError) as error:
                 log.error("a line of %s at %d cannot be read and is set aside: %s", name, at, error)
                 self._db.execute("INSERT INTO unreadable_lines VALUES (?, ?, ?, ?)", (name, at, line, str(error)))
             else:
@@ -110,7 +110,8 @@ class Drain:
         except BlockingIOError:
             return False
         # The writer may have appended between our last look and its death.
-        left = os.pread(fd, CHUNK_BYTES, self._progress(name))
+        at = self._progress(name)
+        left = os.pread(fd, os.fstat(fd).st_size - at, at)
         if b"\n" in left:
             return False
         if left:

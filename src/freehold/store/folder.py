@@ -13,6 +13,7 @@ from freehold.errors import StoreError
 DATABASE = "freehold.db"
 COUNTERS = "counters.bin"
 JOURNAL = "journal"
+METRICS = "metrics"
 WORKERS = "workers"
 ADMIN_KEY = "admin.key"
 DOOR_SECRET = "door.secret"  # noqa: S105 (the name of a file)

@@ -13,7 +13,7 @@ from typing import Final
 
 import msgspec
 
-from freehold.errors import RecordNotKept
+from freehold.errors import RecordNotKept, StoreError
 from freehold.store.folder import make_private
 from freehold.store.records import Record
 
@@ -77,11 +77,16 @@ class Journal:
         try:
             draft = make_private(self._folder) / f".{name}"
             fd = os.open(draft, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-            # Locked before it has the name that the drain looks for: it would delete an empty segment without a writer.
-            fcntl.flock(fd, fcntl.LOCK_EX)
-            draft.rename(self._folder / name)
+            try:
+                # Locked before it has the name that the drain looks for: it would delete an empty segment without a writer.
+                fcntl.flock(fd, fcntl.LOCK_EX)
+                draft.rename(self._folder / name)
+            except OSError:
+                os.close(fd)
+                draft.unlink()
+                raise
+        except StoreError as error:
+            raise RecordNotKept(error.sentence) from error
         except OSError as error:
-            raise RecordNotKept(
-                f"No journal can be written in {self._folder}: {error.strerror}.",
-            ) from error
+            raise RecordNotKept(f"No journal can be written in {self._folder}: {error.strerror}.") from error
         return fd

@@ -5,15 +5,19 @@ request that reached the door, answered or not: audit, usage and bill are read f
 """
 
 import os
-from typing import Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 Status = Literal["answered", "failed", "refused", "cancelled", "swept"]
 """How a request ended: with a whole answer; by a failure on the vendors' side or ours; turned away by the door; left by
 its caller; with the death of its process."""
 
 Outcome = Literal["answered", "failed", "refused", "cancelled"]
+
+Count = Annotated[int, Meta(le=2**63 - 1)]
+"""A number that the database can hold. Checked when a record is read, so that one nonsensical count is set aside there and
+does not keep all others from being stored."""
 
 
 class Attempt(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -63,18 +67,18 @@ class Record(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=Tru
     code: str | None = None
     finish: str | None = None
     native_finish_reason: str | None = None
-    input_tokens: int = 0
-    output_tokens: int = 0
-    cache_read_tokens: int = 0
-    cache_write_5m_tokens: int = 0
-    cache_write_1h_tokens: int = 0
-    reasoning_tokens: int = 0
-    audio_input_tokens: int = 0
-    audio_output_tokens: int = 0
-    searches: int = 0
+    input_tokens: Count = 0
+    output_tokens: Count = 0
+    cache_read_tokens: Count = 0
+    cache_write_5m_tokens: Count = 0
+    cache_write_1h_tokens: Count = 0
+    reasoning_tokens: Count = 0
+    audio_input_tokens: Count = 0
+    audio_output_tokens: Count = 0
+    searches: Count = 0
     service_tier: str | None = None
     estimated: bool = False
-    cost_nano: int = 0
+    cost_nano: Count = 0
     reserved_nano: int = 0
     price: AppliedPrice | None = None
     streamed: bool = False

@@ -3,10 +3,11 @@
 It finds or makes slots and guards them with one lock; what the words of a slot mean for money is in `counters.py`, for
 rates in `rates.py`. It exists so that budgets hold across processes without a database or a server.
 
-The lock is an fcntl byte-range lock: the kernel lets go of it when its holder dies, so a `kill -9` never blocks the
-others. It belongs to the process, not to the descriptor, so a fork does not share it; threads of one process are kept
-apart by a mutex. One process opens the file once. Every store is one aligned 8-byte move, so a death falls between two
-stores and never inside one; whoever stores several words orders them so that each prefix is safe.
+The lock is flock: the kernel lets go of it when its holder dies, so a `kill -9` never blocks the others. It belongs to
+the open file, so two tables on one file exclude each other in one process too (a byte-range lock would not, and closing
+one table would free the other's); threads that share a table are kept apart by a mutex. A fork would share it. Every
+store is one aligned 8-byte move, so a death falls between two stores and never inside one; whoever stores several words
+orders them so that each prefix is safe.
 
 Layout, in words: a header of 64 (magic, version, slots, used slots, generation), an index of 3 words an entry (hash, hash,
 slot + 1), two entries for each slot, then the slots of 128 words. The whole file is allocated when it is made: a full
@@ -48,7 +49,7 @@ NAME: Final = 70
 BUDGET: Final = 1
 RATE: Final = 2
 
-_lock = fcntl.lockf
+_lock = fcntl.flock
 _EXCLUSIVE = fcntl.LOCK_EX
 _UNLOCK = fcntl.LOCK_UN
 
