@@ -7,7 +7,7 @@ Source: Claude documentation, "Claude API errors"; anthropic SDK 2.12, `_excepti
 """
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import msgspec
 from msgspec import Struct
@@ -37,21 +37,18 @@ _TYPE_OF: Final[Mapping[int, str]] = {status: kind for kind, status in _STATUS_O
 }
 
 
-class Details(Struct):
-    error_code: str | None = None
-
-
 class ErrorShape(Struct):
-    """What stands under `error`, in a body or in an event of a stream."""
+    """What stands under `error`, in a body or in an event of a stream. `details` may hold anything."""
 
     type: str | None = None
     message: str | None = None
-    details: Details | None = None
+    details: Any = None
 
     @property
     def code(self) -> str | None:
         """Anthropic's own code for the cause, where it gave one."""
-        return self.details.error_code if self.details is not None else None
+        code = cast("dict[str, Any]", self.details).get("error_code") if isinstance(self.details, dict) else None
+        return code if isinstance(code, str) else None
 
 
 class _ErrorBody(Struct):

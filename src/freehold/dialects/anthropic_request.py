@@ -1,6 +1,6 @@
 """Reading a caller's request in the Messages dialect: from the wire's shapes to our words.
 
-It checks types and roles, never abilities or ranges: those depend on who will answer (see `anthropic_limits.py`). What
+It checks types and roles, never abilities or ranges: those depend on who will answer (see `anthropic_body.py`). What
 has no place in our words is kept by name in `Request.unknown`, so that no other dialect drops it in silence.
 Source: anthropic SDK 2.12, `types/message_create_params.py`; Claude documentation, "Messages", "Thinking".
 """

@@ -110,6 +110,8 @@ class MessagesReader:
 
     def read(self, event: Event) -> list[Chunk]:
         """The chunks in this event. Raises `VendorGarbled`."""
+        if not event.data:  # a comment that keeps the connection alive
+            return [Ignored()]
         try:
             read = _event.decode(event.data)
         except msgspec.ValidationError as error:
@@ -123,7 +125,7 @@ class MessagesReader:
         """Whether this is `message_stop`."""
         if event.name:
             return event.name == "message_stop"
-        return b'"message_stop"' in event.data and _type.decode(event.data).type == "message_stop"
+        return b'"message_stop"' in event.data and _kind(event.data) == "message_stop"
 
     def finished(self) -> bool:
         """Whether `message_stop` has come."""
@@ -131,11 +133,8 @@ class MessagesReader:
 
     def _read_strange(self, event: Event, error: msgspec.ValidationError) -> list[Chunk]:
         """An event newer than this code may hold anything; one that we know may not."""
-        try:
-            known = _type.decode(event.data).type in _KNOWN
-        except msgspec.DecodeError:
-            known = event.name in _KNOWN
-        if known:
+        kind = _kind(event.data)
+        if (event.name if kind is None else kind) in _KNOWN:
             raise VendorGarbled(f"An event of the vendor's stream does not follow the Messages API: {error}.") from None
         return [Ignored()]
 
@@ -207,6 +206,14 @@ class MessagesReader:
             return []
         self._usage |= {name: value for name, value in usage.items() if value is not None}
         return [UsageReport(normalise(NAME, self._usage))]
+
+
+def _kind(data: bytes) -> str | None:
+    """The event's type; None where the data names none."""
+    try:
+        return _type.decode(data).type
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
 
 
 def _finished(delta: _Delta | None) -> list[Chunk]:

@@ -4,7 +4,8 @@ It reads three traits and knows no model by name:
 
     reasoning_style   `effort`: adaptive thinking, steered by an effort. `thinking`: a budget of tokens. `none`: neither.
     efforts           our effort words to the model's. `none` in it says how thinking is switched off: `disabled` (the
-                      default: said so), `unset` (it is off until asked for), or an effort, when it cannot be.
+                      default) or `between_tools` (said so), `unset` (it is off until asked for), or an effort, when it
+                      cannot be.
     default_max_tokens  the cap where the caller gave none; a budget is added to it, since thinking counts against it.
 
 Source: Claude documentation, "Thinking", "Adaptive thinking", "Extended thinking" (feature compatibility), "Effort".
@@ -34,6 +35,9 @@ BUDGETS: Final[Mapping[str, int]] = {
 """Budgets for our effort words, for models that know budgets only. Vendors publish no such table: from the least that is
 allowed, in steps, to where the documentation advises batch processing."""
 
+_OFF: Final = ("disabled", "between_tools")
+"""The types of `thinking` that say it is off. The latter still tells of progress between tools."""
+
 _FIELDS: Final = ("reasoning_effort", "reasoning", "thinking", "output_config")
 
 
@@ -47,7 +51,7 @@ class Plan(Struct):
     @property
     def thinks(self) -> bool:
         """Whether thinking is asked for, which forbids other sampling than the default."""
-        return self.thinking is not None and self.thinking["type"] != "disabled"
+        return self.thinking is not None and self.thinking["type"] not in _OFF
 
 
 def plan(request: Request, target: Target, *, loop_lacks_thinking: bool) -> Plan:
@@ -85,8 +89,8 @@ def _off(ask: ReasoningAsk, request: Request, target: Target, cap: int) -> Plan:
     if target.traits.reasoning_style == "none":
         return Plan(None, None, cap)
     word = target.traits.efforts.get("none", "disabled")
-    if word == "disabled":
-        return Plan({"type": "disabled"}, _effort(ask, target), cap)
+    if word in _OFF:
+        return Plan({"type": word}, _effort(ask, target), cap)
     if word == "unset":
         return Plan(None, _effort(ask, target), cap)
     drop(target, said(request))

@@ -23,7 +23,7 @@ class Traits(Struct, frozen=True, kw_only=True):
     `refuses` are top-level wire fields that the vendor answers with an error; they are dropped and named.
     `renames` maps a top-level wire field to the name this vendor knows it by.
     `no_abilities` are what it cannot do: `tools`, `vision`, `audio`, `files`, `json_schema`, `json_object`,
-    `forced_tool_choice`, `named_tool_choice`, `streaming`, `n`. Asking for one of them is an error, not a drop.
+    `forced_tool_choice`, `named_tool_choice`, `prefill`, `streaming`, `n`. Asking for one is an error, not a drop.
     `system_role` is the role for the operator's words (`system` or `developer`; None leaves them as they are).
     `reasoning_field` is where a Chat vendor puts its chain of thought (`reasoning_content`, `reasoning`).
     `returns_reasoning` says that the chain must be sent back on assistant turns of a tool loop.

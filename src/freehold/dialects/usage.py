@@ -139,30 +139,32 @@ def _bounded(
     """Usage whose parts fit their totals. Cache reads and writes are disjoint, so together they fit the input."""
     input_tokens = min(input_tokens, LARGEST_COUNT)
     output_tokens = min(output_tokens, LARGEST_COUNT)
-    cache_read = min(cache_read, input_tokens)
-    cache_write_5m = min(cache_write_5m, input_tokens - cache_read)
-    cache_write_1h = min(cache_write_1h, input_tokens - cache_read - cache_write_5m)
     return Usage(
-        input_tokens=input_tokens,
-        output_tokens=output_tokens,
-        cache_read_tokens=cache_read,
-        cache_write_5m_tokens=cache_write_5m,
-        cache_write_1h_tokens=cache_write_1h,
-        reasoning_tokens=min(reasoning, output_tokens),
-        audio_input_tokens=min(audio_input, input_tokens),
-        audio_output_tokens=min(audio_output, output_tokens),
-        searches=searches,
-        service_tier=service_tier,
+        input_tokens,
+        output_tokens,
+        read := cache_read and min(cache_read, input_tokens),
+        short := cache_write_5m and min(cache_write_5m, input_tokens - read),
+        cache_write_1h and min(cache_write_1h, input_tokens - read - short),
+        reasoning and min(reasoning, output_tokens),
+        audio_input and min(audio_input, input_tokens),
+        audio_output and min(audio_output, output_tokens),
+        searches,
+        service_tier,
     )
+
+
+_NOTHING: Counts = {}
 
 
 def _object(raw: Counts, name: str) -> Counts:
     value = raw.get(name)
-    return cast("Counts", value) if isinstance(value, Mapping) else {}
+    return cast("Counts", value) if isinstance(value, dict) else _NOTHING
 
 
 def _count(raw: Counts, name: str) -> int:
     value: object = raw.get(name)
+    if value is None:
+        return 0
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     if not isinstance(value, int) or isinstance(value, bool) or value < 0:

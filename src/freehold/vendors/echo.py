@@ -47,6 +47,12 @@ from freehold.vendors.vendor import Speaks, Vendor
 CREATED = 1_700_000_000
 """The time stamp of every answer: the same question gets the same bytes."""
 
+LARGEST_EXAMPLE = 10_000
+"""Values, and letters of texts, in an example that fits a schema."""
+
+DEEPEST_EXAMPLE = 100
+"""Levels of an example."""
+
 _JSON = {"content-type": "application/json"}
 _SSE = {"content-type": "text/event-stream"}
 
@@ -210,30 +216,64 @@ def _vector(text: str) -> list[float]:
 
 
 def _example(schema: object) -> Any:
-    """The smallest value that fits a JSON schema (the part of it that vendors take in strict mode)."""
-    if not isinstance(schema, Mapping):
-        return {}
-    known = cast("Mapping[str, Any]", schema)
-    for word in ("const", "default"):
-        if word in known:
-            return known[word]
-    if known.get("enum"):
-        return known["enum"][0]
-    for word in ("anyOf", "oneOf", "allOf"):
-        if known.get(word):
-            return _example(known[word][0])
-    kinds: Any = known.get("type", "object" if "properties" in known else "string")
-    kind = str(cast("list[str]", kinds)[0] if isinstance(kinds, list) else kinds)
-    if kind == "object":
-        properties = cast("Mapping[str, Any]", known.get("properties", {}))
-        wanted = known.get("required", list(properties))
-        return {name: _example(properties.get(name, {"type": "string"})) for name in wanted}
-    if kind == "array":
-        return [_example(known.get("items", {})) for _ in range(known.get("minItems", 0))]
-    simple = {"integer": 0, "number": 0, "boolean": False, "null": None}
-    if kind in ("integer", "number"):
-        return known.get("minimum", 0)
-    return simple.get(kind, "x" * known.get("minLength", 0))
+    """The smallest value that fits a JSON schema (the part of it that vendors take in strict mode).
+
+    Raises `VendorRefused` where even that is larger than an example should be.
+    """
+    return _Example(schema).of(schema)
+
+
+class _Example:
+    """Makes one example; `_root` is where a `$ref` looks, `_left` how much more it may make."""
+
+    def __init__(self, root: object) -> None:
+        self._root = root
+        self._left = LARGEST_EXAMPLE
+
+    def of(self, schema: object, depth: int = 0) -> Any:
+        self._spend(1, depth)
+        if not isinstance(schema, Mapping):
+            return {}
+        known = cast("Mapping[str, Any]", schema)
+        if "$ref" in known:
+            return self.of(self._referred(str(known["$ref"])), depth + 1)
+        for word in ("const", "default"):
+            if word in known:
+                return known[word]
+        if known.get("enum"):
+            return known["enum"][0]
+        for word in ("anyOf", "oneOf", "allOf"):
+            if known.get(word):
+                return self.of(known[word][0], depth + 1)
+        kinds: Any = known.get("type", "object" if "properties" in known else "string")
+        kind = str(cast("list[str]", kinds)[0] if isinstance(kinds, list) else kinds)
+        if kind == "object":
+            properties = cast("Mapping[str, Any]", known.get("properties", {}))
+            wanted = known.get("required", list(properties))
+            return {name: self.of(properties.get(name, {"type": "string"}), depth + 1) for name in wanted}
+        if kind == "array":
+            return [self.of(known.get("items", {}), depth + 1) for _ in range(known.get("minItems", 0))]
+        simple = {"boolean": False, "null": None}
+        if kind in ("integer", "number"):
+            return known.get("minimum", 0)
+        if kind in simple:
+            return simple[kind]
+        self._spend(known.get("minLength", 0), depth)
+        return "x" * known.get("minLength", 0)
+
+    def _referred(self, pointer: str) -> object:
+        """What a reference within the schema points at; anything where it leads nowhere."""
+        found: object = self._root
+        for step in pointer.removeprefix("#").strip("/").split("/"):
+            if step and isinstance(found, Mapping):
+                found = cast("Mapping[str, object]", found).get(step.replace("~1", "/").replace("~0", "~"))
+        return found
+
+    def _spend(self, much: int, depth: int) -> None:
+        """It answers inside the worker: what a caller's schema asks for must not hold up everybody else's requests."""
+        self._left -= much
+        if self._left < 0 or depth > DEEPEST_EXAMPLE:
+            raise VendorRefused("The schema asks for a larger example than echo makes.", status=400)
 
 
 VENDOR = Vendor(

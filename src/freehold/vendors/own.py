@@ -28,6 +28,7 @@ VENDOR = Vendor(
     needs_key=False,
     models=(ModelTraits(pattern="smollm2*", dialect="openai-chat", traits=_traits(_LACKS | {"tools"})),),
     embeddings="/embeddings",
+    count_tokens="/messages/count_tokens",
     transport="engine",
     private=True,
     docs="docs/concepts/own-engine.md",
