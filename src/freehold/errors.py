@@ -354,6 +354,13 @@ class VendorTimeout(VendorError):
     code = "vendor-timeout"
     status = 504
 
+    def __init__(
+        self, sentence: str, advice: str | None = None, *, sent: bool = True, deployment: str | None = None
+    ) -> None:
+        """`sent` is whether the vendor may have got the request, and so may bill it."""
+        super().__init__(sentence, advice, deployment=deployment)
+        self.sent = sent
+
 
 class StreamBroken(VendorError):
     """The stream ended before the vendor said that it was finished."""

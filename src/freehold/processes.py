@@ -25,14 +25,12 @@ log = logging.getLogger("freehold.processes")
 
 
 class Child(Struct, kw_only=True):
-    """What to run. `fds` are file descriptors that it inherits; `on_exit` runs after each death, before the restart;
-    `grace` are the seconds between SIGTERM and SIGKILL."""
+    """What to run. `fds` are file descriptors that it inherits; `on_exit` runs after each death, before the restart."""
 
     name: str
     argv: Sequence[str]
     environ: Mapping[str, str]
     fds: tuple[int, ...] = ()
-    grace: float = 10.0
     on_exit: Callable[[], Awaitable[None]] | None = None
 
 
@@ -54,20 +52,29 @@ class Supervisor:
         pause = FIRST_PAUSE
         while not self._stopping:
             began = asyncio.get_running_loop().time()
-            process = await self._spawn(child)
-            self._processes[child.name] = process
-            code = await process.wait()
-            del self._processes[child.name]
-            if child.on_exit is not None:
-                await child.on_exit()
+            ending = await self._run(child)
             if self._stopping:
                 return
             ran = asyncio.get_running_loop().time() - began
             pause = FIRST_PAUSE if ran > STEADY_SECONDS else min(pause * 2, LONGEST_PAUSE)
-            log.warning(
-                "%s ended with %s after %.1f s; starting it again in %.1f s", child.name, _ending(code), ran, pause
-            )
+            log.warning("%s %s after %.1f s; starting it again in %.1f s", child.name, ending, ran, pause)
             await asyncio.sleep(pause * random.uniform(0.8, 1.2))  # noqa: S311 (spread, not secrecy)
+
+    async def _run(self, child: Child) -> str:
+        """One life of a child; gives how it ended. What goes wrong on our side must not end the watch."""
+        try:
+            process = await self._spawn(child)
+        except OSError as error:  # no such program, or the machine is out of processes or memory for now
+            return f"could not be started ({error.strerror})"
+        self._processes[child.name] = process
+        code = await process.wait()
+        del self._processes[child.name]
+        if child.on_exit is not None:
+            try:
+                await child.on_exit()
+            except Exception:
+                log.exception("what must be done after the end of %s failed", child.name)
+        return f"ended with {_ending(code)}"
 
     async def _spawn(self, child: Child) -> asyncio.subprocess.Process:
         environ = {**child.environ, PARENT_FD: str(self._pipe[0])}

@@ -7,12 +7,14 @@ a person asked for goes to stdout, everything else to stderr; errors are sentenc
 import importlib
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import typer
 from msgspec import Struct
 
 from freehold.errors import FreeholdError
+
+if TYPE_CHECKING:
+    import typer
 
 
 class Command(Struct, frozen=True):
@@ -56,8 +58,10 @@ GROUPS = {
 }
 
 
-def application(arguments: Sequence[str]) -> typer.Typer:
+def application(arguments: Sequence[str]) -> "typer.Typer":
     """The Typer application in which only the command that `arguments` name is imported; the others are their help."""
+    import typer  # here, since a worker is a module of this package and needs no command line
+
     app = typer.Typer(
         name="freehold",
         help="One door in front of every model, and the way to models of your own.",
@@ -80,7 +84,8 @@ def application(arguments: Sequence[str]) -> typer.Typer:
 def main() -> None:
     """The entry point of `freehold`."""
     try:
-        application(sys.argv[1:])()
+        arguments = [word for word in sys.argv[1:2] if word != "--"] + sys.argv[2:]
+        application(arguments)(arguments)
     except FreeholdError as error:
         print(error.sentence, file=sys.stderr)
         if error.advice:
@@ -90,7 +95,9 @@ def main() -> None:
         sys.exit(130)
 
 
-def _group(app: typer.Typer, groups: dict[str, typer.Typer], name: str) -> typer.Typer:
+def _group(app: "typer.Typer", groups: "dict[str, typer.Typer]", name: str) -> "typer.Typer":
+    import typer
+
     group = groups[name] = typer.Typer(name=name, help=GROUPS[name], no_args_is_help=True, rich_markup_mode=None)
     app.add_typer(group)
     return group

@@ -24,7 +24,7 @@ def call(
     """Asks once and prints the answer. The receipt's id goes to stderr."""
     import sys
 
-    from freehold.cli.running import find_door, get, post
+    from freehold.cli.running import find_door, get, post, unbroken
 
     door = find_door(url, key, data)
     if text == "-":
@@ -37,10 +37,11 @@ def call(
     if max_tokens is not None:
         body["max_tokens"] = max_tokens
     response = post(door, "/v1/chat/completions", body)
-    if json:
-        print(response.read().decode())
-    else:
-        _print_stream(response)
+    with unbroken():
+        if json:
+            print(response.read().decode())
+        else:
+            _print_stream(response)
     print(
         f"{response.getheader('x-freehold-model')}, receipt {response.getheader('x-freehold-receipt')}", file=sys.stderr
     )
@@ -54,8 +55,10 @@ def _print_stream(response: object) -> None:
     from freehold.errors import StreamBroken
 
     assert isinstance(response, http.client.HTTPResponse)
+    done = False
     for line in response:
-        if not line.startswith(b"data: ") or line.startswith(b"data: [DONE]"):
+        done = done or line.startswith(b"data: [DONE]")
+        if done or not line.startswith(b"data: "):
             continue
         event = msgspec.json.decode(line[6:])
         if "error" in event:
@@ -64,3 +67,5 @@ def _print_stream(response: object) -> None:
         for choice in event["choices"]:
             print(choice["delta"].get("content") or "", end="", flush=True)
     print()
+    if not done:  # `http.client` takes a connection that ends between two chunks for the end of the answer
+        raise StreamBroken("The door was gone before the answer was whole.", "Ask again.")

@@ -5,6 +5,8 @@ backwards: workers drain while engines still answer them, and what they wrote is
 """
 
 import asyncio
+import contextlib
+import fcntl
 import json
 import logging
 import os
@@ -15,13 +17,16 @@ from pathlib import Path
 
 import msgspec
 
+from freehold.cli.models_fetch import Bar
 from freehold.cli.running import state_file
 from freehold.config.paths import cache_dir
 from freehold.config.settings import Settings
+from freehold.errors import StoreError
 from freehold.gateway.supervisor import Bookkeeper, listen
 from freehold.gateway.worker import BACKLOG
 from freehold.processes import Child, Supervisor
 from freehold.serving.launch import EngineSpec, plan, ready
+from freehold.store.folder import METRICS, make_private
 
 log = logging.getLogger("freehold.up")
 
@@ -48,22 +53,25 @@ class House:
         self._workers = workers
         self._environ = environ
         self._supervisor: Supervisor | None = None
+        self._lock: int | None = None
         self._up: set[int] = set()
 
     async def run(self) -> None:
-        """Runs until SIGTERM or SIGINT."""
+        """Runs until SIGTERM or SIGINT. Raises `StoreError` when another Freehold runs on the same data folder."""
         level = self._settings.door.log.upper()
         logging.basicConfig(stream=sys.stderr, level=level, format="%(asctime)s up %(levelname)s %(message)s")
         # 1 the store
+        self._lock = _claim(make_private(self._data))
         bookkeeper = Bookkeeper(self._data)
         bookkeeper.prepare()
-        _empty(self._data / "run" / "metrics")
+        _empty(self._data / METRICS)
         # 2 the socket
         listening = listen(self._host, self._port, BACKLOG)
-        url = f"http://{self._host}:{listening.getsockname()[1]}"
+        url = f"http://{f'[{self._host}]' if ':' in self._host else self._host}:{listening.getsockname()[1]}"
         # 3 the engines
         supervisor = self._supervisor = Supervisor()
-        engines = plan(self._settings.own, cache_dir(self._environ), self._environ, _say)
+        with contextlib.closing(Bar("Fetching the weights")) as bar:
+            engines = plan(self._settings.own, cache_dir(self._environ), self._environ, _say, bar)
         for engine in engines:
             supervisor.start(_engine_child(engine))
         # 4 the workers
@@ -78,7 +86,8 @@ class House:
         waiting = asyncio.create_task(self._announce(url, all_up, engines))
         await stop.wait()
         waiting.cancel()
-        # the end, backwards
+        # the end, backwards; ours is the last descriptor of the socket, and nobody must wait in its queue
+        listening.close()
         await supervisor.stop("worker", self._settings.door.drain_seconds + 5)
         await bookkeeper.stop()
         await supervisor.stop("engine", 5)
@@ -114,7 +123,6 @@ class House:
     def _worker_child(
         self, number: int, fd: int, hears: int, engines: list[EngineSpec], bookkeeper: Bookkeeper
     ) -> Child:
-        metrics = self._data / "run" / "metrics"
         argv = [sys.executable, "-m", "freehold.cli.worker", "--data", str(self._data), "--number", str(number)]
         argv += ["--fd", str(fd), "--ready", str(hears), "--log", self._settings.door.log]
         argv += ["--engines", json.dumps({engine.name: engine.base_url for engine in engines})]
@@ -128,10 +136,24 @@ class House:
         return Child(
             name=f"worker-{number}",
             argv=argv,
-            environ={**self._environ, "PROMETHEUS_MULTIPROC_DIR": str(metrics)},
+            environ=self._environ,
             fds=(fd, hears),
             on_exit=swept,
         )
+
+
+def _claim(data: Path) -> int:
+    """The lock of a data folder, held for as long as this process lives. A second Freehold would store the same records,
+    and could never get the worker numbers of the first."""
+    fd = os.open(make_private(data / "run") / "up.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(fd)
+        raise StoreError(
+            f"A Freehold is already running on the data folder {data}.", "Stop it first, or name another with --data."
+        ) from None
+    return fd
 
 
 def _say(sentence: str) -> None:
@@ -141,7 +163,7 @@ def _say(sentence: str) -> None:
 def _empty(metrics: Path) -> None:
     """The folder of the workers' metrics, without what an earlier run left."""
     metrics.mkdir(mode=0o700, parents=True, exist_ok=True)
-    for left in metrics.glob("*.db"):
+    for left in metrics.glob("w*.json"):
         left.unlink(missing_ok=True)
 
 

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 DAY_SECONDS = 86400
 
+PIPED_WIDTH = 200
+"""Columns of the table when no terminal shows it: wide enough that no id is cut."""
+
 Data = Annotated[Path | None, typer.Option(help="The data folder.")]
 AsJson = Annotated[bool, typer.Option("--json", help="As JSON.")]
 
@@ -64,32 +67,30 @@ def create(
 
 def list_keys(data: Data = None, json: AsJson = False) -> None:
     """Lists all keys, without their secrets."""
+    from freehold.config.paths import data_dir, environment
     from freehold.store import callers
+    from freehold.store.database import open_database
 
-    with _store(data) as db:
+    with contextlib.closing(open_database(data_dir(data, environment()))) as db:
         keys = [_shown(key) for key in callers.list_keys(db)]
     if json:
         _print_json(keys)
         return
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
-    table = Table()
+    table = Table(box=None, pad_edge=False)
     for column in ("id", "name", "begins with", "role", "organisation", "project", "state", "may use"):
-        table.add_column(column)
+        table.add_column(column, no_wrap=column == "id", overflow="fold")
     for key in keys:
-        scope = [*(key["workloads"] or ()), *(key["models"] or ())]
-        row = (
-            key["id"],
-            key["name"],
-            f"fh_{key['prefix']}...",
-            key["role"],
-            key["organisation"],
-            key["project"],
-            key["state"],
-        )
-        table.add_row(*map(str, row), ", ".join(map(str, scope)) or "everything")
-    Console().print(table)
+        scope = ", ".join([*(key["workloads"] or ()), *(key["models"] or ())]) or "everything"
+        names = (key[column] for column in ("role", "organisation", "project", "state"))
+        table.add_row(*map(Text, (key["id"], key["name"], f"fh_{key['prefix']}...", *names, scope)))
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=PIPED_WIDTH)
+    console.print(table)
 
 
 def revoke(
@@ -122,8 +123,7 @@ def _store(data: Path | None) -> "Generator[sqlite3.Connection]":
 
 
 def _budgets(usd: str | None, per: str) -> "tuple[KeyBudget, ...]":
-    from decimal import Decimal, InvalidOperation
-
+    from freehold.config.money import nano
     from freehold.errors import InvalidField
     from freehold.store.callers import KeyBudget
 
@@ -132,10 +132,10 @@ def _budgets(usd: str | None, per: str) -> "tuple[KeyBudget, ...]":
     if per not in ("day", "month"):
         raise InvalidField(f"A budget is per day or per month, not per {per!r}.", "Write --budget-per day.")
     try:
-        nano = int(Decimal(usd) * 1_000_000_000)
-    except (InvalidOperation, OverflowError, ValueError):
-        raise InvalidField(f"{usd!r} is not an amount of dollars.", "Write --budget-usd 20.") from None
-    return (KeyBudget(nano, "day" if per == "day" else "month"),)
+        amount = nano(usd)
+    except ValueError as error:
+        raise InvalidField(f"--budget-usd {error}, not {usd!r}.", "Write --budget-usd 20.") from None
+    return (KeyBudget(amount, "day" if per == "day" else "month"),)
 
 
 def _shown(key: "Key") -> dict[str, Any]:

@@ -1,9 +1,12 @@
 """`freehold models fetch`: the weights of a model that this machine can serve itself."""
 
 from contextlib import closing
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
 
 
 def fetch(
@@ -30,17 +33,26 @@ class Bar:
     """A progress bar on stderr that comes with the first news, so that what is quick has none."""
 
     def __init__(self, label: str) -> None:
-        from rich.console import Console
-        from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
-
-        columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
-        self._bar = Progress(*columns, console=Console(stderr=True))
-        self._task = self._bar.add_task(label, total=None)
+        self._label = label
+        self._bar: Progress | None = None
 
     def __call__(self, here: int, all_of: int) -> None:
         """`here` bytes of `all_of` have come."""
-        self._bar.start()
-        self._bar.update(self._task, completed=here, total=all_of)
+        if self._bar is None:
+            self._bar = _begun(self._label)
+        self._bar.update(self._bar.task_ids[0], completed=here, total=all_of)
 
     def close(self) -> None:
-        self._bar.stop()
+        if self._bar is not None:
+            self._bar.stop()
+
+
+def _begun(label: str) -> "Progress":
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+    bar = Progress(*columns, console=Console(stderr=True))
+    bar.add_task(label, total=None)
+    bar.start()
+    return bar

@@ -5,6 +5,9 @@ from typing import Annotated
 
 import typer
 
+PIPED_WIDTH = 200
+"""Columns of the table when no terminal shows it: wide enough that no name is cut."""
+
 
 def explain(
     model: Annotated[str | None, typer.Argument(help="A model (vendor/name) or a workload.")] = None,
@@ -42,22 +45,26 @@ def explain(
         return
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
-    table = Table(title=f"workload {found['workload']}, {found['strategy']}{', sticky' if found['sticky'] else ''}")
+    table = Table(box=None, pad_edge=False)
     for column in ("rank", "deployment", "why", "breaker", "first token", "$/M in", "$/M out"):
-        table.add_column(column)
+        table.add_column(column, overflow="fold")
     for target in found["targets"]:
         price = target["dollars_per_million"] or {"input": None, "output": None}
         seconds = target["first_token_seconds"]
         table.add_row(
             "-" if target["rank"] is None else str(target["rank"]),
-            target["deployment"],
-            target["reason"],
+            Text(target["deployment"]),
+            Text(target["reason"]),
             target["breaker"],
             "?" if seconds is None else f"{seconds:.2f} s",
             "?" if price["input"] is None else f"{price['input']:g}",
             "?" if price["output"] is None else f"{price['output']:g}",
         )
     console = Console()
+    if not console.is_terminal:
+        console = Console(width=PIPED_WIDTH)
+    print(f"workload {found['workload']}, {found['strategy']}{', sticky' if found['sticky'] else ''}")
     console.print(table)
-    console.print(f"Then: {found['failover']}.")
+    print(f"Then: {found['failover']}.")

@@ -1,6 +1,8 @@
 """The running door, as the other commands reach it: where it is, with which key, and one request to it."""
 
+import contextlib
 import http.client
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -9,7 +11,7 @@ import msgspec
 from msgspec import Struct
 
 from freehold.config.paths import data_dir, environment
-from freehold.errors import NotConfigured, StoreError, VendorRefused, VendorUnreachable
+from freehold.errors import NotConfigured, StoreError, StreamBroken, VendorRefused, VendorUnreachable
 
 TIMEOUT_SECONDS = 600
 
@@ -62,6 +64,15 @@ def post(door: Running, path: str, body: Any) -> http.client.HTTPResponse:
     return response
 
 
+@contextlib.contextmanager
+def unbroken() -> Generator[None]:
+    """Where an answer is read: raises `StreamBroken` when the connection ends before the answer does."""
+    try:
+        yield
+    except (http.client.HTTPException, ConnectionResetError, TimeoutError) as error:
+        raise StreamBroken("The door was gone before the answer was whole.", "Ask again.") from error
+
+
 def _send(door: Running, method: str, path: str, body: bytes | None) -> http.client.HTTPResponse:
     parts = urlsplit(door.url)
     kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
@@ -70,14 +81,15 @@ def _send(door: Running, method: str, path: str, body: bytes | None) -> http.cli
     try:
         connection.request(method, parts.path.rstrip("/") + path, body, headers)
         return connection.getresponse()
-    except OSError as error:
+    except (OSError, http.client.HTTPException) as error:
         raise VendorUnreachable(
             f"The door at {door.url} does not answer: {error}.", "Is it running? Start it with `freehold up`."
         ) from error
 
 
 def _body(response: http.client.HTTPResponse) -> bytes:
-    body = response.read()
+    with unbroken():
+        body = response.read()
     if response.status == 200:
         return body
     try:

@@ -10,8 +10,10 @@ def up(
     config: Annotated[Path | None, typer.Option(help="freehold.toml; default: the one in this folder, if any.")] = None,
     data: Annotated[Path | None, typer.Option(help="Where keys, records and budgets are kept.")] = None,
     host: Annotated[str | None, typer.Option(help="Address to listen on, before the file's.")] = None,
-    port: Annotated[int | None, typer.Option(help="Port to listen on, before the file's; 0 takes a free one.")] = None,
-    workers: Annotated[int | None, typer.Option(help="Worker processes, before the file's.")] = None,
+    port: Annotated[
+        int | None, typer.Option(min=0, max=65535, help="Port to listen on, before the file's; 0 takes a free one.")
+    ] = None,
+    workers: Annotated[int | None, typer.Option(min=1, max=64, help="Worker processes, before the file's.")] = None,
 ) -> None:
     """Starts the door and the engines of own models. Prints `ready http://HOST:PORT` on stdout when it can serve.
 

