@@ -33,6 +33,14 @@ CONFIGURED = """
     route = ["echo/echo"]
     limits = { requests_per_minute = 2 }
 """
+COMPATIBLE = """
+    [vendors.rack]
+    speaks = "openai-chat"
+    base_url = "http://127.0.0.1:9/v1"
+
+    [workloads.default]
+    route = ["requested"]
+"""
 SAID = [{"role": "user", "content": "four words are here"}]
 WEATHER = {
     "type": "object",
@@ -114,7 +122,18 @@ async def test_messages_answer_whole_and_streamed_alike(claude: Any) -> None:
 async def test_counting_tokens_costs_nothing(claude: Any, door: Door) -> None:
     counted = await claude.messages.count_tokens(model="echo/echo", messages=[{"role": "user", "content": "one two"}])
     assert counted.input_tokens == 2
-    assert door.records()[0].operation == "count_tokens"
+    record = door.records()[0]
+    assert (record.operation, record.input_tokens, record.cost_nano) == ("count_tokens", 0, 0)
+
+
+async def test_a_vendor_that_cannot_count_tokens_is_estimated_for(tmp_path: Path) -> None:
+    async with running(tmp_path, COMPATIBLE) as door:
+        asked = {"model": "rack/any", "messages": [{"role": "user", "content": "one two three"}]}
+        answer = await door.post("/v1/messages/count_tokens", asked)
+        assert answer.status == 200
+        assert answer.json == {"input_tokens": 18}  # 72 bytes of body, four a token
+        assert answer.headers["x-freehold-estimated"] == "input_tokens"
+        assert door.records()[0].attempts == ()
 
 
 async def test_embeddings_answer(chat: Any) -> None:

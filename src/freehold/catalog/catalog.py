@@ -129,7 +129,7 @@ class Catalog:
         last = prices[-1]
         price = last if last.since is None else _price_on(prices, _day(when))
         if price is not None and price.off_peak is not None and isinstance(when, datetime):
-            return _at_moment(price, when.astimezone(UTC))
+            return at_moment(price, when)
         return price
 
     def retiring(self, before: date, *, after: date | None = None) -> list[Model]:
@@ -170,8 +170,10 @@ def _price_on(prices: Iterable[Price], day: str) -> Price | None:
     return found
 
 
-def _at_moment(price: Price, when: datetime) -> Price:
+def at_moment(price: Price, when: datetime) -> Price:
+    """The price at a moment (with a time zone): inside its off-peak hours, the rates of those."""
     quiet = price.off_peak
+    when = when.astimezone(UTC)
     minute = when.hour * 60 + when.minute
     weekday = when.isoweekday()
     if quiet is None or not any(weekday in w.days and w.start <= minute < w.end for w in quiet.windows):

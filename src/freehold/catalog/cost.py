@@ -14,6 +14,8 @@ Kinds of token that overlap in an unknown way (cached audio) are assumed to over
 
 from collections.abc import Collection, Iterator
 
+from msgspec import Struct
+
 from freehold.catalog.rows import Price, Rates, Tier
 from freehold.messages import Usage
 
@@ -47,11 +49,43 @@ def worst_case(
     narrows it to the standard rates and the tiers named, for a caller who knows which tier the vendor can serve; the
     bound then holds for those only. It never falls when a total grows.
     """
-    worst = 0
-    for rates, most_input in _reachable(price, input_tokens, services):
-        total = most_input * _dearest_input(rates) + output_tokens * _dearest_output(rates)
-        worst = max(worst, total)
-    return -(-(worst + searches * price.search * MILLION) // MILLION)
+    return ceiling(price, services).worst(input_tokens, output_tokens, searches)
+
+
+class Step(Struct, frozen=True):
+    """The dearest rates of one tier. It is reached by inputs above `above`, and its own input ends at `most`."""
+
+    above: int
+    most: int | None
+    input: int
+    output: int
+
+
+class Ceiling(Struct, frozen=True):
+    """The worst case of one price, prepared: made once for each price, asked for each request."""
+
+    steps: tuple[Step, ...]
+    search: int
+
+    def worst(self, input_tokens: int, output_tokens: int, searches: int = 0) -> int:
+        """What `worst_case` says."""
+        worst = 0
+        for step in self.steps:
+            if input_tokens > step.above:
+                read = input_tokens if step.most is None or input_tokens < step.most else step.most
+                total = read * step.input + output_tokens * step.output
+                if total > worst:
+                    worst = total
+        return -(-(worst + searches * self.search * MILLION) // MILLION)
+
+
+def ceiling(price: Price, services: Collection[str] | None = None) -> Ceiling:
+    """The ceiling of a price, for the services that `worst_case` speaks of."""
+    steps = list(_steps(price, price.tiers))
+    for service in price.services:
+        if services is None or service.name in services or SYNONYMS.get(service.name, "") in services:
+            steps += _steps(service, service.tiers)
+    return Ceiling(tuple(steps), price.search)
 
 
 # --- cost ---
@@ -123,21 +157,12 @@ def _output_total(rates: Rates, usage: Usage) -> int:
 # --- the worst case ---
 
 
-def _reachable(price: Price, input_tokens: int, services: Collection[str] | None) -> Iterator[tuple[Rates, int]]:
-    """Each set of rates that an input of at most this length can get, and the longest input that gets it."""
-    yield from _steps(price, price.tiers, input_tokens)
-    for service in price.services:
-        if services is None or service.name in services or SYNONYMS.get(service.name, "") in services:
-            yield from _steps(service, service.tiers, input_tokens)
-
-
-def _steps(rates: Rates, tiers: tuple[Tier, ...], input_tokens: int) -> Iterator[tuple[Rates, int]]:
+def _steps(rates: Rates, tiers: tuple[Tier, ...]) -> Iterator[Step]:
+    above = -1
     for tier in tiers:
-        if input_tokens <= tier.above:
-            break
-        yield rates, tier.above
-        rates = tier
-    yield rates, input_tokens
+        yield Step(above, tier.above, _dearest_input(rates), _dearest_output(rates))
+        rates, above = tier, tier.above
+    yield Step(above, None, _dearest_input(rates), _dearest_output(rates))
 
 
 def _dearest_input(rates: Rates) -> int:

@@ -32,6 +32,8 @@ class Upstream(Protocol):
 
     def close(self) -> None: ...
 
+    def unlimited(self) -> None: ...
+
     def expire(self, error: Exception) -> None: ...
 
 
@@ -144,6 +146,9 @@ class Canned:
 
     def close(self) -> None:
         self._pieces.clear()
+
+    def unlimited(self) -> None:
+        return
 
     def expire(self, error: Exception) -> None:
         self._pieces.clear()

@@ -28,7 +28,7 @@ from freehold.gateway.answer import Answer, Canned, Stream, Upstream, Whole
 from freehold.gateway.deployments import Deployment, Way
 from freehold.gateway.failure import Verdict, hold, is_deployments_fault, judge
 from freehold.gateway.routing import Target
-from freehold.messages import Request
+from freehold.messages import Reply, Request, Usage
 from freehold.outbound.pool import Pool
 from freehold.store.records import Attempt, Outcome
 
@@ -55,12 +55,16 @@ class Trail(Struct):
 
 class Asking(Struct):
     """One request on its way out: what stays the same over all attempts. `body` is the caller's own, to pass through where
-    the dialects match; empty when the request was changed and must be written anew. `deadline` is monotonic."""
+    the dialects match; empty when the request was changed and must be written anew. `likely` is our estimate of the input
+    in tokens. `now` is the loop's clock, and
+    `deadline` a time of it."""
 
     pool: Pool
+    now: Callable[[], float]
     front: Dialect
     request: Request
     body: bytes
+    likely: int
     forwarded: bytes
     timeouts: Timeouts
     retries: int
@@ -77,6 +81,8 @@ class Asking(Struct):
             if room is not None and room <= too_small:
                 continue
             others = targets[position + 1 :]
+            if (way := target.deployment.ways.get(self.front.name)) is not None and way.estimated:
+                return self._estimate(target, way)
             try:
                 return await self._persist(target, others)
             except FreeholdError as error:
@@ -86,9 +92,14 @@ class Asking(Struct):
                     raise
                 if verdict is Verdict.LARGER:
                     too_small = max(too_small, room or 0)
-            if asyncio.get_running_loop().time() >= self.deadline:
+            if self.now() >= self.deadline:
                 break
         raise _most_telling(failures)
+
+    def _estimate(self, target: Target, way: Way) -> Answer:
+        """The count of tokens for a vendor that has no way to count them, marked as an estimate."""
+        reply = Reply(id="", model=target.deployment.native, usage=Usage(input_tokens=self.likely, estimated=True))
+        return Answer(target, way, Whole(self.front.write_reply(reply, self.request), reply), 0.0)
 
     async def _persist(self, target: Target, others: Sequence[Target]) -> Answer:
         """One target, with its retries."""
@@ -97,10 +108,10 @@ class Asking(Struct):
                 return await self._hedged(target, others) if self.hedge is not None else await self._attempt(target)
             except FreeholdError as error:
                 pause = _pause(error, tried, others=bool(others))
-                out_of_time = asyncio.get_running_loop().time() + (pause or 0) >= self.deadline
+                out_of_time = self.now() + (pause or 0) >= self.deadline
                 if judge(error) is not Verdict.RETRY or tried == self.retries or pause is None or out_of_time:
                     raise
-                if self._was_paid(error) and not self.trail.pay(target):
+                if _was_paid(error) and not self.trail.pay(target):
                     raise BudgetExhausted("The budget does not cover another attempt.") from error
                 await asyncio.sleep(pause)
         raise AssertionError("unreachable")
@@ -115,7 +126,7 @@ class Asking(Struct):
         second: asyncio.Task[Answer] | None = None
         try:
             await asyncio.wait({first}, timeout=delay)
-            rival = next((o for o in others if o.deployment.breaker.allows(_now())), target)
+            rival = next((o for o in others if o.deployment.breaker.allows(self.now())), target)
             if first.done() or not self.trail.pay(rival):
                 return await first
             second = asyncio.create_task(self._attempt(rival, hedge=True))
@@ -136,7 +147,7 @@ class Asking(Struct):
 
     async def _attempt(self, target: Target, *, hedge: bool = False) -> Answer:
         deployment = target.deployment
-        began = _now()
+        began = self.now()
         deployment.breaker.began()
         deployment.in_flight += 1
         try:
@@ -149,14 +160,14 @@ class Asking(Struct):
             if isinstance(error, VendorError) and error.deployment is None:
                 error.deployment = deployment.name
             if is_deployments_fault(error):
-                deployment.breaker.failed(_now(), hold=hold(error))
+                deployment.breaker.failed(self.now(), hold=hold(error))
             else:
-                deployment.breaker.succeeded(_now())
-            self._note(target, "failed", error, began, hedge=hedge, paid=self._was_paid(error))
+                deployment.breaker.succeeded(self.now())
+            self._note(target, "failed", error, began, hedge=hedge, paid=_was_paid(error))
             raise
         finally:
             deployment.in_flight -= 1
-        deployment.breaker.succeeded(_now())
+        deployment.breaker.succeeded(self.now())
         deployment.latency.observe(answer.first_seconds)
         self._note(target, "answered", None, began, hedge=hedge, paid=False)
         return answer
@@ -169,51 +180,49 @@ class Asking(Struct):
             body = way.dialect.pass_request(self.request, self.body, wire)
         else:
             body = way.dialect.write_request(self.request, wire)
-        upstream = await self._send(deployment, way, body)
+        limit = min(began + self.timeouts.first_token, self.deadline) if self.request.stream else self.deadline
         try:
-            content = await self._receive(upstream, way, deployment, began)
-        except BaseException:
-            upstream.close()
-            raise
+            upstream = await self._send(deployment, way, body, limit)
+            try:
+                content = await self._receive(upstream, way, deployment)
+            except BaseException:
+                upstream.close()
+                raise
+        except VendorTimeout as error:
+            if not error.sent:
+                raise
+            raise VendorTimeout(f"{deployment.name} did not answer in time.") from None
         self.trail.dropped[:] = wire.dropped
-        return Answer(target, way, content, _now() - began)
+        return Answer(target, way, content, self.now() - began)
 
-    async def _send(self, deployment: Deployment, way: Way, body: bytes) -> Upstream:
+    async def _send(self, deployment: Deployment, way: Way, body: bytes, limit: float) -> Upstream:
         if way.endpoint is None:
             respond = deployment.vendor.respond
             assert respond is not None
             return Canned(*respond(deployment.native, way.dialect.name, body))
         extra = self.forwarded if way.dialect.name == self.front.name else b""
         packet = b"%b%d\r\n%b\r\n%b" % (way.head, len(body), extra, body)
-        limit = self.timeouts.first_token if self.request.stream else self.deadline
         try:
-            async with asyncio.timeout_at(min(_now() + limit, self.deadline)):
-                return await self.pool.send(way.endpoint, packet, self.timeouts.connect)
-        except TimeoutError:
-            raise VendorTimeout(f"{deployment.name} did not begin to answer in time.") from None
+            return await self.pool.send(way.endpoint, packet, self.timeouts.connect, limit)
         except VendorUnreachable as error:
             if deployment.vendor.transport == "engine":
                 raise EngineDown(f"The engine of {deployment.name} is not answering.", retry_after=2) from error
             raise
 
-    async def _receive(self, upstream: Upstream, way: Way, deployment: Deployment, began: float) -> Whole | Stream:
-        limit = began + self.timeouts.first_token if self.request.stream else self.deadline
-        try:
-            async with asyncio.timeout_at(min(limit, self.deadline)):
-                if upstream.status >= 300:
-                    raw = await upstream.read(MAX_ERROR_BYTES)
-                    raise way.dialect.read_error(upstream.status, upstream.headers, raw)
-                media = upstream.headers.get("content-type", "")
-                if self.request.stream:
-                    _expect(media, "text/event-stream")
-                    stream = Stream(upstream, way.dialect.stream_reader(), deployment.name)
-                    await stream.start()
-                    return stream
-                raw = await upstream.read(MAX_REPLY_BYTES)
-                _expect(media, "application/json")
-                reply = way.dialect.read_reply(raw)
-        except TimeoutError:
-            raise VendorTimeout(f"{deployment.name} did not answer in time.") from None
+    async def _receive(self, upstream: Upstream, way: Way, deployment: Deployment) -> Whole | Stream:
+        if upstream.status >= 300:
+            raw = await upstream.read(MAX_ERROR_BYTES)
+            raise way.dialect.read_error(upstream.status, upstream.headers, raw)
+        media = upstream.headers.get("content-type", "")
+        if self.request.stream:
+            _expect(media, "text/event-stream")
+            stream = Stream(upstream, way.dialect.stream_reader(), deployment.name)
+            await stream.start()
+            upstream.unlimited()
+            return stream
+        raw = await upstream.read(MAX_REPLY_BYTES)
+        _expect(media, "application/json")
+        reply = way.dialect.read_reply(raw)
         if reply.finish == "error":
             raise VendorGarbled(
                 f"{deployment.name} ended its answer with {reply.native_finish_reason!r}.",
@@ -232,17 +241,16 @@ class Asking(Struct):
                 outcome=outcome,
                 status=error.status if error is not None else None,
                 code=error.code if error is not None else None,
-                ms=(_now() - began) * 1000,
+                ms=(self.now() - began) * 1000,
                 cost_nano=self.trail.spent(target) if paid else 0,
                 hedge=hedge,
             )
         )
 
-    def _was_paid(self, error: FreeholdError) -> bool:
-        """Whether the vendor may bill a failed attempt: it had accepted the request before it failed."""
-        return isinstance(error, VendorGarbled | StreamBroken) or (
-            isinstance(error, VendorTimeout) and not error.sentence.startswith("No connection")
-        )
+
+def _was_paid(error: FreeholdError) -> bool:
+    """Whether the vendor may bill a failed attempt: it had accepted the request before it failed."""
+    return isinstance(error, VendorGarbled | StreamBroken) or (isinstance(error, VendorTimeout) and error.sent)
 
 
 async def _first_success(first: "asyncio.Task[Answer]", second: "asyncio.Task[Answer]") -> Answer:
@@ -298,7 +306,3 @@ def _window(target: Target) -> int | None:
 def _expect(media: str, wanted: str) -> None:
     if not media.lower().startswith(wanted):
         raise VendorGarbled(f"The vendor answered with content type {media[:60] or 'none'} instead of {wanted}.")
-
-
-def _now() -> float:
-    return asyncio.get_running_loop().time()

@@ -12,6 +12,9 @@ log = logging.getLogger("freehold.callers")
 
 Keys = Mapping[bytes, Key]
 
+PAUSE_SECONDS = 1.0
+"""Between two tries to read the keys from a store in trouble. Without it every request would wait for a try of its own."""
+
 
 class Callers:
     """The keys of this machine. `load` reads them from the store (slow, called in a thread)."""
@@ -22,6 +25,7 @@ class Callers:
         self._generation = counters.generation()
         self._keys: Keys = load()
         self._loading = asyncio.Lock()
+        self._not_before = 0.0
 
     @property
     def stale(self) -> bool:
@@ -32,13 +36,15 @@ class Callers:
         """Reads the keys again. When the store cannot be read, the keys that are known stay good: a database in trouble
         must not turn callers away (LiteLLM issue 34479)."""
         async with self._loading:
-            if not self.stale:
+            loop = asyncio.get_running_loop()
+            if not self.stale or loop.time() < self._not_before:
                 return
             generation = self._counters.generation()
             try:
                 self._keys = await asyncio.to_thread(self._load)
             except Exception:
                 log.exception("the keys could not be read again; those read before stay in force")
+                self._not_before = loop.time() + PAUSE_SECONDS
                 return
             self._generation = generation
 

@@ -7,6 +7,7 @@ latency) lives as long as the worker, across reloads of the configuration as lon
 import difflib
 import hashlib
 from collections.abc import Mapping
+from datetime import date
 
 from msgspec import Struct
 
@@ -31,13 +32,15 @@ COUNT_TOKENS = "anthropic-count-tokens"
 
 
 class Way(Struct, frozen=True):
-    """One dialect in which a deployment can be asked. `head` is the request head up to the value of content-length."""
+    """One dialect in which a deployment can be asked. `head` is the request head up to the value of content-length.
+    `estimated` says that the vendor cannot do it and the door answers from what it knows (token counting only)."""
 
     dialect: Dialect
     endpoint: Endpoint | None
     path: str
     head: bytes
     traits: Traits
+    estimated: bool = False
 
 
 class Deployment:
@@ -72,9 +75,8 @@ class Deployment:
         way = self.ways.get(front)
         if way is not None:
             return way
-        if front in (EMBEDDINGS, COUNT_TOKENS):
-            what = "embeddings" if front == EMBEDDINGS else "token counting"
-            raise Unsupported(f"{self.name} has no {what}.", "Route the request to a vendor that has.")
+        if front == EMBEDDINGS:
+            raise Unsupported(f"{self.name} has no embeddings.", "Route the request to a vendor that has.")
         return next(iter(self.ways.values()))
 
 
@@ -95,7 +97,7 @@ class Deployments:
         self._vendors = vendors
         self._secret = secret
         self._engines = engines
-        self._before = before._known if before is not None else {}
+        self._before = before._remembered() if before is not None else {}
         self._known: dict[str, Deployment] = {}
         self._bare: dict[str, str] = {}
 
@@ -117,17 +119,20 @@ class Deployments:
                 self._bare[name] = found
         return found
 
-    def names(self) -> list[str]:
-        """Every `vendor/model` that is known by name: own models first, then models in routes and the catalog's rows of
-        the vendors that are configured, without the retired ones, by name."""
-        own = sorted(f"own/{name}" for name in self._engines)
-        names: set[str] = set()
+    def names(self, today: date | None = None) -> list[str]:
+        """Every `vendor/model` that is known by name: own models first, then the models in routes, those that a vendor
+        names itself and the catalog's rows of the vendors that are configured; with `today` without the rows that are
+        retired on that day."""
+        names = [f"own/{name}" for name in sorted(self._engines)]
         for workload in self.settings.workloads.values():
-            names.update(target.model for target in workload.route if target.model != "requested")
-        for name, settings in self.settings.vendors.items():
-            names.update(f"{name}/{model}" for model in self._vendors[settings.like].names)
-            names.update(f"{name}/{model.id.partition('/')[2]}" for model in self.catalog.of_vendor(settings.like))
-        return own + sorted(names.difference(own))
+            names += [target.model for target in workload.route if target.model != "requested"]
+        vendors = self.settings.vendors.items()
+        for name, settings in vendors:
+            names += [f"{name}/{model}" for model in self._vendors[settings.like].names]
+        for name, settings in vendors:
+            rows = self.catalog.of_vendor(settings.like, alive_on=today)
+            names += [f"{name}/{model.name}" for model in rows]
+        return list(dict.fromkeys(names))
 
     def made(self) -> list[Deployment]:
         """The deployments that have been named so far."""
@@ -181,6 +186,11 @@ class Deployments:
         self._known[name] = made
         return made
 
+    def _remembered(self) -> dict[str, Deployment]:
+        """What a reload may inherit: also what was learned before the last one, and not asked for since."""
+        known = [*self._before.items(), *self._known.items()]
+        return dict(known[-MAX_DEPLOYMENTS:])
+
     def _inherit(self, made: Deployment) -> None:
         """A reload keeps what was learned about a deployment that stays where it was."""
         before = self._before.get(made.name)
@@ -199,6 +209,8 @@ class Deployments:
         for name, path in ((EMBEDDINGS, vendor.embeddings), (COUNT_TOKENS, vendor.count_tokens)):
             if path is not None:
                 ways[name] = _way(vendor, settings, dialect_named(name), base_url, path, Traits())
+            elif name == COUNT_TOKENS:
+                ways[name] = Way(dialect_named(name), None, "", b"", Traits(), estimated=True)
         return ways
 
 

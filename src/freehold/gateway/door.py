@@ -7,7 +7,7 @@ answer a request.
 import ipaddress
 import logging
 from collections.abc import Awaitable, Callable
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, unquote
 
 import msgspec
 
@@ -24,8 +24,8 @@ from freehold.errors import (
     UnknownPath,
 )
 from freehold.gateway.callers import require_admin
+from freehold.gateway.exchange import Exchange
 from freehold.gateway.headers import error_headers
-from freehold.gateway.http import Exchange
 from freehold.gateway.lifecycle import Lifecycle, Parts
 from freehold.gateway.pages import explain_route, list_models, show_model
 from freehold.store.callers import Key
@@ -112,9 +112,8 @@ class Door:
 
     async def _model(self, exchange: Exchange) -> None:
         key = await self._know(exchange)
-        exchange.answer(
-            200, msgspec.json.encode(show_model(self._parts.book(), key, exchange.path[len("/v1/models/") :]))
-        )
+        name = unquote(exchange.path.removeprefix("/v1/models/"))  # the SDKs write the slash in a name as %2F
+        exchange.answer(200, msgspec.json.encode(show_model(self._parts.book(), key, name)))
 
     async def _explain(self, exchange: Exchange) -> None:
         key = await self._know(exchange)
@@ -138,7 +137,10 @@ class Door:
     def _refuse(self, exchange: Exchange, front: Dialect, error: FreeholdError) -> None:
         record_id = new_id(self._clock())
         self._parts.metrics.turned_away(error.code)
-        exchange.answer(error.status, front.write_error(error, record_id), error_headers(error, record_id))
+        headers = error_headers(error, record_id)
+        if isinstance(error, MethodNotAllowed):  # RFC 9110, section 15.5.6
+            headers += b"allow: POST\r\n" if exchange.path in self._fronts else b"allow: GET, HEAD\r\n"
+        exchange.answer(error.status, front.write_error(error, record_id), headers)
 
 
 def _problem(status: int) -> FreeholdError:

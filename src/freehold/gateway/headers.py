@@ -24,6 +24,8 @@ def answer_headers(visit: Visit) -> bytes:
     )
     if visit.dropped:
         lines += f"x-freehold-dropped: {names(visit.dropped)}\r\n"
+    if visit.answer.way.estimated:
+        lines += "x-freehold-estimated: input_tokens\r\n"
     if len(visit.attempts) > 1:
         lines += f"x-freehold-attempts: {len(visit.attempts)}\r\n"
     return lines.encode("latin-1")

@@ -9,14 +9,16 @@ Why not an ASGI server: the callable-per-event protocol costs more on one core t
 
 import asyncio
 import logging
+import re
 from collections import deque
 from collections.abc import Awaitable, Callable
 from email.utils import formatdate
-from http import HTTPStatus
 from typing import cast
 
 import httptools
 from msgspec import Struct
+
+from freehold.gateway.exchange import Exchange
 
 MAX_HEADER_BYTES = 64 * 1024
 MAX_HEADER_COUNT = 200
@@ -25,8 +27,19 @@ LINGER_SECONDS = 2.0
 HIGH_WATER = 256 * 1024
 """Bytes waiting for a slow caller before the upstream is no longer read."""
 
-_REASON = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus}
-_JSON = b"content-type: application/json\r\n"
+_USUAL = {
+    spelled.encode(): name
+    for name in ("host", "authorization", "content-type", "content-length", "accept", "user-agent", "x-api-key")
+    for spelled in (name, name.title())
+}
+"""Names that nearly every request has, as they are spelled most."""
+
+_OFFERS = frozenset({"upgrade", "http2-settings"})
+"""Headers that make an offer to speak another protocol, as `connection` names them."""
+
+_ABSOLUTE = re.compile(rb"^https?://[^/?#]*", re.IGNORECASE)
+"""What a target in absolute form has before its path (RFC 9112, section 3.2.2)."""
+
 
 log = logging.getLogger("freehold.http")
 
@@ -48,103 +61,6 @@ class Clock:
 
     def tick(self) -> None:
         self.line = b"date: " + formatdate(usegmt=True).encode() + b"\r\n"
-
-
-class Exchange:
-    """One request and its answer.
-
-    `headers` have lower-case names; of a repeated header the values are joined by a comma. `problem` is the status that
-    the server has already decided on (413, 408, 431), when the request never became whole.
-    """
-
-    __slots__ = (
-        "_chunked",
-        "_connection",
-        "_keep_alive",
-        "answered",
-        "began",
-        "body",
-        "headers",
-        "method",
-        "path",
-        "peer",
-        "problem",
-        "query",
-    )
-
-    def __init__(self, connection: "Server", peer: str) -> None:
-        self._connection = connection
-        self._keep_alive = True
-        self._chunked = False
-        self.answered = False
-        self.began = 0.0
-        self.body = b""
-        self.headers: dict[str, str] = {}
-        self.method = ""
-        self.path = ""
-        self.query = ""
-        self.peer = peer
-        self.problem: int | None = None
-
-    def answer(self, status: int, body: bytes, headers: bytes = b"", content_type: bytes = _JSON) -> None:
-        """The whole answer. `headers` are finished lines, each with its CRLF."""
-        self.answered = True
-        parts = [
-            _REASON.get(status) or b"HTTP/1.1 %d Status\r\n" % status,
-            self._connection.clock.line,
-            content_type,
-            b"content-length: %d\r\n" % len(body),
-            headers,
-            b"\r\n" if self._keep_alive else b"connection: close\r\n\r\n",
-        ]
-        if self.method != "HEAD":
-            parts.append(body)
-        self._connection.write(b"".join(parts))
-        self._connection.done(keep_alive=self._keep_alive)
-
-    def begin(self, status: int, headers: bytes, content_type: bytes, first: bytes = b"") -> None:
-        """The head of a streamed answer, with its first bytes in the same write."""
-        self.answered = True
-        head = [
-            _REASON[status],
-            self._connection.clock.line,
-            content_type,
-            b"cache-control: no-cache\r\nx-accel-buffering: no\r\n",
-            headers,
-            b"" if self._keep_alive else b"connection: close\r\n",
-            b"transfer-encoding: chunked\r\n\r\n" if self._chunked else b"\r\n",
-        ]
-        if first:
-            head.append(b"%x\r\n%b\r\n" % (len(first), first) if self._chunked else first)
-        self._connection.write(b"".join(head))
-
-    def write(self, data: bytes) -> None:
-        """More of a streamed answer."""
-        if data:
-            self._connection.write(b"%x\r\n%b\r\n" % (len(data), data) if self._chunked else data)
-
-    async def drain(self) -> None:
-        """Waits while the caller reads more slowly than we write."""
-        if self._connection.slow:
-            await self._connection.wait_writable()
-
-    def end(self, last: bytes = b"") -> None:
-        """The end of a streamed answer, with its last bytes."""
-        if self._chunked:
-            tail = b"0\r\n\r\n" if not last else b"%x\r\n%b\r\n0\r\n\r\n" % (len(last), last)
-            self._connection.write(tail)
-        elif last:
-            self._connection.write(last)
-        self._connection.done(keep_alive=self._keep_alive and self._chunked)
-
-    def abort(self) -> None:
-        """Cuts the connection: the only honest end of a stream whose framing promised more."""
-        self._connection.abort()
-
-    def shape(self, *, keep_alive: bool, chunked: bool) -> None:
-        """Set by the server once the request line is known."""
-        self._keep_alive = keep_alive
-        self._chunked = chunked
 
 
 Handler = Callable[[Exchange], Awaitable[None]]
@@ -170,10 +86,15 @@ class Server(asyncio.Protocol):
         self._writable: asyncio.Future[None] | None = None
         self._reading: Exchange | None = None
         self._discarding = False
+        self._in_head = False
+        self._last = False
+        self._owes_continue = False
+        self._offer: Exchange | None = None
         self._url = b""
         self._body: list[bytes] = []
         self._size = 0
         self._header_bytes = 0
+        self._head_bytes = 0
         self._loop = asyncio.get_running_loop()
 
     # --- asyncio.Protocol ---
@@ -198,17 +119,27 @@ class Server(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         assert self._parser is not None
-        if self._discarding or self._transport is None or self._transport.is_closing():
+        if self._discarding or self._last or self._transport is None or self._transport.is_closing():
             return
+        in_head = self._in_head
         if self._reading is None and self._current is None:
             self.deadline = self._loop.time() + self._limits.body_seconds
         try:
             self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
-            self._refuse(400)
+        except httptools.HttpParserUpgrade as offer:
+            rest = data[int(offer.args[0]) :]
         except httptools.HttpParserError as error:
             cause = error.__context__
-            self._refuse(cause.status if isinstance(cause, _Refused) else 400)
+            if not self._last:  # what follows the last request is nobody's
+                self._refuse(cause.status if isinstance(cause, _Refused) else 400)
+            return
+        else:
+            if in_head and self._in_head:  # the parser tells of a header only when it is whole
+                self._head_bytes += len(data)
+                if self._head_bytes > 2 * MAX_HEADER_BYTES:
+                    self._refuse(431)
+            return
+        self._pass_over(rest)
 
     def pause_writing(self) -> None:
         self.slow = True
@@ -222,9 +153,10 @@ class Server(asyncio.Protocol):
 
     def on_message_begin(self) -> None:
         self._reading = Exchange(self, self._peer)
+        self._in_head = True
         self._url = b""
         self._body = []
-        self._size = self._header_bytes = 0
+        self._size = self._header_bytes = self._head_bytes = 0
 
     def on_url(self, url: bytes) -> None:
         self._url += url
@@ -237,29 +169,47 @@ class Server(asyncio.Protocol):
         self._header_bytes += len(name) + len(value)
         if self._header_bytes > MAX_HEADER_BYTES or len(reading.headers) >= MAX_HEADER_COUNT:
             raise _Refused(431)
-        key = name.decode("latin-1").lower()
+        if not self._in_head:
+            return  # a trailer is no header (RFC 9110, section 6.5.1)
+        key = _USUAL.get(name) or name.decode("latin-1").lower()
         text = value.decode("latin-1")
-        before = reading.headers.get(key)
-        reading.headers[key] = text if before is None else f"{before}, {text}"
+        headers = reading.headers
+        if key not in headers:
+            headers[key] = text
+        elif key == "host":
+            raise _Refused(400)  # RFC 9112, section 3.2
+        else:
+            headers[key] = f"{headers[key]}, {text}"
 
     def on_headers_complete(self) -> None:
         reading, parser = self._reading, self._parser
         assert reading is not None
         assert parser is not None
+        self._in_head = False
         reading.began = self._loop.time()
         reading.method = parser.get_method().decode("ascii")
-        path, _, query = self._url.partition(b"?")
-        reading.path = path.decode("latin-1")
+        if reading.method == "CONNECT":
+            raise _Refused(400)
+        target = self._url if self._url.startswith(b"/") else _ABSOLUTE.sub(b"", self._url, count=1)
+        path, _, query = target.partition(b"?")
+        reading.path = path.decode("latin-1") or "/"
         reading.query = query.decode("latin-1")
+        if parser.should_upgrade():
+            return  # it comes again without the offer
         modern = parser.get_http_version() != "1.0"
+        if modern and "host" not in reading.headers:
+            raise _Refused(400)
         reading.shape(keep_alive=parser.should_keep_alive() and modern, chunked=modern)
         length = reading.headers.get("content-length")
         if length is not None and length.isdigit() and int(length) > self._limits.max_body:
             raise _Refused(413)
-        if reading.headers.get("expect", "").lower() == "100-continue" and self._transport is not None:
-            self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        if modern and reading.headers.get("expect", "").lower() == "100-continue":
+            self._owes_continue = True
+            if self._current is None:
+                self._go_on()
 
     def on_body(self, body: bytes) -> None:
+        self._owes_continue = False
         self._size += len(body)
         if self._size > self._limits.max_body:
             raise _Refused(413)
@@ -268,10 +218,16 @@ class Server(asyncio.Protocol):
     def on_message_complete(self) -> None:
         exchange, self._reading = self._reading, None
         assert exchange is not None
+        assert self._parser is not None
+        if self._parser.should_upgrade():
+            self._offer = exchange
+            return
         exchange.body = self._body[0] if len(self._body) == 1 else b"".join(self._body)
         self._body = []
+        self._owes_continue = False
         if self.draining:
-            exchange.shape(keep_alive=False, chunked=True)
+            exchange.last()
+        self._last = not exchange.keeps_alive
         if self._current is None:
             self._start(exchange)
             return
@@ -280,6 +236,10 @@ class Server(asyncio.Protocol):
             self._transport.pause_reading()
 
     # --- for Exchange ---
+
+    @property
+    def stamp(self) -> bytes:
+        return self.clock.line
 
     def write(self, data: bytes) -> None:
         if self._transport is not None:
@@ -300,7 +260,9 @@ class Server(asyncio.Protocol):
                 self._transport.resume_reading()
             self._start(self._waiting.popleft())
         else:
-            self.deadline = self._loop.time() + self._limits.keep_alive_seconds
+            self._go_on()
+            idle = self._reading is None
+            self.deadline = self._loop.time() + (self._limits.keep_alive_seconds if idle else self._limits.body_seconds)
 
     async def wait_writable(self) -> None:
         self._writable = self._loop.create_future()
@@ -331,6 +293,25 @@ class Server(asyncio.Protocol):
             self._transport.close()
 
     # --- inside ---
+
+    def _go_on(self) -> None:
+        """Tells a caller who asked first that its body is welcome; never in the middle of another answer."""
+        if self._owes_continue and self._transport is not None:
+            self._owes_continue = False
+            self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+    def _pass_over(self, rest: bytes) -> None:
+        """An offer to speak another protocol is declined by answering in this one (RFC 9110, section 7.8). The parser
+        stops after a head with an offer, so a new one reads the head again without it, and then what follows."""
+        offer, self._offer = self._offer, None
+        assert offer is not None
+        headers = {name: value for name, value in offer.headers.items() if name not in _OFFERS}
+        options = [option.strip() for option in headers.pop("connection", "").split(",")]
+        headers["connection"] = ", ".join(option for option in options if option.lower() not in _OFFERS)
+        kept = [f"{name}: {value}\r\n" for name, value in headers.items() if value]
+        head = f"{offer.method} {self._url.decode('latin-1')} HTTP/1.1\r\n{''.join(kept)}\r\n"
+        self._parser = httptools.HttpRequestParser(self)
+        self.data_received(head.encode("latin-1") + rest)
 
     def _start(self, exchange: Exchange) -> None:
         self._current = exchange

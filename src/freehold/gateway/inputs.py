@@ -34,13 +34,12 @@ async def inline_urls(request: Request) -> Request:
         return request
     if len(urls) > MAX_URLS:
         raise Unsupported(f"The request names {len(urls)} URLs; at most {MAX_URLS} are fetched.")
-    got = dict(
-        zip(
-            urls,
-            await asyncio.gather(*(fetch(url, ("image/", "application/pdf", "text/")) for url in urls)),
-            strict=True,
-        )
-    )
+    fetching = [asyncio.create_task(fetch(url, ("image/", "application/pdf", "text/"))) for url in urls]
+    try:
+        got = dict(zip(urls, await asyncio.gather(*fetching), strict=True))
+    finally:
+        for task in fetching:  # one that failed makes the others useless
+            task.cancel()
     messages = tuple(
         replace(message, parts=tuple(_inline(part, got) for part in message.parts)) for message in request.messages
     )

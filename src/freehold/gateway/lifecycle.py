@@ -32,6 +32,7 @@ from freehold.errors import (
     DoorFull,
     FreeholdError,
     InternalError,
+    InvalidField,
     RateLimited,
     RecordNotKept,
     UnpricedModel,
@@ -42,9 +43,9 @@ from freehold.gateway.answer import Answer, Batch, Stream, Whole, refusal
 from freehold.gateway.asking import Asking, Trail
 from freehold.gateway.book import Book, check_scope
 from freehold.gateway.callers import Callers
+from freehold.gateway.exchange import Exchange
 from freehold.gateway.failure import for_caller
 from freehold.gateway.headers import answer_headers, error_headers, forwarded_headers
-from freehold.gateway.http import Exchange
 from freehold.gateway.inputs import check_urls, inline_urls
 from freehold.gateway.metrics import Metrics
 from freehold.gateway.needs import measure
@@ -54,7 +55,7 @@ from freehold.gateway.visit import Visit
 from freehold.gateway.watchdog import Watchdog
 from freehold.messages import Failed, Reasoning, ReasoningSeal, Reply
 from freehold.outbound.pool import Pool
-from freehold.store.counters import Counters
+from freehold.store.counters import MOST_NANO, Counters
 from freehold.store.grants import BudgetDenied, RateDenied
 from freehold.store.records import new_id
 
@@ -78,17 +79,18 @@ class Parts(Struct):
 
 
 class Lifecycle:
-    """Takes requests of one worker through the ten steps."""
+    """Takes requests of one worker through the ten steps. Made inside its event loop."""
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._draw = random.Random()  # noqa: S311 (weights, not secrets)
         self._by_key: dict[str, int] = {}
+        self._loop = asyncio.get_running_loop()
         self.in_flight = 0
 
     async def serve(self, exchange: Exchange, front: Dialect) -> None:
         """Answers one request in the dialect `front`."""
-        began_at, began = time.time(), asyncio.get_running_loop().time()
+        began_at, began = time.time(), self._loop.time()
         record_id = new_id(began_at)
         parts = self._parts
         try:
@@ -166,8 +168,9 @@ class Lifecycle:
         targets = self._reserve(visit, book, targets)
         # 6 choose the candidates
         sticky = prefix_key(request.messages, request.model, visit.key.id) if plan.sticky else None
-        now = asyncio.get_running_loop().time()
-        choice = choose(targets, needs, strategy=plan.strategy, now=now, sticky_key=sticky, draw=self._draw)
+        choice = choose(
+            targets, needs, strategy=plan.strategy, now=self._loop.time(), sticky_key=sticky, draw=self._draw
+        )
         # 7 ask them
         body = exchange.body
         if (needs.vision or needs.files) and any(target.deployment.vendor.private for target in choice.targets):
@@ -176,9 +179,11 @@ class Lifecycle:
                 request, body = inlined, b""
         asking = Asking(
             pool=parts.pool,
+            now=self._loop.time,
             front=front,
             request=request,
             body=body,
+            likely=needs.likely,
             forwarded=forwarded_headers(exchange.headers, front.forwards) if front.forwards else b"",
             timeouts=plan.timeouts,
             retries=plan.retries,
@@ -200,6 +205,8 @@ class Lifecycle:
             targets = priced
         nano = max(visit.worst(target) for target in targets) if payers.budgets else 0
         tokens = visit.needs.likely + (visit.needs.output or ASSUMED_OUTPUT)
+        if nano > MOST_NANO or tokens > MOST_NANO:
+            raise InvalidField("`max_tokens` is more than any model writes.", param="max_tokens")
         outcome = self._parts.counters.acquire(payers.budgets, payers.rates, nano, tokens, visit.began_at)
         if isinstance(outcome, BudgetDenied):
             raise BudgetExhausted(
@@ -221,7 +228,7 @@ class Lifecycle:
         """Reserves the worst case of one more attempt; false when a hard budget says no."""
         if visit.grant is None:
             return True
-        more = visit.worst(target)
+        more = min(visit.worst(target), MOST_NANO)
         if not self._parts.counters.extend(visit.grant, more, time.time()):
             return False
         visit.reserved += more
@@ -270,7 +277,7 @@ class Lifecycle:
         assert visit.plan is not None
         relay = _Relay(front, visit, answer, stream, watch)
         limit = visit.began + visit.plan.timeouts.total
-        watchdog = Watchdog(visit.plan.timeouts.idle, limit, lambda why: stream.expire(VendorTimeout(why)))
+        watchdog = Watchdog(self._loop, visit.plan.timeouts.idle, limit, lambda why: stream.expire(VendorTimeout(why)))
         try:
             while (batch := await stream.next()) is not None:
                 watchdog.touch()
@@ -303,7 +310,7 @@ class Lifecycle:
 
     def _keep(self, visit: Visit) -> None:
         """Settles the budget and keeps the record, once. Raises `RecordNotKept`."""
-        record = visit.record(time.time(), asyncio.get_running_loop().time())
+        record = visit.record(time.time(), self._loop.time())
         grant, visit.grant = visit.grant, None
         try:
             self._parts.recorder.append(record)

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from freehold.errors import InvalidField, OutOfScope, UnknownModel
-from freehold.gateway.book import Book, Plan, check_scope
+from freehold.gateway.book import DEFAULT, Book, Plan, check_scope
 from freehold.gateway.deployments import Deployment
 from freehold.gateway.needs import Needs
 from freehold.gateway.routing import Target, choose, explain
@@ -22,18 +22,20 @@ _FLAGS = ("vision", "audio", "files", "tools", "json_schema", "json_object", "re
 
 def list_models(book: Book, key: Key) -> dict[str, Any]:
     """The models and workloads that this key may ask for, as OpenAI's list of models with our own fields beside."""
-    rows: list[dict[str, Any]] = []
-    for name in book.settings.workloads:
-        if name != "default" and key.may_use_workload(name):
-            rows.append({"id": name, "object": "model", "created": CREATED, "owned_by": "freehold", "kind": "workload"})
-    rows += [row for name in book.deployments.names() if (row := _row(book, key, name)) is not None]
+    usable = [name for name in book.settings.workloads if _may_use(book, key, name)]
+    rows: list[dict[str, Any]] = [_workload_row(name) for name in usable if name != DEFAULT]
+    if any(book.plan(name, "").targets is None for name in usable):
+        names = book.deployments.names(book.today)
+        rows += [row for name in names if (row := _row(book, key, name)) is not None]
     return {"object": "list", "data": rows, "has_more": False}
 
 
 def show_model(book: Book, key: Key, name: str) -> dict[str, Any]:
     """One model of that list. Raises `UnknownModel` or `OutOfScope`."""
     if name in book.settings.workloads:
-        return {"id": name, "object": "model", "created": CREATED, "owned_by": "freehold", "kind": "workload"}
+        if not _may_use(book, key, name):
+            raise OutOfScope(f"This key may not use the workload {name}.")
+        return _workload_row(name)
     target = book.target(name)
     row = _row(book, key, target.deployment.name)
     if row is None:
@@ -107,6 +109,18 @@ def _count(asked: Mapping[str, str], name: str) -> int | None:
     if not text.isascii() or not text.isdigit() or len(text) > 9:
         raise InvalidField(f"`{name}` is not a number of tokens.", param=name)
     return int(text)
+
+
+def _may_use(book: Book, key: Key, workload: str) -> bool:
+    """Whether the key may ask in this workload, and at least one model of its route for it."""
+    targets = book.plan(workload, "").targets
+    return key.may_use_workload(workload) and (
+        targets is None or any(key.may_use_model(target.deployment.name) for target in targets)
+    )
+
+
+def _workload_row(name: str) -> dict[str, Any]:
+    return {"id": name, "object": "model", "created": CREATED, "owned_by": "freehold", "kind": "workload"}
 
 
 def _row(book: Book, key: Key, name: str) -> dict[str, Any] | None:

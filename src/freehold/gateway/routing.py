@@ -8,27 +8,54 @@ The first is asked; the others are the failover, in this order.
 import hashlib
 import random
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 from msgspec import Struct
+from msgspec.structs import replace
 
-from freehold.catalog.cost import worst_case
+from freehold.catalog.catalog import at_moment
+from freehold.catalog.cost import Ceiling, ceiling, worst_case
 from freehold.catalog.rows import Price
 from freehold.config.settings import Conditions, Strategy
 from freehold.errors import ContextTooLong, FreeholdError, Unsupported
 from freehold.gateway.deployments import Deployment
 from freehold.gateway.needs import Needs
+from freehold.messages import File, Image, Message, Part, Text, ToolCall, ToolResult
+from freehold.store.records import AppliedPrice
 
 ASSUMED_OUTPUT = 1_000
 """Output tokens that the cheapest is judged by, when the caller names no cap."""
 
 
 class Target(Struct):
-    """One entry of a route, resolved. `price` is None where it is unknown."""
+    """One entry of a route, resolved. `price` is that of the day, the dearest where hours differ; None where it is
+    unknown. `ceiling` and `applied` are made from it: what a request can cost at most, and what a record says of it."""
 
     deployment: Deployment
     price: Price | None
     weight: float = 1.0
     when: Conditions | None = None
+    ceiling: Ceiling | None = None
+    applied: AppliedPrice | None = None
+
+    def __post_init__(self) -> None:
+        if self.price is not None:
+            self.ceiling = ceiling(self.price)
+            self.applied = applied(self.price)
+
+    def price_at(self, moment: float) -> tuple[Price | None, AppliedPrice | None]:
+        """The price at a moment, in Unix seconds, and what a record says of it."""
+        if self.price is None or self.price.off_peak is None:
+            return self.price, self.applied
+        then = at_moment(self.price, datetime.fromtimestamp(moment, UTC))
+        return then, applied(then)
+
+
+def applied(price: Price) -> AppliedPrice:
+    """The price as a record keeps it: the rates in nano-dollars per million tokens, as of the day they hold from."""
+    kinds = ("input", "output", "cache_read", "cache_write_5m", "cache_write_1h", "reasoning", "search")
+    rates = {kind: value for kind in kinds if (value := getattr(price, kind))}
+    return AppliedPrice(rates=rates, as_of=price.since or "", source="catalog")
 
 
 class Why(Struct, frozen=True):
@@ -104,11 +131,21 @@ _HOW: dict[str, str] = {
 }
 
 
-def prefix_key(request_messages: Sequence[object], model: str, caller: str) -> bytes:
-    """The key that sticky routing goes by: the caller and the first two messages (the operator's words and the first
-    turn), which is what a conversation and a prompt cache have in common. 16 bytes."""
-    said = repr(request_messages[:2]).encode("utf-8", "surrogatepass")
-    return hashlib.blake2b(said, digest_size=16, key=f"{caller}\0{model}".encode()[:64]).digest()
+def prefix_key(messages: Sequence[Message], model: str, caller: str) -> bytes:
+    """The key that sticky routing goes by: the caller and the messages up to the first turn (the operator's words, what
+    the user said first), which is what a conversation and a prompt cache have in common however long it grows. Marks for
+    the cache are left out: callers move them along. 16 bytes."""
+    turn = next((place for place, message in enumerate(messages) if message.role == "user"), len(messages))
+    opening = [(message.role, [_unmarked(part) for part in message.parts]) for message in messages[: turn + 1]]
+    said = repr(opening).encode("utf-8", "surrogatepass")
+    return hashlib.blake2b(
+        said, digest_size=16, key=f"{caller}\0{model}".encode("utf-8", "surrogatepass")[:64]
+    ).digest()
+
+
+def _unmarked(part: Part) -> Part:
+    marked = isinstance(part, Text | Image | File | ToolCall | ToolResult) and part.cache is not None
+    return replace(part, cache=None) if marked else part
 
 
 # --- 1: conditions ---

@@ -60,7 +60,7 @@ class Bookkeeper:
             (self._data / JOURNAL).mkdir(mode=0o700, exist_ok=True)
             Drain(db, self._data / JOURNAL).drain_once()
             now = time.time()
-            Counters.create(self._data / COUNTERS, now)
+            keep_swept(db, Counters.create(self._data / COUNTERS, now), now)
             with contextlib.closing(Counters.open(self._data / COUNTERS, None)) as counters:
                 counters.rebuild(spent_by_scope(db, now), now)
         return key

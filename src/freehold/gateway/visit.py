@@ -3,9 +3,7 @@
 The lifecycle fills a `Visit` as it goes; whatever happens, `record` turns it into the one record of the answer.
 """
 
-from functools import lru_cache
-
-from freehold.catalog.cost import cost, worst_case
+from freehold.catalog.cost import cost
 from freehold.catalog.rows import Price
 from freehold.errors import FreeholdError
 from freehold.gateway.answer import Answer
@@ -15,8 +13,9 @@ from freehold.gateway.routing import Target
 from freehold.gateway.tally import Tally
 from freehold.messages import Request, Usage
 from freehold.store.callers import Key
+from freehold.store.counters import MOST_NANO
 from freehold.store.grants import Grant
-from freehold.store.records import AppliedPrice, Attempt, Record, Status
+from freehold.store.records import Attempt, Record, Status
 
 ASSUMED_OUTPUT = 131_072
 """Output tokens to reserve where neither the caller nor the catalog names a cap: the largest common window."""
@@ -68,9 +67,14 @@ class Visit:
 
     # --- money ---
 
+    @property
+    def is_free(self) -> bool:
+        """Whether no vendor charges for it: counting tokens reads nothing on a model."""
+        return self.request is not None and self.request.operation == "count_tokens"
+
     def worst(self, target: Target) -> int:
-        """The most that this request can cost there, in nano-dollars; 0 where the price is unknown."""
-        if target.price is None:
+        """The most that this request can cost there, in nano-dollars; 0 where the price is unknown, or nothing is sold."""
+        if target.ceiling is None or self.is_free:
             return 0
         row = target.deployment.model
         window = row.context_tokens if row is not None else None
@@ -82,25 +86,25 @@ class Visit:
         written = self.needs.output
         if written is None:
             written = (row.max_output_tokens if row is not None else None) or ASSUMED_OUTPUT
-        if self.request is not None and self.request.operation != "generate":
+        if self.request is not None and self.request.operation == "embed":
             written = 0
         several = self.request.n if self.request is not None and self.request.n else 1
-        return worst_case(target.price, read, written * several)
+        return target.ceiling.worst(read, written * several)
 
     def spent_on_failure(self, target: Target) -> int:
         """What a vendor may bill for a request that it took and did not finish: the input, estimated."""
-        return 0 if target.price is None else cost(target.price, Usage(input_tokens=self.needs.likely))
+        return 0 if target.price is None or self.is_free else cost(target.price, Usage(input_tokens=self.needs.likely))
 
     def usage(self) -> Usage:
-        """What the answer used; nothing when there was no answer."""
-        return self.tally.usage(self.needs.likely, whole=self.whole) if self.answer is not None else Usage()
+        """What the answer used; nothing when there was no answer, or when tokens were only counted."""
+        if self.answer is None or self.is_free:
+            return Usage()
+        return self.tally.usage(self.needs.likely, whole=self.whole)
 
-    def cost(self, usage: Usage) -> int:
+    def cost(self, usage: Usage, price: Price | None) -> int:
         """What the whole request costs, failed and hedged attempts included."""
-        answer = self.answer
-        price = answer.target.price if answer is not None else None
-        lost = sum(attempt.cost_nano for attempt in self.attempts)
-        return lost if price is None else lost + cost(price, usage)
+        lost = sum([attempt.cost_nano for attempt in self.attempts])
+        return lost if price is None else min(lost + cost(price, usage), MOST_NANO)
 
     def deployment(self) -> str:
         """Who answered, or failed last; empty when nobody was asked."""
@@ -114,7 +118,7 @@ class Visit:
         """The one record of this request."""
         usage = self.usage()
         answer, request, error, tally = self.answer, self.request, self.error, self.tally
-        price = answer.target.price if answer is not None else None
+        price, applied = answer.target.price_at(self.began_at) if answer is not None else (None, None)
         return Record(
             id=self.id,
             started_at=self.began_at,
@@ -143,20 +147,12 @@ class Visit:
             searches=usage.searches,
             service_tier=usage.service_tier,
             estimated=usage.estimated,
-            cost_nano=self.cost(usage),
+            cost_nano=self.cost(usage, price),
             reserved_nano=self.reserved,
-            price=None if price is None else _applied(price),
+            price=applied,
             streamed=request.stream if request is not None else False,
             first_token_ms=answer.first_seconds * 1000 if answer is not None else None,
             total_ms=(ended - self.began) * 1000,
             attempts=tuple(self.attempts),
             dropped=tuple(self.dropped),
         )
-
-
-@lru_cache(maxsize=1024)
-def _applied(price: Price) -> AppliedPrice:
-    """The price as the record keeps it: the rates in nano-dollars per million tokens, as of the day they hold from."""
-    kinds = ("input", "output", "cache_read", "cache_write_5m", "cache_write_1h", "reasoning", "search")
-    rates = {kind: value for kind in kinds if (value := getattr(price, kind))}
-    return AppliedPrice(rates=rates, as_of=price.since or "", source="catalog")

@@ -12,8 +12,10 @@ class Watchdog:
 
     __slots__ = ("_expire", "_handle", "_idle", "_last", "_limit", "_loop")
 
-    def __init__(self, idle: float, limit: float, expire: Callable[[str], None]) -> None:
-        self._loop = asyncio.get_running_loop()
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, idle: float, limit: float, expire: Callable[[str], None]
+    ) -> None:
+        self._loop = loop
         self._idle = idle
         self._limit = limit
         self._expire = expire

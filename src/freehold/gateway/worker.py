@@ -27,7 +27,7 @@ from freehold.outbound.pool import Pool
 from freehold.store.callers import load_keys
 from freehold.store.counters import Counters
 from freehold.store.database import open_database
-from freehold.store.folder import COUNTERS, JOURNAL, door_secret
+from freehold.store.folder import COUNTERS, JOURNAL, METRICS, door_secret
 from freehold.store.journal import Journal
 from freehold.vendors import load
 
@@ -49,7 +49,6 @@ class Worker:
         engines: Mapping[str, str],
         *,
         safeguards: Safeguards | None = None,
-        metrics_folder: str | None = None,
     ) -> None:
         """`read_settings` reads freehold.toml anew at each call. `engines` maps own models to their base URLs."""
         self._read_settings = read_settings
@@ -70,7 +69,7 @@ class Worker:
             pool=self._pool,
             safeguards=safeguards or NoSafeguards(),
             recorder=self.journal,
-            metrics=Metrics(metrics_folder),
+            metrics=Metrics(data / METRICS, number),
             max_in_flight=settings.door.max_in_flight,
             max_in_flight_per_key=settings.door.max_in_flight_per_key,
         )
@@ -81,6 +80,7 @@ class Worker:
         self._clock = Clock()
         self._server: asyncio.Server | None = None
         self._ticking: asyncio.Task[None] | None = None
+        self._closed = False
 
     async def serve(self, listening: socket.socket) -> None:
         """Takes requests from now on."""
@@ -127,6 +127,12 @@ class Worker:
         self.close()
 
     def close(self) -> None:
+        """Lets go of files and connections; a second time does nothing."""
+        if self._closed:
+            return
+        self._closed = True
+        self._parts.metrics.in_flight(0)
+        self._parts.metrics.save()
         self._pool.close()
         self.journal.close()
         self.counters.close()
@@ -143,14 +149,16 @@ class Worker:
 
     async def _tick(self) -> None:
         ticks = 0
+        loop = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(TICK_SECONDS)
             ticks += 1
             self._clock.tick()
-            now = asyncio.get_running_loop().time()
+            now = loop.time()
             for connection in list(self._connections):
                 connection.expire(now)
             self._parts.metrics.in_flight(self.lifecycle.in_flight)
+            self._parts.metrics.save()
             if ticks % SWEEP_EVERY == 0:
                 self._pool.sweep()
             today = datetime.now(UTC).date()

@@ -29,9 +29,11 @@ class Response:
     `headers` have lower-case names; of a repeated header the last wins.
     """
 
-    __slots__ = ("_chunks", "_connection", "_error", "_held", "_waiter", "complete", "headers", "status")
+    __slots__ = ("_chunks", "_connection", "_error", "_held", "_loop", "_waiter", "complete", "headers", "status")
 
-    def __init__(self, connection: "Connection", status: int, headers: dict[str, str]) -> None:
+    def __init__(
+        self, connection: "Connection", status: int, headers: dict[str, str], loop: asyncio.AbstractEventLoop
+    ) -> None:
         self.status = status
         self.headers = headers
         self.complete = False
@@ -40,6 +42,7 @@ class Response:
         self._held = 0
         self._waiter: asyncio.Future[None] | None = None
         self._error: Exception | None = None
+        self._loop = loop
 
     async def next(self) -> bytes | None:
         """The next bytes of the body, None at its end. Raises `VendorUnreachable` when it was cut off."""
@@ -48,7 +51,7 @@ class Response:
                 raise self._error
             if self.complete:
                 return None
-            self._waiter = asyncio.get_running_loop().create_future()
+            self._waiter = self._loop.create_future()
             try:
                 await self._waiter
             finally:
@@ -80,6 +83,11 @@ class Response:
         if self._connection is not None and not self.complete:
             self._connection.abort()
 
+    def unlimited(self) -> None:
+        """Lifts the limit that the request was sent with; how long the rest may take is the reader's to watch."""
+        if self._connection is not None:
+            self._connection.limit = None
+
     def expire(self, error: Exception) -> None:
         """Stops reading with this error for whoever waits."""
         self.break_off(error)
@@ -110,9 +118,16 @@ class Response:
 
 
 class Connection(asyncio.Protocol):
-    """One connection. `on_idle` is called when it can take the next request, `on_lost` when it is gone."""
+    """One connection. `on_idle` is called when it can take the next request, `on_lost` when it is gone. `limit` is when
+    the answer under way must be whole, in the loop's seconds; whoever owns the connection calls `expire` past it."""
 
-    def __init__(self, on_idle: Callable[["Connection"], None], on_lost: Callable[["Connection"], None]) -> None:
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        on_idle: Callable[["Connection"], None],
+        on_lost: Callable[["Connection"], None],
+    ) -> None:
+        self._loop = loop
         self._on_idle = on_idle
         self._on_lost = on_lost
         self._transport: asyncio.Transport | None = None
@@ -123,17 +138,20 @@ class Connection(asyncio.Protocol):
         self._header_bytes = 0
         self._framed = False
         self._paused = False
+        self._begun = self._whole = self._keep = self._in_head = False
+        self._head_bytes = 0
         self.heard = False
         self.lost = False
+        self.limit: float | None = None
         self.idle_since = 0.0
 
     # --- for the pool ---
 
-    def send(self, data: bytes) -> "asyncio.Future[Response]":
+    def send(self, data: bytes, limit: float | None = None) -> "asyncio.Future[Response]":
         """Writes a whole request and gives the future of its answer's head."""
-        loop = asyncio.get_running_loop()
-        self._head = loop.create_future()
+        self._head = self._loop.create_future()
         self._response = None
+        self.limit = limit
         self.heard = False
         if self.lost or self._transport is None:
             self._head.set_exception(VendorUnreachable("The connection was closed before the request was sent."))
@@ -145,6 +163,12 @@ class Connection(asyncio.Protocol):
         """Closes at once."""
         if self._transport is not None:
             self._transport.abort()
+
+    def expire(self, error: Exception) -> None:
+        """Gives up on the answer under way, with this error for whoever waits for it."""
+        self.limit = None
+        self._fail(error)
+        self.abort()
 
     def resume(self) -> None:
         if self._paused and self._transport is not None and not self.lost:
@@ -163,11 +187,21 @@ class Connection(asyncio.Protocol):
             self.abort()
             return
         self.heard = True
+        in_head = self._in_head
         try:
             self._parser.feed_data(data)
-        except httptools.HttpParserError as error:
-            self._fail(VendorGarbled(f"The answer is not HTTP: {error}."))
+            if in_head and self._in_head:  # the parser tells of a header only when it is whole
+                self._head_bytes += len(data)
+                if self._head_bytes > 2 * MAX_HEADERS:
+                    raise httptools.HttpParserError("the head does not end")
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
+            why = "it offers another protocol" if isinstance(error, httptools.HttpParserUpgrade) else str(error)
+            self._fail(VendorGarbled(f"The answer is not HTTP: {why}."))
             self.abort()
+            return
+        if self._whole:
+            self._whole = False
+            self._free()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.lost = True
@@ -188,8 +222,9 @@ class Connection(asyncio.Protocol):
     # --- httptools callbacks ---
 
     def on_message_begin(self) -> None:
+        self._begun = self._in_head = True
         self._headers = {}
-        self._header_bytes = 0
+        self._header_bytes = self._head_bytes = 0
         self._framed = False
 
     def on_header(self, name: bytes, value: bytes) -> None:
@@ -203,10 +238,11 @@ class Connection(asyncio.Protocol):
 
     def on_headers_complete(self) -> None:
         assert self._parser is not None
+        self._in_head = False
         status = self._parser.get_status_code()
         if status <= MAX_INFORMATIONAL:
             return
-        response = Response(self, status, self._headers)
+        response = Response(self, status, self._headers, self._loop)
         self._response = response
         head, self._head = self._head, None
         if head is None or head.cancelled():
@@ -225,10 +261,19 @@ class Connection(asyncio.Protocol):
         if self._parser.get_status_code() <= MAX_INFORMATIONAL:
             return
         response, self._response = self._response, None
+        self.limit = None
+        self._whole, self._begun = True, False
+        self._keep = self._parser.should_keep_alive()
         if response is not None:
             response.finish()
         self.resume()
-        if self._parser.should_keep_alive():
+
+    def _free(self) -> None:
+        """After a whole answer and all bytes that came with it. Bytes of another answer, which nobody asked for, must not
+        become the answer to the next request."""
+        if self._begun:
+            self.abort()
+        elif self._keep:
             self._on_idle(self)
         elif self._transport is not None:
             self._transport.close()

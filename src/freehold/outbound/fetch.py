@@ -6,6 +6,7 @@ was judged, so a name cannot change its mind between the check and the use. Redi
 
 import asyncio
 import ipaddress
+import re
 import socket
 import ssl
 from urllib.parse import urlsplit
@@ -17,6 +18,7 @@ from freehold.outbound.connection import Connection, Response
 CONNECT_SECONDS = 5.0
 TOTAL_SECONDS = 20.0
 MAX_BYTES = 20 * 1024 * 1024
+_VISIBLE = re.compile(r"[!-~]+")
 
 
 async def fetch(url: str, kinds: tuple[str, ...]) -> tuple[str, bytes]:
@@ -30,7 +32,7 @@ async def fetch(url: str, kinds: tuple[str, ...]) -> tuple[str, bytes]:
             return await _get(url, kinds)
     except TimeoutError:
         raise BadInput(f"A URL in the request did not answer within {TOTAL_SECONDS:g} seconds.") from None
-    except (OSError, VendorError):
+    except (OSError, UnicodeError, VendorError):  # UnicodeError: a name that DNS cannot hold
         raise BadInput("A URL in the request could not be fetched.") from None
 
 
@@ -39,23 +41,23 @@ async def _get(url: str, kinds: tuple[str, ...]) -> tuple[str, bytes]:
     host = parts.hostname or ""
     tls = parts.scheme == "https"
     port = parts.port or (443 if tls else 80)
+    path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    if not _VISIBLE.fullmatch(parts.netloc + path):
+        raise BadInput("A URL in the request holds characters that URLs may not hold.")
     address = await _resolve(host, port)
     loop = asyncio.get_running_loop()
     context = ssl.create_default_context() if tls else None
     async with asyncio.timeout(CONNECT_SECONDS):
         transport, connection = await loop.create_connection(
-            lambda: Connection(lambda c: c.abort(), lambda _: None),
+            lambda: Connection(loop, lambda c: c.abort(), lambda _: None),
             address,
             port,
             ssl=context,
             server_hostname=host if tls else None,
         )
     try:
-        path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         head = f"GET {path} HTTP/1.1\r\nHost: {parts.netloc}\r\nAccept: */*\r\nConnection: close\r\n\r\n"
-        return await _read(await connection.send(head.encode("ascii", "strict")), kinds)
-    except UnicodeEncodeError:
-        raise BadInput("A URL in the request holds characters that URLs may not hold.") from None
+        return await _read(await connection.send(head.encode("ascii")), kinds)
     finally:
         transport.abort()
 

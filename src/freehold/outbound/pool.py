@@ -8,7 +8,7 @@ single byte of the answer (the upstream had closed it while it was idle); every 
 import asyncio
 import base64
 import ssl
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from msgspec import Struct
 
@@ -19,6 +19,8 @@ IDLE_SECONDS = 60.0
 """Shorter than the idle time-outs of the common load balancers, so that we close first."""
 
 MAX_IDLE = 512
+LOOK_SECONDS = 0.1
+"""How exactly limits are kept. One look at all connections costs less than a timer for every request."""
 
 
 class Endpoint(Struct, frozen=True, kw_only=True):
@@ -62,12 +64,17 @@ class Pool:
         self._idle: dict[Endpoint, list[Connection]] = {}
         self._open: set[Connection] = set()
         self._contexts: dict[str | None, ssl.SSLContext] = {}
+        self._loop = asyncio.get_running_loop()
+        self._looking: asyncio.TimerHandle | None = None
 
-    async def send(self, target: Endpoint, request: bytes, connect_seconds: float) -> Response:
+    async def send(
+        self, target: Endpoint, request: bytes, connect_seconds: float, limit: float | None = None
+    ) -> Response:
         """Sends a whole HTTP/1.1 request and gives the answer once its head is there.
 
-        Raises `VendorUnreachable`, `VendorTimeout` (connect only; other limits are the caller's) or `VendorGarbled`.
-        Cancelling closes the connection.
+        `limit` is when the answer must be whole, in the loop's seconds; past it (and at most 0.1 s later) reading raises
+        `VendorTimeout`, unless `Response.unlimited` has lifted it. Raises `VendorUnreachable`, `VendorTimeout` or
+        `VendorGarbled`. Cancelling closes the connection.
         """
         idle = self._idle.get(target)
         while idle:
@@ -75,15 +82,17 @@ class Pool:
             if connection.lost:
                 continue
             try:
-                return await self._exchange(connection, request)
+                return await self._exchange(connection, request, limit)
             except VendorUnreachable:
                 if connection.heard:
                     raise
                 break  # it was closed while it lay idle: nothing was answered, so nothing is done twice
-        return await self._exchange(await self._connect(target, connect_seconds), request)
+        if limit is not None:
+            connect_seconds = min(connect_seconds, max(0.0, limit - self._loop.time()))
+        return await self._exchange(await self._connect(target, connect_seconds), request, limit)
 
-    async def _exchange(self, connection: Connection, request: bytes) -> Response:
-        head = connection.send(request)
+    async def _exchange(self, connection: Connection, request: bytes, limit: float | None) -> Response:
+        head = connection.send(request, limit)
         try:
             return await head
         except asyncio.CancelledError:
@@ -95,14 +104,14 @@ class Pool:
             async with asyncio.timeout(seconds):
                 return await self._open_connection(target)
         except TimeoutError:
-            raise VendorTimeout(f"No connection to {target.host} within {seconds:g} seconds.") from None
+            raise VendorTimeout(f"No connection to {target.host} within {seconds:g} seconds.", sent=False) from None
         except ssl.SSLError as error:
             raise VendorUnreachable(f"TLS with {target.host} failed: {error.reason or error}.") from None
         except OSError as error:
             raise VendorUnreachable(f"Cannot connect to {target.host}: {error.strerror or error}.") from None
 
     async def _open_connection(self, target: Endpoint) -> Connection:
-        loop = asyncio.get_running_loop()
+        loop = self._loop
         context = self._context(target.ca_file) if target.tls else None
         name = target.host if target.tls else None
         if target.proxy is None:
@@ -112,16 +121,19 @@ class Pool:
         else:
             connection = await self._through_proxy(target, context)
         self._open.add(connection)
+        if self._looking is None:
+            self._looking = loop.call_later(LOOK_SECONDS, self._look)
         return connection
 
     async def _through_proxy(self, target: Endpoint, context: ssl.SSLContext | None) -> Connection:
         """A tunnel by CONNECT (RFC 9110, section 9.3.6), also for plain http so that nothing on the way rewrites."""
-        loop = asyncio.get_running_loop()
+        loop = self._loop
         proxy = urlsplit(target.proxy or "")
         transport, tunnel = await loop.create_connection(_Tunnel, proxy.hostname or "", proxy.port or 8080)
-        lines = [f"CONNECT {target.host}:{target.port} HTTP/1.1", f"Host: {target.host}:{target.port}"]
+        host = f"[{target.host}]" if ":" in target.host else target.host
+        lines = [f"CONNECT {host}:{target.port} HTTP/1.1", f"Host: {host}:{target.port}"]
         if proxy.username:
-            secret = base64.b64encode(f"{proxy.username}:{proxy.password or ''}".encode()).decode()
+            secret = base64.b64encode(f"{unquote(proxy.username)}:{unquote(proxy.password or '')}".encode()).decode()
             lines.append(f"Proxy-Authorization: Basic {secret}")
         transport.write("\r\n".join([*lines, "", ""]).encode())
         try:
@@ -145,10 +157,18 @@ class Pool:
             if len(waiting) >= MAX_IDLE:
                 connection.abort()
                 return
-            connection.idle_since = asyncio.get_running_loop().time()
+            connection.idle_since = self._loop.time()
             waiting.append(connection)
 
-        return Connection(idle, self._open.discard)
+        return Connection(self._loop, idle, self._open.discard)
+
+    def _look(self) -> None:
+        """Ends what has passed its limit. Runs while there are connections."""
+        now = self._loop.time()
+        late = [found for found in self._open if found.limit is not None and now >= found.limit]
+        for connection in late:
+            connection.expire(VendorTimeout("The vendor did not answer in time."))
+        self._looking = self._loop.call_later(LOOK_SECONDS, self._look) if self._open else None
 
     def _context(self, ca_file: str | None) -> ssl.SSLContext:
         context = self._contexts.get(ca_file)
@@ -158,7 +178,7 @@ class Pool:
 
     def sweep(self) -> None:
         """Closes connections that have been idle for `IDLE_SECONDS`. Called now and then by the worker."""
-        oldest = asyncio.get_running_loop().time() - IDLE_SECONDS
+        oldest = self._loop.time() - IDLE_SECONDS
         for target, waiting in list(self._idle.items()):
             for connection in waiting:
                 if connection.idle_since < oldest:
@@ -166,6 +186,9 @@ class Pool:
             self._idle[target] = [c for c in waiting if not c.lost and c.idle_since >= oldest]
 
     def close(self) -> None:
+        if self._looking is not None:
+            self._looking.cancel()
+            self._looking = None
         for connection in list(self._open):
             connection.abort()
         self._idle.clear()
@@ -183,7 +206,7 @@ class _Tunnel(asyncio.Protocol):
         if b"\r\n\r\n" not in self._head or self.ready.done():
             return
         status = self._head.split(b" ", 2)[1:2]
-        if status == [b"200"]:
+        if status and len(status[0]) == 3 and status[0].startswith(b"2"):  # any 2xx (RFC 9110, section 9.3.6)
             self.ready.set_result(None)
         else:
             said = self._head.split(b"\r\n", 1)[0].decode("latin-1")

@@ -1,0 +1,219 @@
+"""What the supervisor does for the door: one socket for all workers, records into the store, dead workers' money settled."""
+
+import asyncio
+import contextlib
+import os
+import socket
+import sqlite3
+import time
+from pathlib import Path
+
+import pytest
+
+from freehold.errors import StoreError
+from freehold.gateway.supervisor import Bookkeeper, listen
+from freehold.store.callers import KeyBudget
+from freehold.store.counters import Counters
+from freehold.store.database import open_database
+from freehold.store.folder import COUNTERS, DATABASE, JOURNAL
+from freehold.store.grants import Grant
+from freehold.store.journal import Journal
+from freehold.store.records import Record, new_id
+
+BUDGET = (KeyBudget(nano=10_000, per="month"),)
+
+
+def record(number: int, *, nano: int = 0) -> Record:
+    now = time.time()
+    return Record(
+        id=new_id(now + number / 1000),
+        started_at=now,
+        ended_at=now,
+        dialect="openai-chat",
+        operation="generate",
+        status="answered",
+        http_status=200,
+        workload="triage",
+        cost_nano=nano,
+    )
+
+
+def stored(data: Path) -> int:
+    """How many records are in the store."""
+    with contextlib.closing(open_database(data)) as db:
+        return int(db.execute("SELECT count(*) FROM records").fetchone()[0])
+
+
+def left(data: Path) -> int:
+    """What is left of the workload's budget of 10,000."""
+    with contextlib.closing(Counters.open(data / COUNTERS, None)) as counters:
+        (charge,) = counters.charges("workload", "triage", BUDGET)
+        remaining = counters.remaining(charge, time.time())
+        assert remaining.reserved == 0
+        assert remaining.left is not None
+        return remaining.left
+
+
+async def until_stored(data: Path, count: int) -> None:
+    async with asyncio.timeout(10):
+        while stored(data) < count:
+            await asyncio.sleep(0.01)
+
+
+# --- the socket ---
+
+
+async def test_the_socket_takes_connections_and_goes_on_to_children() -> None:
+    with listen("127.0.0.1", 0, 8) as listening:
+        assert os.get_inheritable(listening.fileno())
+        port = listening.getsockname()[1]
+        with socket.create_connection(("127.0.0.1", port), 5), listening.accept()[0]:
+            pass
+
+
+def test_a_port_that_is_taken_is_told_with_what_to_do() -> None:
+    with listen("127.0.0.1", 0, 8) as listening:
+        port = listening.getsockname()[1]
+        with pytest.raises(StoreError) as told:
+            listen("127.0.0.1", port, 8)
+    assert told.value.message == (
+        f"Cannot listen on 127.0.0.1:{port}: Address already in use. "
+        "Choose another port with --port, or --port 0 for any."
+    )
+
+
+def test_a_port_is_free_again_at_once() -> None:
+    with listen("127.0.0.1", 0, 8) as listening:
+        port = listening.getsockname()[1]
+        with socket.create_connection(("127.0.0.1", port), 5):
+            listening.accept()[0].close()  # our side closes first, and keeps the port in TIME_WAIT
+    listen("127.0.0.1", port, 8).close()
+
+
+def test_an_address_that_is_not_this_machines_is_told() -> None:
+    with pytest.raises(StoreError, match=r"Cannot listen on 192\.0\.2\.1:0: "):  # RFC 5737: nobody's
+        listen("192.0.2.1", 0, 8)
+
+
+# --- before the workers start ---
+
+
+def test_the_first_start_makes_the_admin_key_and_the_next_keeps_it(tmp_path: Path) -> None:
+    key = Bookkeeper(tmp_path).prepare()
+    assert key is not None
+    assert key.role == "admin"
+    secret = (tmp_path / "admin.key").read_text()
+    assert Bookkeeper(tmp_path).prepare() == key
+    assert (tmp_path / "admin.key").read_text() == secret
+    assert (tmp_path / JOURNAL).stat().st_mode & 0o777 == 0o700
+
+
+def test_records_of_last_time_are_stored_and_count_against_the_budgets(tmp_path: Path) -> None:
+    Bookkeeper(tmp_path).prepare()
+    journal = Journal(tmp_path / JOURNAL, 0)
+    journal.append(record(1, nano=1500))
+    journal.append(record(2, nano=500))
+    journal.close()
+    (tmp_path / COUNTERS).unlink()  # as after a crash of the machine
+    Bookkeeper(tmp_path).prepare()
+    assert stored(tmp_path) == 2
+    assert left(tmp_path) == 8000
+
+
+# --- while they run ---
+
+
+async def test_what_workers_write_is_stored_while_they_run(tmp_path: Path) -> None:
+    bookkeeper = Bookkeeper(tmp_path)
+    bookkeeper.prepare()
+    bookkeeper.start()
+    journal = Journal(tmp_path / JOURNAL, 0)
+    journal.append(record(1))
+    await until_stored(tmp_path, 1)
+    journal.append(record(2))
+    await until_stored(tmp_path, 2)
+    journal.close()
+    await bookkeeper.stop()
+    assert stored(tmp_path) == 2
+
+
+async def test_stopping_stores_what_is_left(tmp_path: Path) -> None:
+    bookkeeper = Bookkeeper(tmp_path)
+    bookkeeper.prepare()
+    bookkeeper.start()
+    journal = Journal(tmp_path / JOURNAL, 0)
+    for number in range(50):
+        journal.append(record(number))
+    journal.close()
+    await bookkeeper.stop()
+    assert stored(tmp_path) == 50
+    assert list((tmp_path / JOURNAL).glob("*.log")) == []
+
+
+async def test_one_that_was_never_started_can_be_stopped(tmp_path: Path) -> None:
+    bookkeeper = Bookkeeper(tmp_path)
+    bookkeeper.prepare()
+    await bookkeeper.stop()
+
+
+async def test_a_store_in_trouble_loses_nothing_and_is_said_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("freehold.gateway.supervisor.DRAIN_SECONDS", 0.01)
+    bookkeeper = Bookkeeper(tmp_path)
+    bookkeeper.prepare()
+
+    def run(statement: str) -> None:
+        with contextlib.closing(sqlite3.connect(tmp_path / DATABASE, isolation_level=None)) as db:
+            db.execute(statement)
+
+    run("ALTER TABLE segments RENAME TO hidden")
+    bookkeeper.start()
+    journal = Journal(tmp_path / JOURNAL, 0)
+    journal.append(record(1))
+    async with asyncio.timeout(10):
+        while not bookkeeper.failing:
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.05)
+        run("ALTER TABLE hidden RENAME TO segments")
+        while bookkeeper.failing:
+            await asyncio.sleep(0.01)
+    journal.close()
+    await bookkeeper.stop()
+    assert stored(tmp_path) == 1
+    assert [said.getMessage()[:32] for said in caplog.records if said.levelname == "ERROR"] == [
+        "records cannot be moved into the"
+    ]
+
+
+# --- after a death ---
+
+
+async def test_what_a_dead_worker_had_reserved_counts_as_spent_once_and_for_good(tmp_path: Path) -> None:
+    bookkeeper = Bookkeeper(tmp_path)
+    bookkeeper.prepare()
+    worker = Counters.open(tmp_path / COUNTERS, 3)
+    charges = worker.charges("workload", "triage", BUDGET)
+    assert isinstance(worker.acquire(charges, (), 3000, 0, time.time()), Grant)
+    worker.close()  # as the kernel does for the dead
+    await bookkeeper.swept(3)
+    assert left(tmp_path) == 7000
+    await bookkeeper.swept(3)
+    assert left(tmp_path) == 7000
+    (tmp_path / COUNTERS).unlink()
+    Bookkeeper(tmp_path).prepare()
+    assert left(tmp_path) == 7000
+
+
+async def test_a_living_worker_is_not_swept(tmp_path: Path) -> None:
+    bookkeeper = Bookkeeper(tmp_path)
+    bookkeeper.prepare()
+    worker = Counters.open(tmp_path / COUNTERS, 3)
+    charges = worker.charges("workload", "triage", BUDGET)
+    grant = worker.acquire(charges, (), 3000, 0, time.time())
+    assert isinstance(grant, Grant)
+    await bookkeeper.swept(3)
+    await bookkeeper.swept(4)
+    worker.settle(grant, 100, 0, time.time())
+    worker.close()
+    assert left(tmp_path) == 9900
