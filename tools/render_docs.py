@@ -30,6 +30,8 @@ ERRORS = """# Errors
 Every error that Freehold raises on purpose. {made}
 A caller gets it in the error body of its own dialect, with the status: the code stands in `error.code` (Chat, Responses) or
 `error.details.error_code` (Messages), what happened and the advice in `error.message`. Codes are stable and never reused.
+Where the official SDKs' users already look for a word of the vendor's own, that word stands there instead: a budget that is
+used up says `insufficient_quota`, and a vendor's refusal says what the vendor said.
 
 | code | status | what happened | advice |
 |---|---|---|---|
