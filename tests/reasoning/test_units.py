@@ -1,0 +1,73 @@
+"""Quantities: converted, compared, refuted when the dimensions differ."""
+
+import pytest
+
+from reasoning.reading import found, verdicts
+
+pytest.importorskip("pint", reason="the extra `reasoning` is not installed")
+
+from freehold.reasoning.units import Units
+
+U = Units()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "5 km = 5,000 m",
+        "98.6 °F = 37 °C",
+        "0 °C = 273.15 K",
+        "98.6 degrees Fahrenheit is 37 degrees Celsius",
+        "2 hours + 30 minutes = 2.5 hours",
+        "60 km/h × 2 h = 120 km",
+        "60 mph * 90 minutes = 90 miles",
+        "25 bps = 0.25%",
+        "1 mile = 1.6 km",
+        "1 mile ≈ 2 km",
+        "10 oz = 296 ml",
+        "16 oz = 1 lb",
+        "1 atm = 760 mmHg",
+        "0.5 mg = 500 mcg",
+        "1 year = 365 days",
+        "1 GB = 1024 MB",
+        "150 mg/kg * 10 kg = 1.5 g",
+        "5 m² = 50,000 cm^2",
+        "120 minutes / 60 = 2 hours",
+        "1 hour - 20 minutes - 10 minutes = 30 minutes",
+        "3 kWh = 10.8 MJ",
+        "3 * 5 kg = 15 kg",
+    ],
+)
+def test_equal_quantities_are_verified(text: str) -> None:
+    assert verdicts(U, text) == ["verified"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["0.5 mg = 50 mcg", "1 inch = 3 cm", "18 minutes + 45 minutes = 1 hour", "5 kg = 5 m", "60 km/h * 2 h = 120 kg",
+     "100 °F = 40 °C", "25 bps = 2.5%", "120 minutes / 60 = 3 hours"],
+)  # fmt: skip
+def test_unequal_quantities_are_refuted(text: str) -> None:
+    assert verdicts(U, text) == ["refuted"]
+
+
+def test_the_dose_that_would_be_right_is_told() -> None:
+    assert found(U, "The dose 0.5 mg = 50 mcg.")[0].found == "500 microgram"
+
+
+@pytest.mark.parametrize("text", ["20 °C + 5 °C = 25 °C", "3 hours x 60 minutes = 180 minutes", "The 5 kg is 3 m away"])
+def test_what_people_mean_otherwise_is_not_decided(text: str) -> None:
+    assert verdicts(U, text) == ["not_checkable"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["5 apples = 10 oranges", "20% of 50 kg = 10 kg", "100 km + 10% = 110 km", "twice 5 kg is 10 kg", "y * 5 kg = 15 kg",
+     "5 min is short", "(2 hours + 30 minutes) * 2 = 5 hours"],
+)  # fmt: skip
+def test_what_is_no_whole_claim_is_left_alone(text: str) -> None:
+    assert verdicts(U, text) == []
+
+
+def test_a_chain_of_conversions_is_checked_link_by_link() -> None:
+    assert verdicts(U, "3 weeks = 21 days = 500 hours") == ["verified", "refuted"]
