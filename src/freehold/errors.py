@@ -11,7 +11,8 @@
     │   ├── UnpricedModel     400  unpriced-model
     │   ├── MethodNotAllowed  405  method-not-allowed
     │   ├── BodyTimeout       408  body-timeout
-    │   └── BodyTooLarge      413  body-too-large
+    │   ├── BodyTooLarge      413  body-too-large
+    │   └── OpeningRefused    400  opening-refused
     ├── Unauthenticated       401  we do not know who is calling
     │   ├── MissingKey        401  missing-key
     │   ├── UnknownKey        401  unknown-key
@@ -24,7 +25,9 @@
     ├── NotFound              404  no such thing
     │   ├── UnknownPath       404  unknown-path
     │   ├── UnknownModel      404  unknown-model
-    │   └── UnknownWorkload   404  unknown-workload
+    │   ├── UnknownWorkload   404  unknown-workload
+    │   ├── UnknownContents   404  unknown-contents
+    │   └── SubjectErased     410  subject-erased
     ├── Limited               429  too much, too fast
     │   ├── RateLimited       429  rate-limited
     │   └── BudgetExhausted   429  budget-exhausted
@@ -40,7 +43,35 @@
     │   ├── VendorGarbled     502  vendor-garbled
     │   ├── VendorTimeout     504  vendor-timeout
     │   └── StreamBroken      502  stream-broken
+    ├── LedgerError           422  a proof, or what it rests on, does not hold
+    │   ├── MalformedKey      422  malformed-key
+    │   ├── UnknownAlgorithm  422  unknown-algorithm
+    │   ├── KeyIdMismatch     422  key-id-mismatch
+    │   ├── AmbiguousKey      422  ambiguous-key
+    │   ├── MalformedNote     422  malformed-note
+    │   ├── MalformedCheckpoint 422  malformed-checkpoint
+    │   ├── MalformedReceipt  422  malformed-receipt
+    │   ├── MalformedPolicy   422  malformed-policy
+    │   ├── MalformedTile     422  malformed-tile
+    │   ├── MalformedEntry    422  malformed-entry
+    │   ├── LogUnwritable     503  log-unwritable
+    │   ├── EntryTooLarge     422  entry-too-large
+    │   ├── UnknownSigner     422  unknown-signer
+    │   ├── BadSignature      422  bad-signature
+    │   ├── WrongOrigin       422  wrong-origin
+    │   ├── TooFewWitnesses   422  too-few-witnesses
+    │   ├── NotIncluded       422  not-included
+    │   ├── NotConsistent     422  not-consistent
+    │   ├── RolledBack        422  rolled-back
+    │   ├── ForkedHistory     422  forked-history
+    │   ├── TailRemoved       422  tail-removed
+    │   ├── TileMissing       422  tile-missing
+    │   ├── TileChanged       422  tile-changed
+    │   ├── EntryChanged      422  entry-changed
+    │   ├── EntriesSwapped    422  entries-swapped
+    │   └── RootMismatch      422  root-mismatch
     ├── InternalError         500  internal-error
+    ├── ContentsDamaged       500  contents-damaged
     ├── ConfigError                config-error       (command line only)
     ├── StoreError                 store-error        (command line only)
     ├── CatalogError               catalog-error      (command line only)
@@ -368,6 +399,198 @@ class StreamBroken(VendorError):
     code = "stream-broken"
 
 
+# --- the ledger's proofs ---------------------------------------------------------------------------------------------------
+
+
+class LedgerError(FreeholdError):
+    """A proof, or a text that it rests on, does not hold. Nothing that it claims may be believed."""
+
+    code = "ledger-error"
+    status = 422
+
+
+class MalformedKey(LedgerError):
+    """A verifier key or a signer key is not written as C2SP signed-note has it."""
+
+    code = "malformed-key"
+    default_advice = "Copy the whole key again, from where its owner publishes it."
+
+
+class UnknownAlgorithm(LedgerError):
+    """The key is of a signature type that is not supported here."""
+
+    code = "unknown-algorithm"
+    default_advice = "Use a key of type 0x01 (Ed25519), 0x04 (Ed25519 cosignature) or 0x06 (ML-DSA-44 cosignature)."
+
+
+class KeyIdMismatch(LedgerError):
+    """The id in a key is not the hash of its name and public key."""
+
+    code = "key-id-mismatch"
+    default_advice = "The key was changed or mistyped: get it again from its owner."
+
+
+class AmbiguousKey(LedgerError):
+    """Two trusted keys have the same name and id."""
+
+    code = "ambiguous-key"
+    default_advice = "Remove one of the two keys; if they differ, find out who made the second."
+
+
+class MalformedNote(LedgerError):
+    """The text is not a signed note (C2SP signed-note)."""
+
+    code = "malformed-note"
+    default_advice = "Take the note again byte for byte; an editor or a mail program may have changed its line ends."
+
+
+class MalformedCheckpoint(LedgerError):
+    """The text of a note is not a checkpoint (C2SP tlog-checkpoint)."""
+
+    code = "malformed-checkpoint"
+    default_advice = "A checkpoint is three lines: the origin, the number of entries, and the root in base64."
+
+
+class MalformedReceipt(LedgerError):
+    """The text is not a receipt (C2SP tlog-proof)."""
+
+    code = "malformed-receipt"
+    default_advice = "Take the receipt again byte for byte; its first line is c2sp.org/tlog-proof@v1."
+
+
+class MalformedPolicy(LedgerError):
+    """A trust policy file cannot be used (C2SP tlog-policy); the sentence names the line."""
+
+    code = "malformed-policy"
+
+
+class MalformedTile(LedgerError):
+    """A tile or an entry bundle does not have the form of C2SP tlog-tiles."""
+
+    code = "malformed-tile"
+    default_advice = "Take the file again from the log, or from a mirror of it."
+
+
+class MalformedEntry(LedgerError):
+    """An entry cannot be written exactly, or bytes are no entry in canonical form."""
+
+    code = "malformed-entry"
+    default_advice = "The ledger that it comes from was not written by Freehold, or was changed."
+
+
+class LogUnwritable(LedgerError):
+    """The files of the ledger cannot be written."""
+
+    code = "log-unwritable"
+    status = 503
+    default_advice = "Free some space on the disk of the data folder, or make it writable; nothing was lost."
+
+
+class EntryTooLarge(LedgerError):
+    """An entry is longer than a bundle can hold, which is 65,535 bytes."""
+
+    code = "entry-too-large"
+    default_advice = "Put the content outside the entry, and a commitment to it inside."
+
+
+class UnknownSigner(LedgerError):
+    """No trusted key of the log has signed."""
+
+    code = "unknown-signer"
+    default_advice = "Get the log's verifier key from its operator, by another way than the log itself."
+
+
+class BadSignature(LedgerError):
+    """A signature in the name of a trusted key does not fit the text."""
+
+    code = "bad-signature"
+    default_advice = "The text or the signature was changed after signing. Do not use it."
+
+
+class WrongOrigin(LedgerError):
+    """The checkpoint is another log's."""
+
+    code = "wrong-origin"
+    default_advice = "Use the verifier key of the log that the receipt names, if that is the log you trust."
+
+
+class TooFewWitnesses(LedgerError):
+    """The witnesses that vouch for the checkpoint do not make the quorum of the policy."""
+
+    code = "too-few-witnesses"
+    default_advice = "Ask the log for a receipt with more cosignatures; until then it may show others another history."
+
+
+class NotIncluded(LedgerError):
+    """The inclusion proof does not lead from the entry to the signed root."""
+
+    code = "not-included"
+    default_advice = "The entry, its index, the proof or the checkpoint was changed, or they do not belong together."
+
+
+class NotConsistent(LedgerError):
+    """The consistency proof does not show that the newer tree continues the older."""
+
+    code = "not-consistent"
+    default_advice = "Ask for the proof again; if the log cannot give one, it has rewritten its history."
+
+
+class RolledBack(LedgerError):
+    """The log shows fewer entries than a checkpoint that it signed before."""
+
+    code = "rolled-back"
+    default_advice = "Keep both checkpoints: together they show that entries were taken out."
+
+
+class ForkedHistory(LedgerError):
+    """The log has signed two histories, of which neither continues the other."""
+
+    code = "forked-history"
+    default_advice = "Keep both checkpoints: together they prove it, whatever the operator says."
+
+
+class TailRemoved(LedgerError):
+    """The newest entries that the checkpoint signs are gone."""
+
+    code = "tail-removed"
+    default_advice = "Restore the files from a copy or a mirror."
+
+
+class TileMissing(LedgerError):
+    """A tile or bundle that the tree must have is gone, wholly or in part."""
+
+    code = "tile-missing"
+    default_advice = "Restore the file from a copy or a mirror; tiles can also be made again from the entries."
+
+
+class TileChanged(LedgerError):
+    """A tile was changed; the entries themselves are as signed."""
+
+    code = "tile-changed"
+    default_advice = "Restore the file from a copy or a mirror; tiles can also be made again from the entries."
+
+
+class EntryChanged(LedgerError):
+    """An entry was changed after it was signed."""
+
+    code = "entry-changed"
+    default_advice = "Restore the bundle from a copy or a mirror."
+
+
+class EntriesSwapped(LedgerError):
+    """Entries stand in another order than was signed."""
+
+    code = "entries-swapped"
+    default_advice = "Restore the bundles from a copy or a mirror."
+
+
+class RootMismatch(LedgerError):
+    """Neither the entries nor the tiles lead to the signed root."""
+
+    code = "root-mismatch"
+    default_advice = "Compare with a copy: history was rewritten after signing, or the checkpoint is another log's."
+
+
 # --- ours ----------------------------------------------------------------------------------------------------------------
 
 
@@ -376,6 +599,38 @@ class InternalError(FreeholdError):
 
     code = "internal-error"
     default_advice = "Please report it with the request's id."
+
+
+# --- contents of the ledger and their subjects -----------------------------------------------------------------------------
+
+
+class OpeningRefused(BadInput):
+    """A salt and a content do not open the commitment that stands in the ledger."""
+
+    code = "opening-refused"
+    default_advice = "Ask for the salt and the content of this very field and record, byte for byte as they were given."
+
+
+class UnknownContents(NotFound):
+    """No contents are kept under this record's id: there never were any, or their time has run out."""
+
+    code = "unknown-contents"
+    default_advice = "Check the record's id and how long its workload keeps contents; the ledger's entry itself stays."
+
+
+class SubjectErased(NotFound):
+    """The key of the data subject is destroyed, so nothing of it can be opened, by anyone."""
+
+    code = "subject-erased"
+    status = 410
+    default_advice = "It cannot be undone. The ledger holds an entry that says when it was erased, and why."
+
+
+class ContentsDamaged(FreeholdError):
+    """A stored blob is not what was written: a changed bit, or the blob of another record."""
+
+    code = "contents-damaged"
+    default_advice = "Restore the segment that is named from a backup, and find out what changed it."
 
 
 class ConfigError(FreeholdError):
