@@ -125,6 +125,18 @@ cache_read = 0.025
     }
 
 
+@pytest.mark.parametrize("trace", ["true", '"inline"'])
+def test_a_trace_needs_the_ledger(trace: str, complaints: Complaints) -> None:
+    text = '[ledger]\nenabled = {}\n[workloads.a]\nroute = ["requested"]\ntrace = {}\n'
+
+    assert complaints(text.format("true", trace)) == []
+    assert complaints(text.format("false", "false")) == []
+    assert complaints(text.format("false", trace)) == [
+        "freehold.toml, line 5: [workloads.a] trace keeps what it finds in the ledger, which is off. Take out enabled = "
+        "false below [ledger], or take out trace."
+    ]
+
+
 def test_weights_in_a_file_must_be_there(complaints: Complaints, folder: Path) -> None:
     for weights in ("m.gguf", "models/m"):
         assert complaints(f'[own.nano]\nweights = "{weights}"\n') == [
@@ -145,8 +157,8 @@ def test_a_price_for_a_vendor_that_is_not_there_is_told(complaints: Complaints) 
         ("[dor]\nport = 1\n", 'line 1: There is no section [dor]. Did you mean "door"?'),
         (
             "\n[zzz]\n",
-            "line 2: There is no section [zzz]. There are [door], [timeouts], [vendors], [workloads], [projects], "
-            "[prices] and [own].",
+            "line 2: There is no section [zzz]. There are [door], [timeouts], [ledger], [vendors], [workloads], "
+            "[projects], [prices] and [own].",
         ),
         ("port = 1\n", 'line 1: "port" stands outside any section. Put it below [door].'),
         ("first_token = 1\n", 'line 1: "first_token" stands outside any section. Put it below [timeouts].'),

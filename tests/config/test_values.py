@@ -102,3 +102,27 @@ def test_money_says_what_it_was_given(complaints: Complaints) -> None:
         'freehold.toml, line 4: [prices."openai/x"] cache_read has more than 9 decimals, which is finer than a '
         "nano-dollar; it is 0.1234567891.",
     ]
+
+
+def test_a_choice_may_stand_beside_true_or_false(read_text: Parse, complaints: Complaints) -> None:
+    text = '[workloads.a]\nroute = ["requested"]\n{}\n'
+
+    for line, meant in (("", False), ("trace = false", False), ("trace = true", True), ('trace = "inline"', "inline")):
+        assert settled(read_text(text.format(line))).workloads["a"].trace == meant
+    for wrong in ('"after"', '"true"', "1"):
+        assert complaints(text.format(f"trace = {wrong}")) == [
+            f'freehold.toml, line 3: [workloads.a] trace must be true or false or "inline", not {wrong}.'
+        ]
+
+
+def test_names_with_values_are_a_table(read_text: Parse, complaints: Complaints) -> None:
+    key = "witness.example/a+4e8b7cf2+BAECAw=="
+    for text in (
+        f'[ledger.witnesses]\n"{key}" = "https://a.example"\n',
+        f'[ledger]\nwitnesses = {{ "{key}" = "https://a.example" }}\n',
+    ):
+        assert settled(read_text(text)).ledger.witnesses == {key: "https://a.example"}
+    for wrong in ("7", '["https://a.example"]', '{ "a" = 7 }'):
+        assert complaints(f"[ledger]\nwitnesses = {wrong}\n")[0].startswith(
+            "freehold.toml, line 2: [ledger] witnesses must be a table of names and values, not "
+        )

@@ -334,3 +334,14 @@ def test_only_the_chunk_that_we_asked_for_is_hidden(raw: bytes, hidden: bool) ->
     (event,) = split(raw)
     assert hides(event, request_of(stream=True)) is hidden
     assert hides(event, request_of(stream=True, stream_options={"include_usage": True})) is False
+
+
+def test_an_artefact_that_repeats_the_chain_shown_before_it_is_read_once() -> None:
+    detail = {"type": "reasoning.text", "text": "Hm. So.", "signature": "SIG", "index": 0}
+    events = (
+        delta_of(reasoning_content="Hm. ") + delta_of(reasoning_content="So.") + delta_of(reasoning_details=[detail])
+    )
+    again = delta_of(reasoning_content="Hm. So.") + delta_of(reasoning_details=[{**detail, "index": 1}])
+    chunks = [chunk for chunk in read_all(events + again) if not isinstance(chunk, Started | Ignored)]
+    assert chunks[:3] == [ReasoningDelta(0, "Hm. "), ReasoningDelta(0, "So."), ReasoningSeal(0, "SIG")]
+    assert chunks[4:6] == [ReasoningDelta(1, "Hm. So."), ReasoningSeal(1, "SIG")]

@@ -15,11 +15,10 @@ import msgspec
 
 from freehold.cli.settings import known_vendors
 from freehold.config.reading import read
+from freehold.gateway.ledger_writer import LedgerWriter
 from freehold.gateway.supervisor import Bookkeeper
 from freehold.gateway.worker import Worker
 from freehold.store.database import open_database
-from freehold.store.drain import Drain
-from freehold.store.folder import JOURNAL
 from freehold.store.records import Record
 
 ECHO = """
@@ -41,10 +40,15 @@ class Door:
 
     def records(self) -> list[Record]:
         """Every record so far, in the order of their ids."""
+        self.write_ledger()
         with contextlib.closing(open_database(self.data)) as db:
-            Drain(db, self.data / JOURNAL).drain_once()
             rows = db.execute("SELECT body FROM records ORDER BY id").fetchall()
         return [msgspec.json.decode(row[0], type=Record) for row in rows]
+
+    def write_ledger(self) -> None:
+        """A round of the ledger's writer."""
+        with contextlib.closing(LedgerWriter(self.data, self.worker.settings.ledger)) as writer:
+            writer.round()
 
     async def post(self, path: str, body: Any, **headers: str) -> "Answer":
         """One POST over a fresh connection; `body` is encoded as JSON unless it is bytes."""

@@ -327,3 +327,23 @@ def test_a_key_for_other_workloads_is_told_so(book: Book) -> None:
     with pytest.raises(OutOfScope, match="may not use the workload triage"):
         check_scope(key(workloads=("quick",)), plan, book.targets(plan, ""))
     assert check_scope(key(workloads=("quick", "triage")), plan, book.targets(plan, "")) == plan.targets
+
+
+# --- traces ---
+
+
+def test_a_plan_says_whether_its_answers_are_traced(counters: Counters) -> None:
+    text = """
+        [vendors.echo]
+        [workloads.default]
+        route = ["requested"]
+        [workloads.late]
+        route = ["requested"]
+        trace = true
+        [workloads.first]
+        route = ["requested"]
+        trace = "inline"
+    """
+    book = book_of(text, counters)
+    assert [book.plan(name, "").trace for name in ("default", "late", "first")] == [False, True, "inline"]
+    assert [book.traces(name) for name in ("default", "late", "first", "nope")] == [False, True, "inline", False]

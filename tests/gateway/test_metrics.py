@@ -221,6 +221,18 @@ def test_a_damaged_file_of_another_worker_spoils_no_page(tmp_path: Path, damage:
     assert value(samples(metrics), "freehold_requests_total", **labels) == 1
 
 
+def test_what_came_of_traces_is_counted_over_all_workers_and_lives(tmp_path: Path) -> None:
+    first, second = Metrics(tmp_path, 0), Metrics(tmp_path, 1)
+    first.traced("triage", "checked")
+    first.traced("triage", "skipped")
+    second.traced("triage", "checked")
+    first.save()
+    second.save()
+    again = samples(Metrics(tmp_path, 1))
+    assert value(again, "freehold_traces_total", workload="triage", status="checked") == 2
+    assert value(again, "freehold_traces_total", workload="triage", status="skipped") == 1
+
+
 def test_a_folder_that_cannot_be_written_stops_nothing(tmp_path: Path) -> None:
     folder = tmp_path / "metrics"
     metrics = Metrics(folder, 0)

@@ -7,6 +7,7 @@ import socket
 import textwrap
 from collections.abc import AsyncGenerator
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -148,7 +149,7 @@ async def test_a_stream_is_stopped_at_the_word_and_never_ended_as_if_it_were_who
 async def test_an_answer_whose_record_cannot_be_kept_is_not_given(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(record: Record) -> None:
+    def full(record: Record, *_: object, **__: object) -> None:
         raise RecordNotKept(f"The record {record.id} could not be written: the disk is full.")
 
     async with guarded(tmp_path, NoSafeguards()) as door:
@@ -169,10 +170,10 @@ async def test_the_record_is_kept_before_the_last_byte_leaves(tmp_path: Path, mo
         with socket.create_connection((host, int(port))) as raw:
             raw.setblocking(False)
 
-            def looking(record: Record) -> None:
+            def looking(record: Record, *apart: Any, **how: Any) -> None:
                 nonlocal sent_before
                 sent_before = raw.recv(65536, socket.MSG_PEEK)
-                append(record)
+                append(record, *apart, **how)
 
             monkeypatch.setattr(door.worker.journal, "append", looking)
             said = [{"role": "user", "content": "four words are here"}]

@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import os
 import socket
-import sqlite3
 import time
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from freehold.gateway.supervisor import Bookkeeper, listen
 from freehold.store.callers import KeyBudget
 from freehold.store.counters import Counters
 from freehold.store.database import open_database
-from freehold.store.folder import COUNTERS, DATABASE, JOURNAL
+from freehold.store.folder import COUNTERS, JOURNAL
 from freehold.store.grants import Grant
 from freehold.store.journal import Journal
 from freehold.store.records import Record, new_id
@@ -118,72 +117,6 @@ def test_records_of_last_time_are_stored_and_count_against_the_budgets(tmp_path:
     Bookkeeper(tmp_path).prepare()
     assert stored(tmp_path) == 2
     assert left(tmp_path) == 8000
-
-
-# --- while they run ---
-
-
-async def test_what_workers_write_is_stored_while_they_run(tmp_path: Path) -> None:
-    bookkeeper = Bookkeeper(tmp_path)
-    bookkeeper.prepare()
-    bookkeeper.start()
-    journal = Journal(tmp_path / JOURNAL, 0)
-    journal.append(record(1))
-    await until_stored(tmp_path, 1)
-    journal.append(record(2))
-    await until_stored(tmp_path, 2)
-    journal.close()
-    await bookkeeper.stop()
-    assert stored(tmp_path) == 2
-
-
-async def test_stopping_stores_what_is_left(tmp_path: Path) -> None:
-    bookkeeper = Bookkeeper(tmp_path)
-    bookkeeper.prepare()
-    bookkeeper.start()
-    journal = Journal(tmp_path / JOURNAL, 0)
-    for number in range(50):
-        journal.append(record(number))
-    journal.close()
-    await bookkeeper.stop()
-    assert stored(tmp_path) == 50
-    assert list((tmp_path / JOURNAL).glob("*.log")) == []
-
-
-async def test_one_that_was_never_started_can_be_stopped(tmp_path: Path) -> None:
-    bookkeeper = Bookkeeper(tmp_path)
-    bookkeeper.prepare()
-    await bookkeeper.stop()
-
-
-async def test_a_store_in_trouble_loses_nothing_and_is_said_once(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    monkeypatch.setattr("freehold.gateway.supervisor.DRAIN_SECONDS", 0.01)
-    bookkeeper = Bookkeeper(tmp_path)
-    bookkeeper.prepare()
-
-    def run(statement: str) -> None:
-        with contextlib.closing(sqlite3.connect(tmp_path / DATABASE, isolation_level=None)) as db:
-            db.execute(statement)
-
-    run("ALTER TABLE segments RENAME TO hidden")
-    bookkeeper.start()
-    journal = Journal(tmp_path / JOURNAL, 0)
-    journal.append(record(1))
-    async with asyncio.timeout(10):
-        while not bookkeeper.failing:
-            await asyncio.sleep(0.01)
-        await asyncio.sleep(0.05)
-        run("ALTER TABLE hidden RENAME TO segments")
-        while bookkeeper.failing:
-            await asyncio.sleep(0.01)
-    journal.close()
-    await bookkeeper.stop()
-    assert stored(tmp_path) == 1
-    assert [said.getMessage()[:32] for said in caplog.records if said.levelname == "ERROR"] == [
-        "records cannot be moved into the"
-    ]
 
 
 # --- after a death ---

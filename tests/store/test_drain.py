@@ -1,5 +1,6 @@
 """The drain: every whole line is stored exactly once, whoever dies when; what cannot be read is set aside and named."""
 
+import contextlib
 import logging
 import os
 import sqlite3
@@ -9,9 +10,11 @@ import pytest
 
 from freehold.errors import StoreError
 from freehold.store.database import open_database, transaction
-from freehold.store.drain import CHUNK_BYTES, Drain
+from freehold.store.drain import CHUNK_BYTES, Drain, EventLine, Line
+from freehold.store.events import Event
 from freehold.store.folder import DATABASE, JOURNAL
 from freehold.store.journal import Journal
+from freehold.store.records import Private
 from freehold.store.usage import find_record
 from store.processes import drain_and_die, first_line, start, write_records
 from store.samples import counted, record, segments, stored_ids
@@ -285,3 +288,84 @@ def test_a_segment_stays_until_its_records_outlast_a_power_cut(
     assert drain.drain_once() == 0
     assert segments(folder) == []
     assert counted(db) == (1, 7)
+
+
+# --- who follows ---
+
+
+class Books:
+    """A follower that keeps what it was given, and fails when told to."""
+
+    def __init__(self) -> None:
+        self.taken: list[Line] = []
+        self.events: list[EventLine] = []
+        self.commits = 0
+        self.failing = False
+
+    def take(self, lines: list[Line]) -> None:
+        if self.failing:
+            raise StoreError("The books are closed.")
+        self.taken += lines
+
+    def take_lines_of_events(self, lines: list[EventLine]) -> None:
+        assert self.taken, "an event stands behind the record that it is about"
+        self.events += lines
+
+    def committed(self) -> None:
+        self.commits += 1
+
+
+def test_a_follower_gets_every_line_once_with_what_is_kept_apart(db: sqlite3.Connection, folder: Path) -> None:
+    private = Private(subject="s", keep_until=5, salts={"request": b"\x01" * 32})
+    with contextlib.closing(Journal(folder, 0)) as journal:
+        journal.append(record(1), private)
+        journal.append(record(2))
+    books = Books()
+    assert Drain(db, folder, books).drain_once() == 2
+    assert Drain(db, folder, books).drain_once() == 0
+    assert [(line.record.id, line.private) for line in books.taken] == [("rec_000001", private), ("rec_000002", None)]
+    assert books.commits == 1
+    [(body,), _] = db.execute("SELECT body FROM records ORDER BY id").fetchall()
+    assert "\t" not in body
+    assert "salts" not in body
+
+
+def test_what_a_follower_refuses_is_not_stored_and_comes_again(db: sqlite3.Connection, folder: Path) -> None:
+    with contextlib.closing(Journal(folder, 0)) as journal:
+        journal.append(record(1))
+    books = Books()
+    books.failing = True
+    with pytest.raises(StoreError, match="closed"):
+        Drain(db, folder, books).drain_once()
+    assert db.execute("SELECT count(*) FROM records").fetchone() == (0,)
+    assert books.commits == 0
+    books.failing = False
+    assert Drain(db, folder, books).drain_once() == 1
+    assert [line.record.id for line in books.taken] == ["rec_000001"]
+
+
+def test_events_of_the_journal_go_to_the_follower_behind_the_records_and_are_no_records(
+    db: sqlite3.Connection, folder: Path
+) -> None:
+    private = Private(subject="", keep_until=5, salts={"trace": b"\x01" * 32}, contents={"trace": b"{}"})
+    event = Event("trace", "rec_000001", 7, {"steps": 2})
+    with contextlib.closing(Journal(folder, 0)) as journal:
+        journal.append(record(1))
+        journal.append(event, private)
+        journal.append(record(2), later=True)
+        journal.append(Event("trace", "rec_000002", 8), later=True)
+    books = Books()
+    assert Drain(db, folder, books).drain_once() == 4
+    assert books.events == [EventLine(event, private), EventLine(Event("trace", "rec_000002", 8), None)]
+    assert stored_ids(db) == ["rec_000001", "rec_000002"]
+    assert segments(folder) == []
+
+
+def test_an_event_that_cannot_be_read_is_set_aside_and_without_a_follower_events_end_with_their_segment(
+    db: sqlite3.Connection, folder: Path, drain: Drain
+) -> None:
+    line = b'{"kind":"trace","id":7}'
+    raw(folder, line + b"\n" + b'{"kind":"trace","id":"rec_1","at":5,"body":{}}\n')
+    assert drain.drain_once() == 1
+    assert set_aside(db) == [("w00-1-1.log", 0, line)]
+    assert segments(folder) == []

@@ -13,6 +13,7 @@ import pytest
 from freehold.errors import RecordNotKept
 from freehold.store.folder import JOURNAL
 from freehold.store.journal import Journal
+from freehold.store.records import Private
 from store.processes import first_line, start, write_into_full_disk, write_records
 from store.samples import record, segments
 
@@ -247,3 +248,70 @@ def test_a_segment_that_cannot_get_its_name_leaves_nothing_behind(
             Journal(folder, 0)
     assert list(folder.iterdir()) == []
     assert open_files() == before
+
+
+# --- what is kept apart, what waits, what is put on the disk ---
+
+
+PRIVATE = Private(
+    subject="patient 7", keep_until=5, salts={"request": b"\x00" * 32}, contents={"request": b"tab\there"}
+)
+
+
+def test_what_is_kept_apart_stands_behind_a_tab_on_the_same_line(folder: Path, journal: Journal) -> None:
+    journal.append(record(1), PRIVATE)
+    [line] = lines(folder)
+    body, _, private = line.partition(b"\t")
+    assert json.loads(body)["id"] == "rec_000001"
+    assert json.loads(private) == {
+        "subject": "patient 7",
+        "keep_until": 5,
+        "salts": {"request": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="},
+        "contents": {"request": "dGFiCWhlcmU="},
+    }
+
+
+def test_what_may_wait_is_written_by_the_next_flush_in_its_order(folder: Path, journal: Journal) -> None:
+    journal.append(record(1), later=True)
+    journal.append(record(2), later=True)
+    assert lines(folder) == []
+    journal.append(record(3))
+    assert ids(folder) == ["rec_000001", "rec_000002", "rec_000003"]
+    journal.append(record(4), later=True)
+    journal.flush()
+    journal.flush()
+    assert ids(folder)[3:] == ["rec_000004"]
+
+
+def test_no_more_waits_than_memory_allows_and_nothing_waits_beyond_the_end(folder: Path) -> None:
+    with contextlib.closing(Journal(folder, 0)) as journal:
+        for number in range(400):
+            journal.append(record(number), later=True)
+        assert len(lines(folder)) > 200
+    assert ids(folder) == [f"rec_{number:06}" for number in range(400)]
+
+
+def test_a_sync_covers_segments_that_were_finished_meanwhile(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    flushed: list[Path] = []
+
+    def note(fd: int) -> None:
+        flushed.append(Path(f"/proc/self/fd/{fd}").readlink())
+
+    monkeypatch.setattr(os, "fdatasync", note)
+    with contextlib.closing(Journal(folder, 0, rotate_bytes=1)) as journal:
+        for number in range(3):
+            journal.append(record(number))
+        assert journal.rotated
+        journal.sync()
+        assert [path.name for path in flushed] == segments(folder)
+        assert not journal.rotated
+
+
+def test_a_disk_that_fails_to_flush_is_told(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(_: int) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(os, "fdatasync", broken)
+    journal.append(record(1))
+    with pytest.raises(RecordNotKept, match="Input/output error"):
+        journal.sync()

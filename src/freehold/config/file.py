@@ -88,7 +88,7 @@ class File:
 
 def place(path: KeyPath) -> str:
     """How a person finds a setting: `[workloads.default] budget.usd`, `[door] port`, `[workloads.x] route, entry 2`."""
-    depth = 1 if path[:1] in (("door",), ("timeouts",)) else 2
+    depth = 1 if path[:1] in (("door",), ("timeouts",), ("ledger",)) else 2
     header = ".".join(toml.key(str(part)) for part in path[:depth])
     words = ""
     before: str | int = 0

@@ -37,6 +37,7 @@ def origins(reading: Reading) -> tuple[Origin, ...]:
 def _sections(reading: Reading, settings: Settings) -> Iterator[Origin]:
     yield from _table(reading, ("door",), settings.door)
     yield from _table(reading, ("timeouts",), settings.timeouts)
+    yield from _table(reading, ("ledger",), settings.ledger)
     for section in ("vendors", "workloads", "projects", "prices", "own"):
         tables = cast(Mapping[str, Struct], getattr(settings, section))
         for name, struct in tables.items():

@@ -22,6 +22,7 @@ from freehold.config.routes import Names, budgets, named, target_vendor, workloa
 from freehold.config.settings import (
     Door,
     Engine,
+    Ledger,
     PriceSettings,
     Project,
     Settings,
@@ -33,7 +34,7 @@ from freehold.config.shape import settings_of
 from freehold.config.tables import mapping, pairs_of, table, well_named
 from freehold.errors import ConfigError
 
-SECTIONS = ("door", "timeouts", "vendors", "workloads", "projects", "prices", "own")
+SECTIONS = ("door", "timeouts", "ledger", "vendors", "workloads", "projects", "prices", "own")
 MAX_BYTES = 10_000_000
 
 _WHERE = re.compile(r"\s*\(at (?:line (\d+), column (\d+)|end of document)\)\Z")
@@ -114,18 +115,21 @@ def _settings(file: File, document: Mapping[str, object]) -> Settings:
     _no_strange_sections(file, document)
     door = table(file, ("door",), document.get("door", {}), Door) or Door()  # 2
     timeouts = table(file, ("timeouts",), document.get("timeouts", {}), Timeouts) or Timeouts()
+    ledger = table(file, ("ledger",), document.get("ledger", {}), Ledger) or Ledger()
     own = _own(file, document.get("own", {}))
     accounts = vendors(file, document.get("vendors", {}), door)
     declared = pairs_of(document.get("vendors", {})) or {}
     engines = pairs_of(document.get("own", {})) or {}
     names = Names(vendors={*file.known, *declared}, own={*engines, EMBEDDED})
     jobs = workloads(file, document.get("workloads", {}), names, timeouts)
+    _traces_need_the_ledger(file, jobs, ledger)
     projects = _projects(file, document.get("projects", {}))
     prices = _prices(file, document.get("prices", {}), names)
     _switch_on(file, jobs, accounts, own, declared, door)  # 3
     return Settings(
         door=door,
         timeouts=timeouts,
+        ledger=ledger,
         vendors=accounts,
         workloads=jobs,
         projects=projects,
@@ -168,6 +172,13 @@ def _prices(file: File, written: object, names: Names) -> dict[str, PriceSetting
         if price is not None and named(file, here, model, names):
             found[model] = price
     return found
+
+
+def _traces_need_the_ledger(file: File, jobs: Mapping[str, Workload], ledger: Ledger) -> None:
+    for job in jobs.values():
+        if job.trace and not ledger.enabled:
+            advice = "Take out enabled = false below [ledger], or take out trace."
+            file.wrong(("workloads", job.name, "trace"), "keeps what it finds in the ledger, which is off.", advice)
 
 
 def _switch_on(

@@ -18,6 +18,7 @@ from freehold.config.settings import (
     Door,
     Engine,
     Hedge,
+    Ledger,
     Limits,
     PriceSettings,
     Project,
@@ -46,6 +47,7 @@ key either, a small model on this machine answers. [The guide](../guides/configu
 SECTIONS: tuple[tuple[str, type[Struct]], ...] = (
     ("[door]", Door),
     ("[timeouts]", Timeouts),
+    ("[ledger]", Ledger),
     ("[vendors.NAME]", VendorSettings),
     ("[workloads.NAME]", Workload),
     ("An entry of `route`", TargetSettings),

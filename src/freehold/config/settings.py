@@ -12,6 +12,7 @@ from msgspec import Meta, Struct
 
 Period = Literal["day", "month"]
 Strategy = Literal["ordered", "weighted", "cheapest", "fastest"]
+Durability = Literal["disk", "process", "relaxed"]
 Count = Annotated[int, Meta(ge=0)]
 Positive = Annotated[int, Meta(ge=1)]
 Dollars = Annotated[int, Meta(ge=0, extra={"unit": "usd"})]
@@ -145,6 +146,39 @@ class Capture(Struct, frozen=True, kw_only=True):
     keep_days: Annotated[int, Meta(ge=1, description="Days until a captured item is deleted.")] = 90
 
 
+class Ledger(Struct, frozen=True, kw_only=True):
+    """[ledger]: the tamper-evident log of every answer."""
+
+    enabled: Annotated[bool, Meta(description="Whether answers are logged; false leaves records for usage only.")] = (
+        True
+    )
+    origin: Annotated[
+        str | None,
+        Meta(description="Name of the log in its checkpoints; default: one made at the first start. Never change it."),
+    ] = None
+    durability: Annotated[
+        Durability,
+        Meta(
+            description="What an entry survives before the last byte of its answer leaves: disk (a power cut), process "
+            "(kill -9 of any process) or relaxed (written within a second)."
+        ),
+    ] = "disk"
+    contents: Annotated[
+        bool, Meta(description="Keep requests and answers too, encrypted under a key for each data subject.")
+    ] = False
+    keep_days: Annotated[
+        int, Meta(ge=1, le=36500, description="Days that salts, and contents where they are kept, can be read.")
+    ] = 400
+    entries: Annotated[
+        Literal["admin", "open"],
+        Meta(description="Who may read entries under /ledger/; checkpoints, keys and hashes are open to everybody."),
+    ] = "admin"
+    witnesses: Annotated[
+        dict[str, str],
+        Meta(description="Witnesses that cosign checkpoints: verifier key lines, each with the witness's URL."),
+    ] = {}
+
+
 class Workload(Struct, frozen=True, kw_only=True):
     """[workloads.NAME]: a recurring job."""
 
@@ -163,6 +197,16 @@ class Workload(Struct, frozen=True, kw_only=True):
     limits: Annotated[Limits | None, Meta(description="Rates of the whole workload.")] = None
     timeouts: Annotated[Timeouts | None, Meta(description="Instead of [timeouts].")] = None
     capture: Annotated[Capture | None, Meta(description="What is kept for trials.")] = None
+    durability: Annotated[Durability | None, Meta(description="Instead of the ledger's.")] = None
+    contents: Annotated[bool | None, Meta(description="Instead of the ledger's.")] = None
+    keep_days: Annotated[Positive | None, Meta(description="Instead of the ledger's.")] = None
+    trace: Annotated[
+        bool | Literal["inline"],
+        Meta(
+            description='Verify the reasoning of every answer: true after it is given, "inline" before (streams after). The '
+            "trace is sealed with the ledger's contents, and holds the words that it checked."
+        ),
+    ] = False
 
 
 class Project(Struct, frozen=True, kw_only=True):
@@ -210,4 +254,5 @@ class Settings(Struct, frozen=True, kw_only=True):
     projects: dict[str, Project] = {}
     prices: dict[str, PriceSettings] = {}
     own: dict[str, Engine] = {}
+    ledger: Ledger = Ledger()
     source: str | None = None

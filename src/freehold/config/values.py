@@ -76,6 +76,10 @@ def _fit(written: object, kind: inspect.Type) -> object | UnsetType:
         case inspect.UnionType():
             fits = (_fit(written, bare(one)) for one in kind.types)
             return next((fit for fit in fits if fit is not UNSET), UNSET)
+        case inspect.DictType():
+            pairs = cast("Mapping[str, object]", written) if isinstance(written, Mapping) else None
+            values = {name: _fit(value, bare(kind.value_type)) for name, value in (pairs or {}).items()}
+            return UNSET if pairs is None or UNSET in values.values() else values
         case _:
             return UNSET
 

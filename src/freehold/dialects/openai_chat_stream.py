@@ -67,6 +67,7 @@ class ChatReader:
         self._calls: dict[int, _Call] = {}  # by the wire's index
         self._wire_index = 0
         self._detail: ReasoningDetail | None = None
+        self._plain: list[str] = []  # of the open part of reasoning, what came as text for display
         self._reply_id = ""
         self._tier: str | None = None
         self._unfinished: set[int] = set()
@@ -169,6 +170,7 @@ class ChatReader:
             self._close(chunks)
             self._open = kind
             self._open_index = self._next_index
+            self._plain.clear()
             self._next_index += 1
         return self._open_index
 
@@ -223,6 +225,7 @@ class ChatReader:
             plain = delta.reasoning_content or delta.reasoning
             if plain:
                 chunks.append(ReasoningDelta(self._part("reasoning", chunks), plain))
+                self._plain.append(plain)
         for detail in details:
             self._read_detail(detail, chunks)
 
@@ -233,7 +236,8 @@ class ChatReader:
         self._detail = detail
         fresh = self._open != "reasoning"
         index = self._part("reasoning", chunks)
-        if detail.text:
+        # Our own door shows a chain as it comes and sends the artefact whole behind it: that is no second thought.
+        if detail.text and detail.text != "".join(self._plain):
             chunks.append(ReasoningDelta(index, detail.text))
         if detail.summary:
             chunks.append(ReasoningDelta(index, detail.summary, summary=True))

@@ -6,12 +6,15 @@ that it started with. Looking something up is a dictionary access, so that the h
 
 from collections.abc import Sequence
 from datetime import date
+from typing import Literal
 
 from msgspec import Struct
 
 from freehold.catalog.rows import Price
+from freehold.config.digest import digest
 from freehold.config.settings import Hedge, Limits, PriceSettings, Settings, Strategy, Timeouts, Workload
 from freehold.errors import OutOfScope, UnknownWorkload
+from freehold.gateway.contents import Keeping
 from freehold.gateway.deployments import MAX_DEPLOYMENTS, Deployments
 from freehold.gateway.routing import Target
 from freehold.store.callers import Key
@@ -33,6 +36,8 @@ class Plan(Struct, frozen=True):
     hedge: Hedge | None
     retries: int
     timeouts: Timeouts
+    keeping: Keeping
+    trace: bool | Literal["inline"]
 
 
 class Payers(Struct, frozen=True):
@@ -58,6 +63,9 @@ class Book:
         self._payers: dict[tuple[str, str], Payers] = {}
         self._plans: dict[str, Plan] = {}
         self.today = today
+        self.policy = digest(settings)
+        self.keeping = Keeping(settings.ledger)
+        """For requests that belong to no workload yet."""
         self.refresh(today)
 
     def refresh(self, today: date) -> None:
@@ -79,6 +87,11 @@ class Book:
             return plan
         return self._plans.get(model) or self._plans[DEFAULT]
 
+    def traces(self, workload: str) -> bool | Literal["inline"]:
+        """Whether answers of this workload are traced; false for one that there is not."""
+        plan = self._plans.get(workload)
+        return plan is not None and plan.trace
+
     def targets(self, plan: Plan, model: str) -> tuple[Target, ...]:
         """The route's targets; for a route that asks for what the caller names, the one target it names."""
         if plan.targets is not None:
@@ -90,7 +103,7 @@ class Book:
         target = self._targets.get(model)
         if target is None:
             deployment = self.deployments.get(self.deployments.resolve(model))
-            target = Target(deployment, self._price(deployment.name))
+            target = Target(deployment, self._price(deployment.name), source=self._source(deployment.name))
             if len(self._targets) < MAX_DEPLOYMENTS:
                 self._targets[model] = target
         return target
@@ -119,6 +132,7 @@ class Book:
                     self._price(deployment.name),
                     entry.weight,
                     entry.when,
+                    source=self._source(deployment.name),
                 )
                 for entry in workload.route
             )
@@ -131,6 +145,8 @@ class Book:
             workload.hedge,
             workload.retries,
             workload.timeouts or self.settings.timeouts,
+            Keeping(self.settings.ledger, workload),
+            workload.trace,
         )
 
     def _price(self, name: str) -> Price | None:
@@ -141,6 +157,12 @@ class Book:
         if deployment.vendor.transport != "http":
             return FREE
         return self.deployments.catalog.price_at(deployment.model, self.today) if deployment.model is not None else None
+
+    def _source(self, name: str) -> str:
+        """Where the price of a deployment comes from, for the record."""
+        if name in self.settings.prices:
+            return "settings"
+        return "catalog" if self.deployments.get(name).vendor.transport == "http" else "own"
 
     def _find_payers(self, key: Key, workload: str) -> Payers:
         project = self.settings.projects.get(key.project)

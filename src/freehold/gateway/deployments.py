@@ -8,6 +8,7 @@ import difflib
 import hashlib
 from collections.abc import Mapping
 from datetime import date
+from types import MappingProxyType
 
 from msgspec import Struct
 
@@ -46,7 +47,19 @@ class Way(Struct, frozen=True):
 class Deployment:
     """One place where a model answers."""
 
-    __slots__ = ("breaker", "in_flight", "latency", "model", "name", "native", "origin", "settings", "vendor", "ways")
+    __slots__ = (
+        "breaker",
+        "in_flight",
+        "latency",
+        "model",
+        "name",
+        "native",
+        "origin",
+        "settings",
+        "vendor",
+        "ways",
+        "weights",
+    )
 
     def __init__(
         self,
@@ -57,7 +70,9 @@ class Deployment:
         ways: dict[str, Way],
         origin: str,
         model: Model | None,
+        weights: str | None = None,
     ) -> None:
+        """`weights` is the SHA-256 of an own model's weights."""
         self.name = name
         self.native = native
         self.vendor = vendor
@@ -65,6 +80,7 @@ class Deployment:
         self.ways = ways
         self.origin = origin
         self.model = model
+        self.weights = weights
         self.breaker = Breaker()
         self.latency = Latency()
         self.in_flight = 0
@@ -81,7 +97,8 @@ class Deployment:
 
 
 class Deployments:
-    """All deployments that the settings allow. `engines` maps own models to the base URL of the engine serving them."""
+    """All deployments that the settings allow. `engines` maps own models to the base URL of the engine serving them,
+    `weights` to the SHA-256 of what it serves."""
 
     def __init__(
         self,
@@ -91,12 +108,14 @@ class Deployments:
         secret: bytes,
         engines: Mapping[str, str],
         before: "Deployments | None" = None,
+        weights: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         self.settings = settings
         self.catalog = catalog
         self._vendors = vendors
         self._secret = secret
         self._engines = engines
+        self._weights = weights
         self._before = before._remembered() if before is not None else {}
         self._known: dict[str, Deployment] = {}
         self._bare: dict[str, str] = {}
@@ -179,6 +198,7 @@ class Deployments:
             self._ways(vendor, settings, native, base_url),
             tag(self._secret, prefix, base_url or "", native, scope),
             self.catalog.find(settings.like, native),
+            self._weights.get(native) if engine else None,
         )
         self._inherit(made)
         if len(self._known) >= MAX_DEPLOYMENTS:

@@ -4,6 +4,7 @@ A model request goes to the lifecycle in the dialect of its path. The other page
 answer a request.
 """
 
+import asyncio
 import ipaddress
 import logging
 from collections.abc import Awaitable, Callable
@@ -28,6 +29,8 @@ from freehold.gateway.exchange import Exchange
 from freehold.gateway.headers import error_headers
 from freehold.gateway.lifecycle import Lifecycle, Parts
 from freehold.gateway.pages import explain_route, list_models, show_model
+from freehold.gateway.receipts import FRESH, Receipts
+from freehold.ledger.tiles import CHECKPOINT
 from freehold.store.callers import Key
 from freehold.store.records import new_id
 
@@ -41,6 +44,7 @@ MODEL_PATHS = {
 """The paths that ask a model, and the dialect of each."""
 
 TEXT = b"content-type: text/plain; charset=utf-8\r\n"
+BYTES = b"content-type: application/octet-stream\r\n"
 METRICS = b"content-type: text/plain; version=0.0.4; charset=utf-8\r\n"
 
 log = logging.getLogger("freehold.door")
@@ -49,9 +53,10 @@ log = logging.getLogger("freehold.door")
 class Door:
     """The handler of every request of one worker. `ready` says whether this worker takes requests."""
 
-    def __init__(self, lifecycle: Lifecycle, parts: Parts, clock: Callable[[], float]) -> None:
+    def __init__(self, lifecycle: Lifecycle, parts: Parts, receipts: Receipts, clock: Callable[[], float]) -> None:
         self._lifecycle = lifecycle
         self._parts = parts
+        self._receipts = receipts
         self._clock = clock
         self._fronts = {path: get(name) for path, name in MODEL_PATHS.items()}
         self._pages: dict[str, Callable[[Exchange], Awaitable[None]]] = {
@@ -60,6 +65,13 @@ class Door:
             "/metrics": self._metrics,
             "/v1/models": self._models,
             "/v1/routes/explain": self._explain,
+            "/ledger/key": self._ledger_key,
+        }
+        self._prefixes: dict[str, Callable[[Exchange], Awaitable[None]]] = {
+            "/v1/models/": self._model,
+            "/v1/receipts/": self._receipt,
+            "/v1/traces/": self._trace,
+            "/ledger/": self._ledger,
         }
         self.ready = False
 
@@ -82,8 +94,8 @@ class Door:
             if exchange.method != "POST":
                 raise MethodNotAllowed(f"{exchange.path} takes POST.")
             raise Draining("This server is not taking requests now.", retry_after=1)
-        if page is None and exchange.path.startswith("/v1/models/"):
-            page = self._model
+        if page is None:
+            page = next((one for start, one in self._prefixes.items() if exchange.path.startswith(start)), None)
         if page is None:
             raise UnknownPath(
                 f"There is nothing at {exchange.path[:200]}.", f"Models answer at {', '.join(MODEL_PATHS)}."
@@ -120,6 +132,35 @@ class Door:
         asked = {name: values[-1] for name, values in parse_qs(exchange.query).items()}
         exchange.answer(200, msgspec.json.encode(explain_route(self._parts.book(), key, asked)))
 
+    async def _receipt(self, exchange: Exchange) -> None:
+        key = await self._know(exchange)
+        about = unquote(exchange.path.removeprefix("/v1/receipts/"))
+        receipt = await asyncio.to_thread(self._receipts.receipt, about, key, self._clock())
+        if receipt is None:
+            exchange.answer(202, msgspec.json.encode({"id": about, "status": "pending"}), b"retry-after: 1\r\n")
+        else:
+            exchange.answer(200, receipt.encode(), FRESH, content_type=TEXT)
+
+    async def _trace(self, exchange: Exchange) -> None:
+        key = await self._know(exchange)
+        about = unquote(exchange.path.removeprefix("/v1/traces/"))
+        traces = self._parts.book().traces
+        trace = await asyncio.to_thread(self._receipts.trace, about, key, self._clock(), traces)
+        if trace is None:
+            exchange.answer(202, msgspec.json.encode({"id": about, "status": "pending"}), b"retry-after: 1\r\n")
+        else:
+            exchange.answer(200, trace, FRESH)
+
+    async def _ledger_key(self, exchange: Exchange) -> None:
+        exchange.answer(200, await asyncio.to_thread(self._receipts.verifier_keys), FRESH, content_type=TEXT)
+
+    async def _ledger(self, exchange: Exchange) -> None:
+        path = exchange.path.removeprefix("/ledger/")
+        if self._receipts.holds_entries(path) and self._parts.book().settings.ledger.entries == "admin":
+            require_admin(await self._know(exchange))
+        data, kept = await asyncio.to_thread(self._receipts.file, path)
+        exchange.answer(200, data, kept, content_type=TEXT if path == CHECKPOINT else BYTES)
+
     async def _know(self, exchange: Exchange) -> Key:
         callers = self._parts.callers
         if callers.stale:
@@ -137,7 +178,7 @@ class Door:
     def _refuse(self, exchange: Exchange, front: Dialect, error: FreeholdError) -> None:
         record_id = new_id(self._clock())
         self._parts.metrics.turned_away(error.code)
-        headers = error_headers(error, record_id)
+        headers = error_headers(error, record_id, recorded=False)
         if isinstance(error, MethodNotAllowed):  # RFC 9110, section 15.5.6
             headers += b"allow: POST\r\n" if exchange.path in self._fronts else b"allow: GET, HEAD\r\n"
         exchange.answer(error.status, front.write_error(error, record_id), headers)

@@ -31,10 +31,11 @@ def answer_headers(visit: Visit) -> bytes:
     return lines.encode("latin-1")
 
 
-def error_headers(error: FreeholdError, record_id: str) -> bytes:
-    """The header lines of an error. Budgets and other things that no waiting mends say so to the official SDKs, which
-    would otherwise ask twice more."""
-    lines = f"x-freehold-receipt: {record_id}\r\nx-request-id: {record_id}\r\nrequest-id: {record_id}\r\n"
+def error_headers(error: FreeholdError, record_id: str, *, recorded: bool = True) -> bytes:
+    """The header lines of an error; a receipt only where there is a record. Budgets and other things that no waiting mends
+    say so to the official SDKs, which would otherwise ask twice more."""
+    lines = f"x-freehold-receipt: {record_id}\r\n" if recorded else ""
+    lines += f"x-request-id: {record_id}\r\nrequest-id: {record_id}\r\n"
     if error.retry_after is not None:
         lines += f"retry-after: {max(1, math.ceil(error.retry_after))}\r\n"
     if isinstance(error, BudgetExhausted) or (isinstance(error, VendorRefused) and error.should_retry is False):

@@ -11,8 +11,10 @@
  9  settle the budget and keep the record, whatever happened
 10  answer in the caller's dialect, with the receipt's id in a header
 
-Steps 4 and 8 call the injected `Safeguards`, step 9 the injected `Recorder`. Nothing is sent before step 7 is done; the
-last byte is sent after step 9, so an answer that a caller received whole has its record on this machine.
+Where a workload has its reasoning traced, the answer is handed to the tracer after step 10, or, `inline`, before step 9.
+
+Steps 4 and 8 call the injected `Safeguards`, step 9 the injected `Recorder` and `Flusher`. Nothing is sent before step 7 is
+done; the last byte is sent after step 9, so an answer that a caller received whole has its record on this machine.
 No step asks a database.
 """
 
@@ -23,10 +25,8 @@ import time
 from collections.abc import Callable
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from freehold.dialects.dialect import Dialect
-from freehold.dialects.origin import seal
 from freehold.errors import (
     BudgetExhausted,
     DoorFull,
@@ -39,26 +39,32 @@ from freehold.errors import (
     Unsupported,
     VendorTimeout,
 )
-from freehold.gateway.answer import Answer, Batch, Stream, Whole, refusal
+from freehold.gateway.answer import Answer, Stream, Whole
 from freehold.gateway.asking import Asking, Trail
 from freehold.gateway.book import Book, check_scope
 from freehold.gateway.callers import Callers
+from freehold.gateway.contents import Said, subject_of
 from freehold.gateway.exchange import Exchange
 from freehold.gateway.failure import for_caller
 from freehold.gateway.headers import answer_headers, error_headers, forwarded_headers
 from freehold.gateway.inputs import check_urls, inline_urls
 from freehold.gateway.metrics import Metrics
 from freehold.gateway.needs import measure
+from freehold.gateway.randomness import Randomness
+from freehold.gateway.relay import Relay, sealed
 from freehold.gateway.routing import ASSUMED_OUTPUT, Target, choose, prefix_key
-from freehold.gateway.seams import OutputWatch, Recorder, Safeguards
+from freehold.gateway.seams import Flusher, OutputWatch, Recorder, Safeguards
+from freehold.gateway.tracer import Tracer
+from freehold.gateway.traces import Heard
 from freehold.gateway.visit import Visit
 from freehold.gateway.watchdog import Watchdog
-from freehold.messages import Failed, Reasoning, ReasoningSeal, Reply
 from freehold.outbound.pool import Pool
 from freehold.store.counters import MOST_NANO, Counters
-from freehold.store.grants import BudgetDenied, RateDenied
+from freehold.store.grants import BudgetDenied, Grant, RateDenied
 from freehold.store.records import new_id
 
+SUBJECT = "x-freehold-subject"
+TRACED = "x-freehold-trace"
 SSE = b"content-type: text/event-stream; charset=utf-8\r\n"
 
 log = logging.getLogger("freehold.lifecycle")
@@ -73,7 +79,9 @@ class Parts(Struct):
     pool: Pool
     safeguards: Safeguards
     recorder: Recorder
+    flusher: Flusher
     metrics: Metrics
+    tracer: Tracer
     max_in_flight: int
     max_in_flight_per_key: int
 
@@ -85,13 +93,15 @@ class Lifecycle:
         self._parts = parts
         self._draw = random.Random()  # noqa: S311 (weights, not secrets)
         self._by_key: dict[str, int] = {}
+        self._due: list[tuple[Grant, int, int]] = []
+        self._randomness = Randomness()
         self._loop = asyncio.get_running_loop()
         self.in_flight = 0
 
     async def serve(self, exchange: Exchange, front: Dialect) -> None:
         """Answers one request in the dialect `front`."""
         began_at, began = time.time(), self._loop.time()
-        record_id = new_id(began_at)
+        record_id = new_id(began_at, self._randomness.draw)
         parts = self._parts
         try:
             if self.in_flight >= parts.max_in_flight:
@@ -105,9 +115,10 @@ class Lifecycle:
                 raise RateLimited(f"{self._by_key[key.id]} requests of this key are being answered.", retry_after=1)
         except FreeholdError as error:
             parts.metrics.turned_away(error.code)
-            exchange.answer(error.status, front.write_error(error, record_id), error_headers(error, record_id))
+            headers = error_headers(error, record_id, recorded=False)
+            exchange.answer(error.status, front.write_error(error, record_id), headers)
             return
-        visit = Visit(record_id, front.name, key, began_at, began)
+        visit = self._open(exchange, Visit(record_id, front.name, key, began_at, began))
         self.in_flight += 1
         self._by_key[key.id] = self._by_key.get(key.id, 0) + 1
         try:
@@ -120,6 +131,17 @@ class Lifecycle:
             else:
                 del self._by_key[key.id]
 
+    def _open(self, exchange: Exchange, visit: Visit) -> Visit:
+        """What is known before the request is read: the policy in force, and whom its contents are about."""
+        book = self._parts.book()
+        visit.policy, visit.keeping = book.policy, book.keeping
+        if book.keeping.logged:
+            visit.said = Said(exchange.body, self._randomness.draw)
+            visit.subject = subject_of(exchange.headers.get(SUBJECT), None, visit.key.id)
+            if book.keeping.contents:
+                visit.said.keep()
+        return visit
+
     async def _take(self, exchange: Exchange, front: Dialect, visit: Visit) -> None:
         try:
             answer = visit.answer = await self._get_answer(exchange, front, visit)
@@ -128,24 +150,24 @@ class Lifecycle:
             self._keep(visit)
             raise
         except FreeholdError as error:
-            told = for_caller(error)
-            visit.error = told
             visit.status = "failed" if visit.attempts else "refused"
-            self._keep_failed(visit)
-            exchange.answer(told.status, front.write_error(told, visit.id), error_headers(told, visit.id))
+            self._tell(exchange, front, visit, for_caller(error))
             return
         except Exception as bug:
             visit.status = "failed"
-            visit.error = InternalError(f"{type(bug).__name__} inside the door.")
-            self._keep_failed(visit)
             log.exception("request %s met a bug", visit.id)
-            exchange.answer(500, front.write_error(visit.error, visit.id), error_headers(visit.error, visit.id))
+            self._tell(exchange, front, visit, InternalError(f"{type(bug).__name__} inside the door."))
             return
-        watch = self._parts.safeguards.watch_output(visit.plan.name if visit.plan is not None else "")
+        assert visit.plan is not None
+        watch = self._parts.safeguards.watch_output(visit.plan.name)
+        if visit.plan.trace and visit.request is not None and visit.request.operation == "generate":
+            watch = visit.heard = Heard(watch)
         if isinstance(answer.content, Whole):
-            self._answer_whole(exchange, front, visit, answer, answer.content, watch)
+            await self._answer_whole(exchange, front, visit, answer, answer.content, watch)
         else:
             await self._answer_stream(exchange, front, visit, answer, answer.content, watch)
+        if visit.heard is not None:
+            self._parts.tracer.after(visit)
 
     # --- steps 2 to 7 ---
 
@@ -159,6 +181,9 @@ class Lifecycle:
             check_urls(request)
         # 3 find its workload
         plan = visit.plan = book.plan(exchange.headers.get("x-freehold-workload"), request.model)
+        visit.keeping = plan.keeping
+        if visit.said is not None:
+            self._name_subject(exchange, visit)
         targets = check_scope(visit.key, plan, book.targets(plan, request.model))
         if request.bound is not None:
             targets = _same_dialect(targets, front.name, request.bound)
@@ -192,6 +217,15 @@ class Lifecycle:
             trail=Trail(visit.attempts, lambda target: self._pay(visit, target), visit.spent_on_failure, visit.dropped),
         )
         return await asking.first_to_commit(choice.targets)
+
+    def _name_subject(self, exchange: Exchange, visit: Visit) -> None:
+        assert visit.said is not None
+        assert visit.keeping is not None
+        assert visit.request is not None
+        if visit.keeping.contents:
+            visit.said.keep()
+        if visit.request.user:
+            visit.subject = subject_of(exchange.headers.get(SUBJECT), visit.request.user, visit.key.id)
 
     def _reserve(self, visit: Visit, book: Book, targets: tuple[Target, ...]) -> tuple[Target, ...]:
         payers = visit.payers = book.payers(visit.key, visit.plan.name if visit.plan is not None else "")
@@ -236,7 +270,7 @@ class Lifecycle:
 
     # --- steps 8 to 10, an answer in one piece ---
 
-    def _answer_whole(
+    async def _answer_whole(
         self, exchange: Exchange, front: Dialect, visit: Visit, answer: Answer, whole: Whole, watch: OutputWatch | None
     ) -> None:
         visit.tally.take_reply(whole.reply)
@@ -250,17 +284,29 @@ class Lifecycle:
                 body = front.seal(whole.raw, origin)
             else:
                 assert visit.request is not None
-                body = front.write_reply(_sealed(whole.reply, origin), visit.request)
+                body = front.write_reply(sealed(whole.reply, origin), visit.request)
+            if visit.heard is not None:
+                await self._parts.tracer.inline(visit, self._loop.time(), told=exchange.headers.get(TRACED) == "1")
             # 9 settle and record
             visit.status = "answered"
+            visit.gives(body)
             self._keep(visit)
+            if visit.traced is not None:
+                self._parts.tracer.keep(*visit.traced)
+            if visit.on_disk:
+                await self._parts.flusher.flushed()
+        except asyncio.CancelledError:
+            visit.status = "cancelled"
+            self._keep(visit)
+            raise
         except FreeholdError as error:
-            visit.status, visit.error = "refused", error
-            self._keep_failed(visit)
-            exchange.answer(error.status, front.write_error(error, visit.id), error_headers(error, visit.id))
+            visit.status = "refused"
+            if visit.said is not None and not visit.kept:
+                visit.said = Said(exchange.body, self._randomness.draw)  # the answer was not given after all
+            self._tell(exchange, front, visit, error)
             return
         # 10 answer
-        exchange.answer(200, body, answer_headers(visit))
+        exchange.answer(200, body, answer_headers(visit) + visit.summary)
 
     # --- steps 8 to 10, an answer in chunks ---
 
@@ -275,30 +321,35 @@ class Lifecycle:
     ) -> None:
         assert visit.request is not None
         assert visit.plan is not None
-        relay = _Relay(front, visit, answer, stream, watch)
+        relay = Relay(front, visit, answer, stream, watch)
         limit = visit.began + visit.plan.timeouts.total
         watchdog = Watchdog(self._loop, visit.plan.timeouts.idle, limit, lambda why: stream.expire(VendorTimeout(why)))
         try:
             while (batch := await stream.next()) is not None:
                 watchdog.touch()
                 data = relay.take(batch)
+                visit.gives(data)
                 if exchange.answered:
                     exchange.write(data)
                 elif data:
                     exchange.begin(200, answer_headers(visit), SSE, data)
                 await exchange.drain()
             last = relay.close()
+            visit.gives(last)
             visit.whole = True
             visit.status = "answered"
             self._keep(visit)  # 9, before the last byte
+            if visit.on_disk:
+                await self._parts.flusher.flushed()
         except asyncio.CancelledError:
             visit.status = "cancelled"
             self._keep(visit)
             raise
         except FreeholdError as error:
             visit.status, visit.error = "failed", error
-            self._keep_failed(visit)
             last = relay.fail(error)
+            visit.gives(last)
+            self._keep_failed(visit)
         finally:
             watchdog.stop()
             stream.close()
@@ -310,18 +361,40 @@ class Lifecycle:
 
     def _keep(self, visit: Visit) -> None:
         """Settles the budget and keeps the record, once. Raises `RecordNotKept`."""
+        if visit.kept:
+            return
         record = visit.record(time.time(), self._loop.time())
         grant, visit.grant = visit.grant, None
         try:
-            self._parts.recorder.append(record)
+            self._parts.recorder.append(record, visit.private(record), later=visit.may_wait)
+            visit.kept = True
         finally:
             if grant is not None:
-                over = self._parts.counters.settle(
-                    grant, record.cost_nano, record.input_tokens + record.output_tokens, record.ended_at
-                )
-                if over:
-                    log.warning("%s cost %d nano-dollars more than the worst case reserved", record.id, over)
+                self._due.append((grant, record.cost_nano, record.input_tokens + record.output_tokens))
+                if len(self._due) == 1:
+                    self._loop.call_soon(self._settle_due)
         self._parts.metrics.took(record)
+
+    def finish(self) -> None:
+        """Settles what is left, before the counters are closed."""
+        self._settle_due()
+
+    def _settle_due(self) -> None:
+        """Settles what this turn of the loop has recorded, under one lock. Until then it stays reserved."""
+        due, self._due = self._due, []
+        if not due:
+            return
+        for (grant, nano, _), over in zip(due, self._parts.counters.settle_all(due, time.time()), strict=True):
+            if over:
+                log.warning("%d nano-dollars were billed where the worst case was %d", nano, grant.nano)
+
+    def _tell(self, exchange: Exchange, front: Dialect, visit: Visit, error: FreeholdError) -> None:
+        """The end of a request that got no answer: its record, and the error in the caller's dialect."""
+        visit.error = error
+        body = front.write_error(error, visit.id)
+        visit.gives(body)
+        self._keep_failed(visit)
+        exchange.answer(error.status, body, error_headers(error, visit.id))
 
     def _keep_failed(self, visit: Visit) -> None:
         """The record of a request that went wrong; that it cannot be kept must not hide what went wrong."""
@@ -329,70 +402,6 @@ class Lifecycle:
             self._keep(visit)
         except RecordNotKept:
             log.exception("the record %s of a failed request could not be kept", visit.id)
-
-
-class _Relay:
-    """Step 8 and 10 of a stream: what of each batch the caller gets. Holds the vendor's closing event back, so that the
-    record is kept before it goes out."""
-
-    def __init__(self, front: Dialect, visit: Visit, answer: Answer, stream: Stream, watch: OutputWatch | None) -> None:
-        assert visit.request is not None
-        self._front = front
-        self._request = visit.request
-        self._tally = visit.tally
-        self._origin = answer.deployment.origin
-        self._deployment = answer.deployment.name
-        self._same = answer.way.dialect.name == front.name
-        self._stream = stream
-        self._watch = watch
-        self._writer = None if self._same else front.stream_writer(visit.request)
-        self._held: list[bytes] = []
-        self._id = visit.id
-
-    def take(self, batch: Batch) -> bytes:
-        """The bytes for the caller. Raises the vendor's failure, or `Blocked`."""
-        out: list[bytes] = []
-        for event, chunks in batch:
-            for chunk in chunks:
-                self._tally.take(chunk)
-                if self._watch is not None:
-                    self._watch.chunk(chunk)
-                if isinstance(chunk, Failed):
-                    raise refusal(chunk, self._deployment)
-                if self._writer is not None:
-                    sealed = (
-                        replace(chunk, opaque=seal(chunk.opaque, self._origin))
-                        if isinstance(chunk, ReasoningSeal)
-                        else chunk
-                    )
-                    out.append(self._writer.write(sealed))
-            if self._same:
-                raw = self._front.seal(event.raw, self._origin)
-                if self._held or self._stream.ends(event):
-                    self._held.append(raw)
-                elif not self._front.hides(event, self._request):
-                    out.append(raw)
-        return out[0] if len(out) == 1 else b"".join(out)
-
-    def close(self) -> bytes:
-        """The bytes that end a stream that went well."""
-        return self._writer.close() if self._writer is not None else b"".join(self._held)
-
-    def fail(self, error: FreeholdError) -> bytes:
-        """The bytes that tell of a failure, in the caller's dialect."""
-        writer = self._writer or self._front.stream_writer(self._request)
-        return writer.fail(error, self._id)
-
-
-def _sealed(reply: Reply, origin: str) -> Reply:
-    """The reply with the origin on every opaque artefact."""
-    if not any(isinstance(part, Reasoning) and part.opaque for part in reply.parts):
-        return reply
-    parts = tuple(
-        replace(part, opaque=seal(part.opaque, origin)) if isinstance(part, Reasoning) and part.opaque else part
-        for part in reply.parts
-    )
-    return replace(reply, parts=parts)
 
 
 def _same_dialect(targets: tuple[Target, ...], front: str, bound: str) -> tuple[Target, ...]:

@@ -68,12 +68,13 @@ class Series(Struct):
 
 class Counts(Struct):
     """Everything that one worker has counted since Freehold started. `lost` counts attempts that gave no answer by
-    (deployment, outcome, error), `turned_away` requests without a record by reason."""
+    (deployment, outcome, error), `turned_away` requests without a record by reason, `traces` outcomes by (workload, status)."""
 
     series: list[Series] = []
     lost: list[tuple[tuple[str, str, str], int]] = []
     turned_away: dict[str, int] = {}
     in_flight: int = 0
+    traces: list[tuple[tuple[str, str], int]] = []
 
 
 class Metrics:
@@ -89,6 +90,7 @@ class Metrics:
         self._series = {series.where: series for series in before.series}
         self._lost = Counter(dict(before.lost))
         self._turned_away = Counter(before.turned_away)
+        self._traces = Counter(dict(before.traces))
         self._in_flight = 0
 
     def took(self, record: Record) -> None:
@@ -105,6 +107,10 @@ class Metrics:
     def turned_away(self, reason: str) -> None:
         """Counts a request that was refused before it had a record. `reason` is an error's code."""
         self._turned_away[reason] += 1
+
+    def traced(self, workload: str, status: str) -> None:
+        """Counts what came of one trace: `checked`, `skipped` or `failed`."""
+        self._traces[workload, status] += 1
 
     def in_flight(self, number: int) -> None:
         self._in_flight = number
@@ -126,7 +132,11 @@ class Metrics:
 
     def _counts(self) -> Counts:
         return Counts(
-            list(self._series.values()), list(self._lost.items()), dict(self._turned_away), in_flight=self._in_flight
+            list(self._series.values()),
+            list(self._lost.items()),
+            dict(self._turned_away),
+            in_flight=self._in_flight,
+            traces=list(self._traces.items()),
         )
 
     def _others(self) -> Iterator[Counts]:
@@ -145,6 +155,7 @@ def _summed(all_counts: Iterable[Counts]) -> Counts:
     series: dict[tuple[str, str, str, str], Series] = {}
     lost: Counter[tuple[str, str, str]] = Counter()
     turned_away: Counter[str] = Counter()
+    traces: Counter[tuple[str, str]] = Counter()
     in_flight = 0
     for counts in all_counts:
         for one in counts.series:
@@ -158,8 +169,9 @@ def _summed(all_counts: Iterable[Counts]) -> Counts:
             total.first_token.add(one.first_token)
         lost.update(dict(counts.lost))
         turned_away.update(counts.turned_away)
+        traces.update(dict(counts.traces))
         in_flight += counts.in_flight
-    return Counts(list(series.values()), list(lost.items()), dict(turned_away), in_flight)
+    return Counts(list(series.values()), list(lost.items()), dict(turned_away), in_flight, list(traces.items()))
 
 
 class _Page(Collector):
@@ -190,6 +202,7 @@ class _Page(Collector):
         for reason, count in self._counts.turned_away.items():
             away.add_metric((reason,), count)
         yield away
+        yield _counter("freehold_traces", "Traces, by what came of them.", ("workload", "status"), self._counts.traces)
 
     def _requests(self) -> Iterator[Metric]:
         requests = CounterMetricFamily(

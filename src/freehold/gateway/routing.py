@@ -29,33 +29,36 @@ ASSUMED_OUTPUT = 1_000
 
 class Target(Struct):
     """One entry of a route, resolved. `price` is that of the day, the dearest where hours differ; None where it is
-    unknown. `ceiling` and `applied` are made from it: what a request can cost at most, and what a record says of it."""
+    unknown. `source` says where it comes from; `ceiling` and `applied` are made from it: what a request can cost at most, and what a
+    record says of it."""
 
     deployment: Deployment
     price: Price | None
     weight: float = 1.0
     when: Conditions | None = None
+    source: str = "catalog"
     ceiling: Ceiling | None = None
     applied: AppliedPrice | None = None
 
     def __post_init__(self) -> None:
         if self.price is not None:
             self.ceiling = ceiling(self.price)
-            self.applied = applied(self.price)
+            self.applied = applied(self.price, self.source)
 
     def price_at(self, moment: float) -> tuple[Price | None, AppliedPrice | None]:
         """The price at a moment, in Unix seconds, and what a record says of it."""
         if self.price is None or self.price.off_peak is None:
             return self.price, self.applied
         then = at_moment(self.price, datetime.fromtimestamp(moment, UTC))
-        return then, applied(then)
+        return then, applied(then, self.source)
 
 
-def applied(price: Price) -> AppliedPrice:
-    """The price as a record keeps it: the rates in nano-dollars per million tokens, as of the day they hold from."""
+def applied(price: Price, source: str) -> AppliedPrice:
+    """The price as a record keeps it: the rates in nano-dollars per million tokens, as of the day they hold from, and
+    whether the catalog, the settings or nobody (`own`: served here) says so."""
     kinds = ("input", "output", "cache_read", "cache_write_5m", "cache_write_1h", "reasoning", "search")
     rates = {kind: value for kind in kinds if (value := getattr(price, kind))}
-    return AppliedPrice(rates=rates, as_of=price.since or "", source="catalog")
+    return AppliedPrice(rates=rates, as_of=price.since or "", source=source)
 
 
 class Why(Struct, frozen=True):

@@ -7,7 +7,8 @@ safeguards are configured: it lets everything pass and says so by doing nothing.
 from typing import Protocol
 
 from freehold.messages import Chunk, Reply, Request
-from freehold.store.records import Record
+from freehold.store.events import Event
+from freehold.store.records import Private, Record
 
 
 class OutputWatch(Protocol):
@@ -31,10 +32,18 @@ class Safeguards(Protocol):
 
 
 class Recorder(Protocol):
-    """Keeps records. When `append` returns, the record survives the death of this process."""
+    """Keeps records, and the events that belong behind them. When `append` returns, the record survives the death of this process; with `later`, within a second."""
 
-    def append(self, record: Record) -> None:
+    def append(self, record: Record | Event, private: Private | None = None, *, later: bool = False) -> None:
         """Raises `RecordNotKept` when it cannot."""
+        ...
+
+
+class Flusher(Protocol):
+    """Puts what was recorded on the disk."""
+
+    async def flushed(self) -> None:
+        """Returns when every record before this call survives a power cut. Raises `RecordNotKept`."""
         ...
 
 

@@ -1,26 +1,26 @@
-"""What the supervisor does for the door besides keeping its processes up: the socket, the records, the sweeping.
+"""What the supervisor does for the door besides keeping its processes up: the socket, the data folder, the sweeping.
 
-Workers write records to files of their own; only this process moves them into the store, so nothing on the way of a
-request waits for a database. When a worker dies, what it had reserved is settled here.
+Workers write records to files of their own, and the ledger's writer moves them on; nothing on the way of a request waits
+for a database. When a worker dies, what it had reserved is settled here.
 """
 
 import asyncio
 import contextlib
 import logging
 import socket
-import sqlite3
 import time
 from pathlib import Path
 
+from freehold.config.digest import digest
+from freehold.config.settings import Ledger, Settings
 from freehold.errors import StoreError
+from freehold.gateway.ledger_writer import LedgerWriter
 from freehold.store.callers import Key, ensure_admin_key
 from freehold.store.counters import Counters
-from freehold.store.database import open_database
-from freehold.store.drain import Drain
+from freehold.store.database import open_database, transaction
+from freehold.store.events import keep_policy
 from freehold.store.folder import COUNTERS, JOURNAL
 from freehold.store.usage import keep_swept, spent_by_scope
-
-DRAIN_SECONDS = 0.2
 
 log = logging.getLogger("freehold.supervisor")
 
@@ -44,37 +44,30 @@ def listen(host: str, port: int, backlog: int) -> socket.socket:
 
 
 class Bookkeeper:
-    """Moves records into the store and keeps the shared counters true."""
+    """Puts the data folder in order before the workers start, and keeps the shared counters true after a death."""
 
-    def __init__(self, data: Path) -> None:
+    def __init__(self, data: Path, ledger: Ledger = Ledger()) -> None:  # noqa: B008 (a frozen Struct)
         self._data = data
-        self._task: asyncio.Task[None] | None = None
-        self._stop = asyncio.Event()
-        self._db: sqlite3.Connection | None = None
-        self.failing = False
+        self._ledger = ledger
 
     def prepare(self) -> Key | None:
         """Before the workers start: the store, the first admin key, the records of last time, the counters."""
         with contextlib.closing(open_database(self._data)) as db:
             key = ensure_admin_key(db, self._data)
             (self._data / JOURNAL).mkdir(mode=0o700, exist_ok=True)
-            Drain(db, self._data / JOURNAL).drain_once()
+            with contextlib.closing(LedgerWriter(self._data, self._ledger)) as writer:
+                writer.round()
             now = time.time()
             keep_swept(db, Counters.create(self._data / COUNTERS, now), now)
             with contextlib.closing(Counters.open(self._data / COUNTERS, None)) as counters:
                 counters.rebuild(spent_by_scope(db, now), now)
         return key
 
-    def start(self) -> None:
-        self._task = asyncio.create_task(self._run())
-
-    async def stop(self) -> None:
-        """Moves what is left, then ends."""
-        self._stop.set()
-        if self._task is not None:
-            await self._task
-        if self._db is not None:
-            self._db.close()
+    def note_policy(self, settings: Settings) -> None:
+        """Notes that a configuration is in force, unless it is the one that was noted last."""
+        policy = digest(settings)
+        with contextlib.closing(open_database(self._data)) as db, transaction(db):
+            keep_policy(db, policy, {"workloads": sorted(settings.workloads), "vendors": sorted(settings.vendors)})
 
     async def swept(self, worker: int) -> None:
         """After the death of a worker: what it had reserved counts as spent, since vendors may bill it."""
@@ -87,26 +80,3 @@ class Bookkeeper:
             keep_swept(db, swept, time.time())
         for scope, nano in swept.items():
             log.warning("worker %d left $%.6f reserved in %s; it counts as spent", worker, nano / 1e9, scope)
-
-    async def _run(self) -> None:
-        stopping = False
-        while not stopping:
-            try:
-                await asyncio.wait_for(self._stop.wait(), DRAIN_SECONDS)
-                stopping = True
-            except TimeoutError:
-                pass
-            try:
-                await asyncio.to_thread(self._drain)
-                self.failing = False
-            except Exception:
-                if not self.failing:
-                    log.exception(
-                        "records cannot be moved into the store; they stay in the journal and nothing is lost"
-                    )
-                self.failing = True
-
-    def _drain(self) -> None:
-        if self._db is None:
-            self._db = open_database(self._data)
-        Drain(self._db, self._data / JOURNAL).drain_once()

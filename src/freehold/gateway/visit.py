@@ -8,14 +8,16 @@ from freehold.catalog.rows import Price
 from freehold.errors import FreeholdError
 from freehold.gateway.answer import Answer
 from freehold.gateway.book import Payers, Plan
+from freehold.gateway.contents import Keeping, Said
 from freehold.gateway.needs import Needs
 from freehold.gateway.routing import Target
 from freehold.gateway.tally import Tally
+from freehold.gateway.traces import Checked, Heard, Mode, Task
 from freehold.messages import Request, Usage
 from freehold.store.callers import Key
 from freehold.store.counters import MOST_NANO
 from freehold.store.grants import Grant
-from freehold.store.records import Attempt, Record, Status
+from freehold.store.records import Attempt, Private, Record, Status
 
 ASSUMED_OUTPUT = 131_072
 """Output tokens to reserve where neither the caller nor the catalog names a cap: the largest common window."""
@@ -33,15 +35,23 @@ class Visit:
         "error",
         "front",
         "grant",
+        "heard",
         "id",
+        "keeping",
+        "kept",
         "key",
         "needs",
         "payers",
         "plan",
+        "policy",
         "request",
         "reserved",
+        "said",
         "status",
+        "subject",
+        "summary",
         "tally",
+        "traced",
         "whole",
     )
 
@@ -53,6 +63,7 @@ class Visit:
         self.began = began
         self.request: Request | None = None
         self.plan: Plan | None = None
+        self.policy = ""
         self.needs = Needs()
         self.payers: Payers | None = None
         self.grant: Grant | None = None
@@ -64,6 +75,13 @@ class Visit:
         self.whole = False
         self.status: Status = "refused"
         self.error: FreeholdError | None = None
+        self.keeping: Keeping | None = None
+        self.said: Said | None = None
+        self.subject = ""
+        self.heard: Heard | None = None
+        self.traced: tuple[Task, Checked] | None = None
+        self.summary = b""
+        self.kept = False
 
     # --- money ---
 
@@ -155,4 +173,44 @@ class Visit:
             total_ms=(ended - self.began) * 1000,
             attempts=tuple(self.attempts),
             dropped=tuple(self.dropped),
+            weights=answer.deployment.weights if answer is not None else None,
+            policy=self.policy,
+            durability=self._survived(),
+            commitments=self.said.commitments() if self.said is not None else {},
         )
+
+    # --- what was said ---
+
+    @property
+    def on_disk(self) -> bool:
+        """Whether the answer waits until its record is on the disk."""
+        return self.keeping is not None and self.keeping.durability == "disk"
+
+    @property
+    def may_wait(self) -> bool:
+        """Whether the record may be written a little later than the answer."""
+        return self.keeping is not None and self.keeping.durability == "relaxed"
+
+    def gives(self, data: bytes) -> None:
+        """The caller is given these bytes next."""
+        if self.said is not None:
+            self.said.gives(data)
+
+    def task(self, mode: Mode, now: float) -> Task | None:
+        """What there is to check of the answer, None when it was not heard; `now` is in Unix seconds."""
+        if self.heard is None or self.request is None or self.plan is None:
+            return None
+        return self.heard.task(self.id, self.request, mode, self.plan.name, int(now) + self.plan.keeping.keep_seconds)
+
+    def _survived(self) -> str:
+        """What the record survives before its answer leaves: only a finished answer waits for the disk."""
+        if self.keeping is None:
+            return ""
+        durability = self.keeping.durability
+        return "process" if durability == "disk" and self.status != "answered" else durability
+
+    def private(self, record: Record) -> Private | None:
+        """What is kept apart from the record; nothing when the ledger is off."""
+        if self.said is None or self.keeping is None:
+            return None
+        return self.said.private(self.subject, int(record.ended_at) + self.keeping.keep_seconds)

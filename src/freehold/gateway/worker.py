@@ -14,15 +14,18 @@ from pathlib import Path
 
 from freehold.catalog.catalog import Catalog
 from freehold.config.settings import Settings
-from freehold.errors import FreeholdError
+from freehold.errors import FreeholdError, RecordNotKept
 from freehold.gateway.book import Book
 from freehold.gateway.callers import Callers, Keys
 from freehold.gateway.deployments import Deployments
 from freehold.gateway.door import Door
+from freehold.gateway.group_commit import GroupCommit
 from freehold.gateway.http import Clock, Limits, Server
 from freehold.gateway.lifecycle import Lifecycle, Parts
 from freehold.gateway.metrics import Metrics
+from freehold.gateway.receipts import Receipts
 from freehold.gateway.seams import NoSafeguards, Safeguards
+from freehold.gateway.tracer import Tracer
 from freehold.outbound.pool import Pool
 from freehold.store.callers import load_keys
 from freehold.store.counters import Counters
@@ -49,19 +52,24 @@ class Worker:
         engines: Mapping[str, str],
         *,
         safeguards: Safeguards | None = None,
+        weights: Mapping[str, str] | None = None,
     ) -> None:
-        """`read_settings` reads freehold.toml anew at each call. `engines` maps own models to their base URLs."""
+        """`read_settings` reads freehold.toml anew at each call. `engines` maps own models to their base URLs, `weights` to
+        the SHA-256 of what they serve."""
         self._read_settings = read_settings
         self._engines = engines
+        self._weights = weights or {}
         self._catalog = Catalog.load()
         self._vendors = load()
         self._secret = door_secret(data)
         self._data = data
         self.counters = Counters.open(data / COUNTERS, number)
         self.journal = Journal(data / JOURNAL, number)
+        self._flushes = GroupCommit(self.journal)
         self._pool = Pool()
         self._book = self._make_book(read_settings(), None)
         settings = self._book.settings
+        metrics = Metrics(data / METRICS, number)
         parts = Parts(
             book=lambda: self._book,
             callers=Callers(self._load_keys, self.counters),
@@ -69,18 +77,25 @@ class Worker:
             pool=self._pool,
             safeguards=safeguards or NoSafeguards(),
             recorder=self.journal,
-            metrics=Metrics(data / METRICS, number),
+            flusher=self._flushes,
+            metrics=metrics,
+            tracer=Tracer(self.journal, metrics),
             max_in_flight=settings.door.max_in_flight,
             max_in_flight_per_key=settings.door.max_in_flight_per_key,
         )
         self._parts = parts
         self.lifecycle = Lifecycle(parts)
-        self.door = Door(self.lifecycle, parts, time.time)
+        self.door = Door(self.lifecycle, parts, Receipts(data), time.time)
         self._connections: set[Server] = set()
         self._clock = Clock()
         self._server: asyncio.Server | None = None
         self._ticking: asyncio.Task[None] | None = None
         self._closed = False
+
+    @property
+    def settings(self) -> Settings:
+        """The settings in force."""
+        return self._book.settings
 
     async def serve(self, listening: socket.socket) -> None:
         """Takes requests from now on."""
@@ -95,6 +110,7 @@ class Worker:
             lambda: Server(self.door.handle, limits, self._clock, self._connections), sock=listening, backlog=BACKLOG
         )
         self._ticking = asyncio.create_task(self._tick())
+        self._warm_tracer()
         self.door.ready = True
 
     def reload(self) -> None:
@@ -104,6 +120,7 @@ class Worker:
         except FreeholdError as error:
             log.error("the configuration was not reloaded, the one before stays in force: %s", error.message)
         else:
+            self._warm_tracer()
             log.info("the configuration was reloaded")
 
     async def drain(self) -> None:
@@ -124,6 +141,8 @@ class Worker:
                 await self._ticking
         while self.lifecycle.in_flight:  # noqa: ASYNC110 (the cancelled ones are keeping their records)
             await asyncio.sleep(0)
+        await self._parts.tracer.close(max(0.0, deadline - time.monotonic()))
+        self.lifecycle.finish()
         self.close()
 
     def close(self) -> None:
@@ -134,14 +153,29 @@ class Worker:
         self._parts.metrics.in_flight(0)
         self._parts.metrics.save()
         self._pool.close()
+        self._flushes.close()
         self.journal.close()
         self.counters.close()
 
     # --- inside ---
 
+    def _warm_tracer(self) -> None:
+        """Begins the processes that check traces where a workload has any: the first one should not wait for its start."""
+        for mode in {self._book.traces(name) for name in self._book.settings.workloads} - {False}:
+            self._parts.tracer.warm(inline=mode == "inline")
+
     def _make_book(self, settings: Settings, before: Deployments | None) -> Book:
-        deployments = Deployments(settings, self._vendors, self._catalog, self._secret, self._engines, before)
+        deployments = Deployments(
+            settings, self._vendors, self._catalog, self._secret, self._engines, before, self._weights
+        )
         return Book(settings, deployments, self.counters, datetime.now(UTC).date())
+
+    def _keep_journal(self) -> None:
+        """Writes what waits (`relaxed`), and closes finished segments; a disk that is full now may not be a second later."""
+        with contextlib.suppress(RecordNotKept):
+            self.journal.flush()
+            if self.journal.rotated:
+                self._flushes.begin()
 
     def _load_keys(self) -> Keys:
         with contextlib.closing(open_database(self._data)) as db:
@@ -159,6 +193,7 @@ class Worker:
                 connection.expire(now)
             self._parts.metrics.in_flight(self.lifecycle.in_flight)
             self._parts.metrics.save()
+            self._keep_journal()
             if ticks % SWEEP_EVERY == 0:
                 self._pool.sweep()
             today = datetime.now(UTC).date()

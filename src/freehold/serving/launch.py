@@ -18,7 +18,7 @@ from msgspec import Struct
 
 from freehold.config.settings import Engine
 from freehold.errors import FetchError, NotConfigured
-from freehold.serving.weights import NAMED, Progress, fetch, locate
+from freehold.serving.weights import NAMED, Progress, digest, fetch, locate
 
 READY_SECONDS = 2.0
 GGUF_MAGIC = b"GGUF"
@@ -35,12 +35,14 @@ cores all four are alike (103 to 117). A `GOMP_SPINCOUNT` in the environment goe
 
 
 class EngineSpec(Struct, frozen=True, kw_only=True):
-    """One engine to run: its command line and environment, and the base URL where it will answer."""
+    """One engine to run: its command line and environment, the base URL where it will answer, and the SHA-256 of the
+    weights that it serves."""
 
     name: str
     argv: tuple[str, ...]
     environ: Mapping[str, str]
     base_url: str
+    digest: str
 
 
 def plan(
@@ -162,4 +164,5 @@ def _spec(engine: Engine, weights: Path, environ: Mapping[str, str], port: int) 
         argv=tuple(argv),
         environ={"GOMP_SPINCOUNT": SPIN_COUNT, **environ},
         base_url=f"http://127.0.0.1:{port}/{prefix}/v1",
+        digest=digest(weights),
     )

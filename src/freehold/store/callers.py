@@ -13,13 +13,14 @@ import string
 import time
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 from msgspec import Struct
 
 from freehold.errors import ExpiredKey, InvalidField, NotFound, RevokedKey, StoreError
 from freehold.store.database import transaction
+from freehold.store.events import keep_event
 from freehold.store.folder import ADMIN_KEY, make_private, write_once
 from freehold.store.scopes import PERIODS, Period
 
@@ -131,10 +132,12 @@ def create_key(
 def revoke_key(db: sqlite3.Connection, key_id: str, now: float | None = None) -> Key:
     """The key with that id, revoked from now on; one that was revoked before keeps its time. Raises NotFound."""
     with transaction(db):
-        db.execute(
-            "UPDATE keys SET revoked_at = coalesce(revoked_at, ?) WHERE id = ?",
+        changed = db.execute(
+            "UPDATE keys SET revoked_at = ? WHERE id = ? AND revoked_at IS NULL",
             (time.time() if now is None else now, key_id),
         )
+        if changed.rowcount:
+            keep_event(db, "key.revoked", key_id, {}, now)
         found = db.execute(f"{_SELECT} WHERE k.id = ?", (key_id,)).fetchone()
     if found is None:
         raise NotFound(f"There is no key with the id {key_id!r}.", "`freehold keys list` shows the ids.")
@@ -230,6 +233,23 @@ def _insert(db: sqlite3.Connection, key: Key, of_secret: bytes) -> None:
                 key.tokens_per_minute,
             ),
         )
+        keep_event(db, "key.created", key.id, _told(key), key.created_at)
+
+
+def _told(key: Key) -> dict[str, Any]:
+    """What an event says of a key: what it may do, in whole numbers and text."""
+    told: dict[str, Any] = {"organisation": key.organisation, "project": key.project, "role": key.role}
+    if key.expires_at is not None:
+        told["expires_at"] = int(key.expires_at * 1000)
+    for name in ("workloads", "models"):
+        if getattr(key, name) is not None:
+            told[name] = list(getattr(key, name))
+    if key.budgets:
+        told["budgets"] = [{"nano": one.nano, "per": one.per, "hard": one.hard} for one in key.budgets]
+    for name in ("requests_per_minute", "tokens_per_minute"):
+        if getattr(key, name) is not None:
+            told[name] = getattr(key, name)
+    return told
 
 
 def _require_sense(key: Key) -> None:

@@ -14,7 +14,7 @@ from its first moment, so neither period is passed.
 """
 
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Final, Self
 
@@ -175,27 +175,38 @@ class Counters:
         worst case. Only then can a hard budget be passed, and the caller should say so in its log. A cost above MOST_NANO
         is a broken count and no bill; that much of it is entered.
         """
-        if grant.settled or nano < 0 or tokens < 0:
-            raise InternalError(f"A reservation is settled once, with what was spent: not {nano} nano-dollars again.")
-        grant.settled = True
-        words = self._words
-        column = self._column
-        reserved = grant.nano
-        billed, used = min(nano, MOST_NANO), min(tokens, MOST_NANO)
+        return self.settle_all([(grant, nano, tokens)], now)[0]
+
+    def settle_all(self, due: Sequence[tuple[Grant, int, int]], now: float) -> list[int]:
+        """Settles several reservations under one lock: for each, the grant and what was spent, in nano-dollars and tokens.
+        Gives for each what `settle` gives."""
+        for grant, nano, tokens in due:
+            if grant.settled or nano < 0 or tokens < 0:
+                raise InternalError(
+                    f"A reservation is settled once, with what was spent: not {nano} nano-dollars again."
+                )
+            grant.settled = True
         with self._table:
             if not self._day <= now < self._day_end:
                 self._turn(now)
-            for charge in grant.charges:
-                slot = charge.slot
-                start = self._month if charge.per == "month" else self._day
-                if words[slot + SINCE] < start:
-                    self._roll(slot, start)
-                words[slot + SPENT] += billed
-                words[slot + column] -= reserved
-                words[slot + RESERVED] -= reserved
-            if grant.rates and used != grant.tokens:
-                windows.correct(words, grant.rates, grant.second, used - grant.tokens, now)
-        return max(0, nano - reserved)
+            for grant, nano, tokens in due:
+                self._settle(grant, min(nano, MOST_NANO), min(tokens, MOST_NANO), now)
+        return [max(0, nano - grant.nano) for grant, nano, _ in due]
+
+    def _settle(self, grant: Grant, billed: int, used: int, now: float) -> None:
+        words = self._words
+        column = self._column
+        reserved = grant.nano
+        for charge in grant.charges:
+            slot = charge.slot
+            start = self._month if charge.per == "month" else self._day
+            if words[slot + SINCE] < start:
+                self._roll(slot, start)
+            words[slot + SPENT] += billed
+            words[slot + column] -= reserved
+            words[slot + RESERVED] -= reserved
+        if grant.rates and used != grant.tokens:
+            windows.correct(words, grant.rates, grant.second, used - grant.tokens, now)
 
     def generation(self) -> int:
         """A number that changes whenever keys have changed. One read, without the lock."""

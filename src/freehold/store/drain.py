@@ -9,16 +9,19 @@ import logging
 import os
 import sqlite3
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 import msgspec
+from msgspec import Struct
 
 from freehold.errors import StoreError
 from freehold.store.database import transaction
-from freehold.store.records import Record
+from freehold.store.events import Event
+from freehold.store.journal import EVENT_LINE
+from freehold.store.records import Private, Record
 
-CHUNK_BYTES: Final = 1 << 20
-"""How much is read, and committed, at once: about two thousand records."""
+CHUNK_BYTES: Final = 4 << 20
+"""How much is read, and committed, at once: some three thousand records."""
 
 _INSERT: Final = (
     "INSERT INTO records VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
@@ -27,13 +30,47 @@ _INSERT: Final = (
 log = logging.getLogger("freehold.store.drain")
 
 
-class Drain:
-    """Moves records from the journal in `folder` into `db`."""
+class Line(Struct, frozen=True):
+    """One line of the journal, read."""
 
-    def __init__(self, db: sqlite3.Connection, folder: Path) -> None:
+    record: Record
+    private: Private | None
+
+
+class EventLine(Struct, frozen=True):
+    """A line of the journal that is an event. What is kept apart from it is about the same person as the record that its id
+    names, whose line came before; so it has no subject of its own."""
+
+    event: Event
+    private: Private | None
+
+
+class Follower(Protocol):
+    """Keeps books of its own in step with the database; the ledger does."""
+
+    def take(self, lines: list[Line]) -> None:
+        """Takes lines, inside the transaction that stores them. What it raises undoes the transaction."""
+        ...
+
+    def take_lines_of_events(self, lines: list[EventLine]) -> None:
+        """Takes events, behind the records of the same part of the journal and inside the same transaction."""
+        ...
+
+    def committed(self) -> None:
+        """Called when that transaction is committed."""
+        ...
+
+
+class Drain:
+    """Moves records from the journal in `folder` into `db`. `follower` gets every line, in the order in which it is stored."""
+
+    def __init__(self, db: sqlite3.Connection, folder: Path, follower: Follower | None = None) -> None:
         self._db = db
         self._folder = folder
+        self._follower = follower
         self._decode = msgspec.json.Decoder(Record).decode
+        self._decode_event = msgspec.json.Decoder(Event).decode
+        self._decode_private = msgspec.json.Decoder(Private).decode
 
     def drain_once(self) -> int:
         """Stores every whole line that is there now, then deletes the finished segments. Gives how many were stored.
@@ -77,6 +114,8 @@ class Drain:
                         "INSERT INTO segments VALUES (?, ?) ON CONFLICT DO UPDATE SET stored = excluded.stored",
                         (name, at + end),
                     )
+            if end and self._follower is not None:
+                self._follower.committed()
             if end:
                 size = CHUNK_BYTES
             elif len(chunk) < size:
@@ -87,17 +126,36 @@ class Drain:
 
     def _insert(self, name: str, at: int, lines: bytes) -> int:
         rows: list[tuple[object, ...]] = []
+        read: list[Line] = []
+        events: list[EventLine] = []
         for line in lines.split(b"\n")[:-1]:
             try:
-                record = self._decode(line)
+                if line.startswith(EVENT_LINE):
+                    events.append(self._read_event(line))
+                else:
+                    body, record = self._read(line, read)
+                    rows.append(_row(record, body))
             except (msgspec.MsgspecError, UnicodeDecodeError) as error:
                 log.error("a line of %s at %d cannot be read and is set aside: %s", name, at, error)
                 self._db.execute("INSERT INTO unreadable_lines VALUES (?, ?, ?, ?)", (name, at, line, str(error)))
-            else:
-                rows.append(_row(record, line))
             at += len(line) + 1
         self._db.executemany(_INSERT, rows)
-        return len(rows)
+        if self._follower is not None and read:
+            self._follower.take(read)
+        if self._follower is not None and events:
+            self._follower.take_lines_of_events(events)
+        return len(read) + len(events)
+
+    def _read(self, line: bytes, read: list[Line]) -> tuple[bytes, Record]:
+        """The line without its private part, and its record; both parts go to `read`."""
+        body, tab, rest = line.partition(b"\t")
+        record = self._decode(body)
+        read.append(Line(record, self._decode_private(rest) if tab else None))
+        return body, record
+
+    def _read_event(self, line: bytes) -> EventLine:
+        body, tab, rest = line.partition(b"\t")
+        return EventLine(self._decode_event(body), self._decode_private(rest) if tab else None)
 
     def _progress(self, name: str) -> int:
         row = self._db.execute("SELECT stored FROM segments WHERE name = ?", (name,)).fetchone()

@@ -142,4 +142,43 @@ CALLERS_AND_RECORDS: tuple[str, ...] = (
     """,
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (CALLERS_AND_RECORDS,)
+LEDGER: tuple[str, ...] = (
+    # Where each entry of the ledger stands, by the id of what it is about; several entries may be about one thing.
+    """
+    CREATE TABLE entries (
+        place INTEGER PRIMARY KEY,
+        id    TEXT NOT NULL,
+        kind  TEXT NOT NULL,
+        at    INTEGER NOT NULL
+    )
+    """,
+    "CREATE INDEX entries_by_id ON entries (id)",
+    # What administrators did and the house did by itself, until the ledger has taken it; written with the deed. `body` is
+    # JSON, `at` in Unix milliseconds.
+    """
+    CREATE TABLE events (
+        number INTEGER PRIMARY KEY AUTOINCREMENT,
+        kind   TEXT NOT NULL,
+        id     TEXT NOT NULL,
+        at     INTEGER NOT NULL,
+        body   TEXT NOT NULL
+    )
+    """,
+    # The digest of the configuration that was noted last. One row.
+    """
+    CREATE TABLE policy (
+        one    INTEGER PRIMARY KEY CHECK (one = 1),
+        digest TEXT NOT NULL
+    )
+    """,
+    # The ledger's newest checkpoint, committed with the entries that it covers. One row.
+    """
+    CREATE TABLE ledger_head (
+        one        INTEGER PRIMARY KEY CHECK (one = 1),
+        size       INTEGER NOT NULL,
+        checkpoint TEXT NOT NULL
+    )
+    """,
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (CALLERS_AND_RECORDS, LEDGER)

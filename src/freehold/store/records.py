@@ -5,6 +5,7 @@ request that reached the door, answered or not: audit, usage and bill are read f
 """
 
 import os
+from collections.abc import Callable
 from typing import Annotated, Any, Final, Literal
 
 from msgspec import Meta, Struct
@@ -48,7 +49,9 @@ class Record(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=Tru
     Times are Unix seconds, durations milliseconds, money nano-dollars. `model` is what the caller asked for, `deployment`
     the `vendor/model` that answered or failed last, empty when none was asked. `organisation`, `project` and `key_id` are
     empty when the caller is unknown. The token counts mean what `messages.Usage` says; `estimated` that we counted them.
-    `dropped` names the parameters that the deployment did not take. `extra` is for rooms that come later.
+    `dropped` names the parameters that the deployment did not take. `weights` is the SHA-256 of an own model's weights,
+    `policy` the digest of the configuration in force, `durability` what the record survived before the answer was given.
+    `commitments` are salted commitments to contents, in hexadecimal digits, by field. `extra` is for rooms that come later.
     """
 
     id: str
@@ -86,15 +89,29 @@ class Record(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=Tru
     total_ms: float = 0.0
     attempts: tuple[Attempt, ...] = ()
     dropped: tuple[str, ...] = ()
+    weights: str | None = None
+    policy: str = ""
+    durability: str = ""
+    commitments: dict[str, str] = {}
     extra: dict[str, Any] = {}
+
+
+class Private(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What goes with a record and is kept apart from it, sealed: who it is about, the salts that open its commitments,
+    and the contents where they are kept. `keep_until` is in Unix seconds."""
+
+    subject: str
+    keep_until: int
+    salts: dict[str, bytes]
+    contents: dict[str, bytes] = {}
 
 
 _VERSION_AND_VARIANT: Final = 0x7 << 76 | 0b10 << 62
 _RANDOM_BITS: Final = (1 << 76) - 1 & ~(0b11 << 62)
 
 
-def new_id(now: float) -> str:
+def new_id(now: float, draw: Callable[[int], bytes] = os.urandom) -> str:
     """A new record's id: `rec_` and a UUIDv7 (RFC 9562, section 5.7) in 32 hexadecimal digits. Sorts by `now`, in Unix
-    seconds, to the millisecond."""
-    bits = int.from_bytes(os.urandom(10), "big") & _RANDOM_BITS | _VERSION_AND_VARIANT
+    seconds, to the millisecond. `draw` gives random bytes."""
+    bits = int.from_bytes(draw(10), "big") & _RANDOM_BITS | _VERSION_AND_VARIANT
     return f"rec_{int(now * 1000) << 80 | bits:032x}"

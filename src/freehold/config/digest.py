@@ -1,0 +1,41 @@
+"""The digest of a configuration: which policy was in force when an answer was given.
+
+It covers every setting that is not a secret: routes, budgets, limits, prices, what is kept. A key that is renewed is no new
+policy, and what is secret can be guessed at from no digest. Pure.
+"""
+
+from collections.abc import Mapping
+from hashlib import sha256
+from typing import cast
+
+import msgspec
+from msgspec import Struct
+from msgspec.structs import asdict
+
+from freehold.config.settings import Secret, Settings
+
+
+def digest(settings: Settings) -> str:
+    """SHA-256 over the settings as JSON with sorted keys, without secrets and without the file's place: 64 hexadecimal
+    digits. Equal settings give equal digests in every process."""
+    shown = {name: _open(value) for name, value in asdict(settings).items() if name != "source"}
+    return sha256(msgspec.json.encode(shown, order="sorted")).hexdigest()
+
+
+def _open(value: object) -> object:
+    """The value without what may be secret: keys, and what headers and addresses carry of them."""
+    if isinstance(value, Secret):
+        return "secret"
+    if isinstance(value, Struct):
+        fields = asdict(value)
+        if "headers" in fields:
+            fields["headers"] = sorted(cast("dict[str, str]", fields["headers"]))
+        return {name: _open(inner) for name, inner in fields.items()}
+    if isinstance(value, Mapping):
+        return {str(name): _open(inner) for name, inner in cast("Mapping[object, object]", value).items()}
+    if isinstance(value, list | tuple):
+        return [_open(inner) for inner in cast("list[object]", value)]
+    if isinstance(value, str) and "://" in value:
+        scheme, _, rest = value.partition("://")
+        return f"{scheme}://{rest.rpartition('@')[2]}"
+    return value

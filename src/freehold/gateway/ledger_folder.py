@@ -1,0 +1,134 @@
+"""Where the ledger lies in a data folder, under which name and with which keys it signs.
+
+    ledger/log/         the public files of C2SP tlog-tiles, and the checkpoint
+    ledger/log.keys     the keys that sign it, one a line, the newest last; secret, mode 0600
+    ledger/log.retired  verifier keys of those that signed before, one a line; what they signed still verifies
+    ledger/origin       the log's name
+    ledger/contents/    sealed salts and contents            ledger/subjects/    the keys of data subjects
+    ledger/master.key   what wraps those keys; keep a copy elsewhere, and never with the backups of the rest
+
+All keys of the file sign, so rotation is: add one, give its verifier key out, and retire the old one when everybody has it.
+The ledger's writer reads the keys when it starts.
+"""
+
+import secrets
+from pathlib import Path
+
+from freehold.errors import NotFound, StoreError
+from freehold.ledger.folder import alone, flush_folder, make_private, write_private
+from freehold.ledger.keyfile import KeyFile
+from freehold.ledger.notes import (
+    ED25519,
+    SignerKey,
+    VerifierKey,
+    generate_signer_key,
+    parse_signer_key,
+    parse_verifier_key,
+)
+
+LEDGER = "ledger"
+
+
+class LedgerFolder:
+    """The ledger's folder below the data folder `data`."""
+
+    def __init__(self, data: Path) -> None:
+        self._folder = data / LEDGER
+        self.log = self._folder / "log"
+        self.contents = self._folder / "contents"
+        self.subjects = self._folder / "subjects"
+
+    @property
+    def master_key(self) -> KeyFile:
+        """What wraps the keys of data subjects. A KMS takes its place through the same protocol."""
+        return KeyFile(self._folder / "master.key")
+
+    def origin(self, configured: str | None = None) -> str:
+        """The log's name: the configured one, else the one made at the first start.
+
+        Raises StoreError when the log already has another: a log that changes its name is another log."""
+        path = self._folder / "origin"
+        make_private(self._folder)
+        with alone(self._folder / ".origin.lock"):
+            if not path.exists():
+                write_private(path, (configured or f"freehold.invalid/{secrets.token_hex(6)}").encode())
+        known = path.read_text().strip()
+        if configured not in (None, known):
+            raise StoreError(
+                f"The ledger in {self._folder} is called {known!r}, and the configuration calls it {configured!r}.",
+                f'Set ledger.origin = "{known}", or start with another data folder.',
+            )
+        return known
+
+    def signers(self, configured: str | None = None) -> list[SignerKey]:
+        """The keys that sign, the newest last; one is made where there is none. Raises StoreError."""
+        origin = self.origin(configured)
+        with alone(self._folder / ".origin.lock"):
+            if not self._keys.exists():
+                write_private(self._keys, f"{generate_signer_key(origin).encoded()}\n".encode())
+        if self._keys.stat().st_mode & 0o077:
+            raise StoreError(f"Others may read {self._keys}.", f"chmod 600 {self._keys}, and rotate the key.")
+        return [parse_signer_key(line) for line in self._keys.read_text().split()]
+
+    def verifiers(self) -> list[VerifierKey]:
+        """The public halves, the newest last; none where there is no ledger yet."""
+        return [key.verifier for key in self.signers()] if self._keys.exists() else []
+
+    def retired(self) -> list[VerifierKey]:
+        """The verifier keys of those that signed before and sign no more, the newest last."""
+        if not self._retired.exists():
+            return []
+        signing = set(self.verifiers())
+        keys = dict.fromkeys(parse_verifier_key(line) for line in self._retired.read_text().split())
+        return [key for key in keys if key not in signing]  # a death inside `retire_signer` leaves a key in both files
+
+    def add_signer(self, algorithm: int = ED25519) -> SignerKey:
+        """A new key that signs beside the others, from the next start of the ledger's writer on.
+
+        Raises StoreError where there is no ledger yet, UnknownAlgorithm."""
+        if not self._keys.exists():
+            raise StoreError(f"There is no ledger in {self._folder}.", "Start Freehold once; it makes the first key.")
+        added = generate_signer_key(self.origin(), algorithm)
+        self.signers()  # refuses a file that others may read
+        with alone(self._folder / ".origin.lock"):
+            lines = [*self._keys.read_text().split(), added.encoded()]
+            _replace(self._keys, lines)
+        return added
+
+    def retire_signer(self, key_id: str) -> VerifierKey:
+        """Drops the key with this id (8 hexadecimal digits); its private half is gone for good, its public half is kept.
+
+        A writer that runs signs with it until it ends. Raises NotFound, and StoreError for the last key."""
+        signers = self.signers() if self._keys.exists() else []
+        if key_id not in {signer.verifier.id.hex() for signer in signers}:
+            raise NotFound(f"No key of the ledger has the id {key_id[:80]!r}.", "`freehold audit key list` shows them.")
+        with alone(self._folder / ".origin.lock"):
+            lines = self._keys.read_text().split()
+            kept = [line for line in lines if parse_signer_key(line).verifier.id.hex() != key_id]
+            if not kept:
+                raise StoreError(
+                    f"{key_id} is the only key that signs, and a ledger needs one.",
+                    "Add another with `freehold audit key add` first.",
+                )
+            (gone,) = (parse_signer_key(line).verifier for line in lines if line not in kept)
+            before = self._retired.read_text().split() if self._retired.exists() else []
+            _replace(self._retired, [*before, str(gone)])
+            _replace(self._keys, kept)
+        return gone
+
+    @property
+    def _keys(self) -> Path:
+        return self._folder / "log.keys"
+
+    @property
+    def _retired(self) -> Path:
+        return self._folder / "log.retired"
+
+
+def _replace(path: Path, lines: list[str]) -> None:
+    """Puts a private file in the place of another, whole or not at all."""
+    draft = path.with_name(f".{path.name}")
+    draft.unlink(missing_ok=True)
+    write_private(draft, "".join(f"{line}\n" for line in lines).encode())
+    draft.replace(path)
+    flush_folder(path.parent)

@@ -1,0 +1,268 @@
+"""The ledger's one writer: from the workers' journals to the log, the store and the contents, in one order for all workers.
+
+What it does in a round, and what a death at any moment leaves:
+
+1 the journals' new lines are read, inside a transaction of the store
+2 salts, contents and traces are sealed under their subjects' keys (kept once by record id, so a repetition changes nothing)
+3 entries are staged in the log, and the longer log is signed      (files beyond the committed size are written anew)
+4 records, places of entries and the signed checkpoint are stored, and committed
+5 the checkpoint is published                                      (published again at the next start)
+
+So an answer that was journaled gets exactly one entry. Several rounds a second bound the age of the newest checkpoint.
+One writer at a time: a new supervisor waits for what the killed one left behind.
+"""
+
+import asyncio
+import contextlib
+import fcntl
+import logging
+import os
+import sqlite3
+import time
+from collections.abc import Generator, Mapping, Sequence
+from pathlib import Path
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from freehold.config.settings import Ledger
+from freehold.errors import ContentsDamaged, LedgerError, StoreError, SubjectErased, UnknownContents
+from freehold.gateway.entries import ANSWER, answer_entry, event_entry
+from freehold.gateway.erasures import keep_erasure
+from freehold.gateway.ledger_folder import LedgerFolder
+from freehold.gateway.witnesses import Witnesses
+from freehold.ledger.contents import Contents
+from freehold.ledger.log import Log
+from freehold.ledger.sealing import Field, RecordContents
+from freehold.ledger.subjects import Subjects
+from freehold.store.database import open_database
+from freehold.store.drain import Drain, EventLine, Line
+from freehold.store.events import Event, take_events
+from freehold.store.folder import JOURNAL, make_private
+from freehold.store.records import Private
+
+ROUND_SECONDS = 0.4
+"""Between two rounds. A checkpoint is at most this much and one round older than its newest entry."""
+
+OTHER_SECONDS = 30.0
+"""How long to wait for another writer's end. One whose supervisor is gone is in its last round."""
+
+log = logging.getLogger("freehold.ledger")
+
+
+class _New(Struct, frozen=True):
+    """One entry on its way into the log."""
+
+    kind: str
+    id: str
+    at: int
+    leaf: bytes
+
+
+class LedgerWriter:
+    """Moves records into the store, and entries into the log where it is switched on."""
+
+    def __init__(self, data: Path, settings: Ledger) -> None:
+        """Opens the store and the log in the data folder `data`, and puts in order what a death left.
+
+        Raises StoreError, also when another writer is at work there and goes on, or a LedgerError when the log on the disk
+        is not the one that was committed."""
+        with contextlib.ExitStack() as opened:
+            opened.enter_context(_alone(data))
+            self._db = opened.enter_context(contextlib.closing(open_database(data)))
+            # What is committed here is deleted from the journal, so it must survive what the journal would have.
+            self._db.execute("PRAGMA synchronous = FULL")
+            self._books: _Books | None = None
+            if settings.enabled:
+                books = _Books(self._db, LedgerFolder(data), settings.origin)
+                self._books = opened.enter_context(contextlib.closing(books))
+            self._settings = settings
+            self.failing = False
+            self._drain = Drain(self._db, data / JOURNAL, self._books)
+            self._opened = opened.pop_all()
+
+    def round(self) -> int:
+        """Takes everything that is there now; gives how many records and events. Raises StoreError, LedgerError."""
+        taken = self._drain.drain_once()
+        if self._books is not None:
+            taken += self._take_events(self._books)
+            self._books.committed()
+        return taken
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Rounds until `stop`, and one more. What fails is said once, and tried again."""
+        witnesses = None if self._books is None else self._books.witnesses(self._settings.witnesses)
+        stopping = False
+        while not stopping:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), ROUND_SECONDS)
+                stopping = True
+            try:
+                self.round()
+                if witnesses is not None and self._books is not None:
+                    await self._books.have_cosigned(witnesses)
+                self.failing = False
+            except Exception:
+                if not self.failing:
+                    log.exception("records cannot be moved on; they stay in the journal and nothing is lost")
+                self.failing = True
+        if witnesses is not None:
+            witnesses.close()
+
+    def close(self) -> None:
+        """Lets go of all files."""
+        self._opened.close()
+
+    def _take_events(self, books: "_Books") -> int:
+        try:
+            return take_events(self._db, books.take_events)
+        except sqlite3.Error as error:
+            raise StoreError(f"Events cannot be stored: {error}.", "Free some space on the disk.") from error
+
+
+class _Books:
+    """The ledger's side of a round: the store's `Follower`."""
+
+    def __init__(self, db: sqlite3.Connection, folder: LedgerFolder, origin: str | None) -> None:
+        self._db = db
+        name, signers = folder.origin(origin), folder.signers(origin)
+        self._subjects = Subjects(folder.subjects, folder.master_key)
+        self._contents = Contents(folder.contents, self._subjects)
+        for gap in self._contents.settle():
+            log.warning("contents: %s", gap)
+        for erasure in self._subjects.resume(self._contents):
+            keep_erasure(db, self._subjects, erasure)
+        self._log = Log(folder.log, name, signers, self._head()[0])
+        self._published: str | None = None
+        self._fresh: str | None = None
+        self.committed()
+
+    def take(self, lines: list[Line]) -> None:
+        pseudonyms = self._seal(lines)
+        self._append(
+            [
+                _New(
+                    ANSWER,
+                    line.record.id,
+                    int(line.record.ended_at * 1000),
+                    answer_entry(line.record, pseudonyms.get(line.private.subject) if line.private else None),
+                )
+                for line in lines
+            ]
+        )
+
+    def take_events(self, events: list[Event]) -> None:
+        """Takes events, inside the transaction that removes them from the store."""
+        new: list[_New] = []
+        for event in events:
+            try:
+                new.append(_New(event.kind, event.id, event.at, event_entry(event)))
+            except LedgerError as error:  # an event that cannot be written must not hold up all others
+                log.error("the event %s of %s has no entry: %s", event.kind, event.id, error)
+        self._append(new)
+
+    def take_lines_of_events(self, lines: list[EventLine]) -> None:
+        """Takes events of the journal. What is kept apart from one is sealed as `KIND:ID`, under the key of the record that
+        its id names: where that is erased or expired, there is nobody to keep it for, and it is not kept."""
+        events: list[Event] = []
+        sealed: list[RecordContents] = []
+        for line in lines:
+            event, private = line.event, line.private
+            subject = self._subject_of(event.id)
+            if subject is not None:
+                event = replace(event, body={**event.body, "subject": subject})
+                if private is not None:
+                    sealed_id = f"{event.kind}:{event.id}"
+                    sealed.append(RecordContents(sealed_id, subject, private.keep_until, _fields(private)))
+            events.append(event)
+        self._contents.write_many(sealed)
+        self.take_events(events)
+
+    def committed(self) -> None:
+        """Publishes the checkpoint that is committed, unless that is done."""
+        _, checkpoint = self._head()
+        if checkpoint is not None and checkpoint != self._published:
+            self._log.publish(checkpoint)
+            self._published = self._fresh = checkpoint
+
+    def witnesses(self, configured: Mapping[str, str]) -> Witnesses | None:
+        """The witnesses of this log, None when there are none."""
+        return Witnesses(configured, self._log.read) if configured else None
+
+    async def have_cosigned(self, witnesses: Witnesses) -> None:
+        """Publishes the newest checkpoint once more, with what witnesses add to it."""
+        fresh, self._fresh = self._fresh, None
+        if fresh is not None:
+            self._log.publish(await witnesses.cosign(fresh))
+
+    def close(self) -> None:
+        self._contents.close()
+        self._subjects.close()
+
+    def _seal(self, lines: list[Line]) -> dict[str, str]:
+        """Keeps what goes with the records; gives the subjects' pseudonyms."""
+        private = [(line.record.id, line.private) for line in lines if line.private is not None]
+        pseudonyms = self._subjects.pseudonyms({apart.subject for _, apart in private})
+        self._contents.write_many(
+            [
+                RecordContents(record_id, pseudonyms[apart.subject], apart.keep_until, _fields(apart))
+                for record_id, apart in private
+            ]
+        )
+        return pseudonyms
+
+    def _subject_of(self, record_id: str) -> str | None:
+        """The pseudonym under whose key the contents of a record are sealed; None when they cannot be opened any more."""
+        try:
+            return self._contents.read(record_id).subject
+        except (UnknownContents, SubjectErased, ContentsDamaged):
+            return None
+
+    def _append(self, new: Sequence[_New]) -> None:
+        first, _ = self._head()
+        self._log.rewind(first)  # What a transaction staged that was undone after that does not count.
+        staged = self._log.stage([one.leaf for one in new])
+        self._db.executemany(
+            "INSERT INTO entries VALUES (?, ?, ?, ?)",
+            [(first + place, one.id, one.kind, one.at) for place, one in enumerate(new)],
+        )
+        self._db.execute(
+            "INSERT INTO ledger_head VALUES (1, ?, ?) "
+            "ON CONFLICT DO UPDATE SET size = excluded.size, checkpoint = excluded.checkpoint",
+            (staged.size, staged.checkpoint),
+        )
+
+    def _head(self) -> tuple[int, str | None]:
+        """Size and checkpoint that are committed, or stand in the open transaction."""
+        row = self._db.execute("SELECT size, checkpoint FROM ledger_head").fetchone()
+        return (0, None) if row is None else (int(row[0]), str(row[1]))
+
+
+@contextlib.contextmanager
+def _alone(data: Path) -> Generator[None]:
+    """Keeps other writers out of this data folder; raises StoreError when one stays in. A death lets the next one in."""
+    fd = os.open(make_private(data / "run") / "ledger.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        deadline = time.monotonic() + OTHER_SECONDS
+        while not _locked(fd):
+            if time.monotonic() > deadline:
+                raise StoreError(
+                    f"Another process writes the ledger of the data folder {data}.",
+                    "Stop it: `ps -A -o pid,args | grep ledger_writer` shows it.",
+                )
+            time.sleep(0.02)
+        yield
+    finally:
+        os.close(fd)
+
+
+def _locked(fd: int) -> bool:
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _fields(private: Private) -> dict[str, Field]:
+    return {name: Field(salt, private.contents.get(name)) for name, salt in private.salts.items()}

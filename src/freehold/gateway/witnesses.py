@@ -1,0 +1,121 @@
+"""Asking witnesses to vouch for the log: the caller's side of C2SP tlog-witness.
+
+A witness holds the log to one history: it cosigns a checkpoint only when that continues the last one it saw. Here is which
+witness has seen how much, and how each is asked; what it decides is in `ledger/witness.py`, whoever runs that. A witness
+that is away or refuses holds nothing up: the checkpoint then lacks its line, and `freehold audit verify` says so.
+"""
+
+import asyncio
+import logging
+from collections.abc import Mapping
+
+from freehold.errors import FreeholdError, StoreError
+from freehold.ledger.checkpoints import parse_checkpoint
+from freehold.ledger.lines import decimal
+from freehold.ledger.merkle import consistency_proof
+from freehold.ledger.notes import VerifierKey, parse_note, parse_verifier_key
+from freehold.ledger.tiles import Read, TileReader
+from freehold.ledger.witness import SIZE_TYPE, take_cosignatures, write_request
+from freehold.outbound.connection import Response
+from freehold.outbound.pool import Endpoint, Pool, endpoint
+
+CONNECT_SECONDS = 0.5
+ANSWER_SECONDS = 1.0
+"""A round waits for witnesses, so that the newest checkpoint is the one that they vouch for; hence not long."""
+
+PAUSE_SECONDS = 30.0
+"""How long a witness that gave no cosignature is left alone."""
+
+MAX_ANSWER = 64 * 1024
+
+log = logging.getLogger("freehold.ledger")
+
+
+class Witnesses:
+    """The witnesses of one log. Made inside the event loop."""
+
+    def __init__(self, configured: Mapping[str, str], read: Read) -> None:
+        """`configured` maps verifier key lines to URLs; `read` reads the log's files. Raises LedgerError for a bad key,
+        StoreError for a bad URL."""
+        self._read = read
+        self._pool = Pool()
+        self._witnesses = [_Witness(parse_verifier_key(key), _endpoint(url)) for key, url in configured.items()]
+
+    async def cosign(self, note: str) -> str:
+        """The checkpoint with the cosignatures of all witnesses that vouch for it now; they are asked at the same time."""
+        head = parse_checkpoint(parse_note(note).text)
+        reader = TileReader(self._read, head.size)
+        answers = await asyncio.gather(*(self._ask(witness, note, head.size, reader) for witness in self._witnesses))
+        for witness, answer in zip(self._witnesses, answers, strict=True):
+            if answer is not None:
+                try:
+                    note = take_cosignatures(note, answer, [witness.key])
+                except FreeholdError as error:
+                    witness.failed(error.sentence)
+        return note
+
+    def close(self) -> None:
+        self._pool.close()
+
+    async def _ask(self, witness: "_Witness", note: str, size: int, reader: TileReader) -> bytes | None:
+        """The witness's cosignature lines, None when it gives none."""
+        now = asyncio.get_running_loop().time()
+        if now < witness.again_at:
+            return None
+        for _ in range(2):
+            if witness.seen > size:
+                witness.failed(f"it has seen {witness.seen} entries, and the log has {size}")
+                return None
+            proof = consistency_proof(witness.seen, size, reader.hashes)
+            try:
+                response, body = await self._post(witness.at, write_request(witness.seen, proof, note))
+            except FreeholdError as error:
+                witness.failed(error.sentence)
+                return None
+            if response.status == 200:
+                witness.vouched(size)
+                return body
+            if response.status != 409 or not response.headers.get("content-type", "").startswith(SIZE_TYPE):
+                witness.failed(f"it answers {response.status}: {body[:200].decode('utf-8', 'replace').strip()}")
+                return None
+            witness.seen = decimal(body.decode("ascii", "replace").strip())
+        return None
+
+    async def _post(self, at: Endpoint, body: bytes) -> tuple[Response, bytes]:
+        head = (
+            f"POST {at.prefix}/add-checkpoint HTTP/1.1\r\nhost: {at.authority}\r\nuser-agent: freehold\r\n"
+            f"content-type: text/plain\r\ncontent-length: {len(body)}\r\n\r\n"
+        )
+        limit = asyncio.get_running_loop().time() + ANSWER_SECONDS
+        response = await self._pool.send(at, head.encode() + body, CONNECT_SECONDS, limit)
+        return response, await response.read(MAX_ANSWER)
+
+
+class _Witness:
+    """One witness: its key, where it is, and how many entries it has vouched for."""
+
+    def __init__(self, key: VerifierKey, at: Endpoint) -> None:
+        self.key = key
+        self.at = at
+        self.seen = 0
+        self.again_at = 0.0
+        self._away = False
+
+    def vouched(self, size: int) -> None:
+        self.seen = size
+        self.again_at = 0.0
+        self._away = False
+
+    def failed(self, why: str) -> None:
+        """Says once that it gives no cosignature, until it gives one again."""
+        if not self._away:
+            log.warning("the witness %s does not vouch for the ledger: %s", self.key.name, why)
+        self._away = True
+        self.again_at = asyncio.get_running_loop().time() + PAUSE_SECONDS
+
+
+def _endpoint(url: str) -> Endpoint:
+    try:
+        return endpoint(url)
+    except ValueError as error:
+        raise StoreError(f"The witness's address cannot be used: {error}.", "Write ledger.witnesses anew.") from None

@@ -1,0 +1,60 @@
+"""Events: what administrators did, and what the house did by itself. Written in the transaction of the deed, so that none
+happens without its event; the ledger takes them from here, each exactly once.
+
+It knows neither what happened nor what an entry is.
+"""
+
+import sqlite3
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+import msgspec
+from msgspec import Struct
+
+from freehold.store.database import transaction
+
+AT_ONCE: Final = 1_000
+
+
+class Event(Struct, frozen=True):
+    """One event. `kind` is a word such as `key.revoked`, `id` what it is about, `at` in Unix milliseconds. `body` holds
+    text, whole numbers, truth values, lists and tables of them, and nothing secret."""
+
+    kind: str
+    id: str
+    at: int
+    body: dict[str, Any] = {}
+
+
+def keep_event(
+    db: sqlite3.Connection, kind: str, about: str, body: Mapping[str, Any], now: float | None = None
+) -> None:
+    """Notes an event, in the transaction that the caller has open or in one of its own. `now` is in Unix seconds."""
+    at = int((time.time() if now is None else now) * 1000)
+    written = msgspec.json.encode(dict(body)).decode()
+    db.execute("INSERT INTO events (kind, id, at, body) VALUES (?, ?, ?, ?)", (kind, about, at, written))
+
+
+def keep_policy(db: sqlite3.Connection, policy: str, body: Mapping[str, Any], now: float | None = None) -> None:
+    """Notes that the configuration with the digest `policy` is in force, unless it was the last one noted."""
+    last = db.execute("SELECT digest FROM policy").fetchone()
+    if last == (policy,):
+        return
+    db.execute("INSERT INTO policy VALUES (1, ?) ON CONFLICT DO UPDATE SET digest = excluded.digest", (policy,))
+    before = {} if last is None else {"before": last[0]}
+    keep_event(db, "policy", policy, {**body, **before}, now)
+
+
+def take_events(db: sqlite3.Connection, taken: Callable[[list[Event]], None]) -> int:
+    """Gives the oldest events to `taken` and removes them, in one transaction. Gives how many there were.
+
+    What `taken` raises leaves them where they are."""
+    with transaction(db):
+        rows = db.execute(
+            "SELECT number, kind, id, at, body FROM events ORDER BY number LIMIT ?", (AT_ONCE,)
+        ).fetchall()
+        if rows:
+            taken([Event(kind, about, at, msgspec.json.decode(body)) for _, kind, about, at, body in rows])
+            db.execute("DELETE FROM events WHERE number <= ?", (rows[-1][0],))
+    return len(rows)

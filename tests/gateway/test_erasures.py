@@ -1,0 +1,133 @@
+"""An erasure: nothing of the subject opens any more, everything of others does, and the ledger says that it happened."""
+
+import contextlib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cli.ledger_reading import contents, entries
+from freehold.config.settings import Ledger
+from freehold.errors import InvalidField, StoreError, UnknownContents
+from freehold.gateway import erasures
+from freehold.gateway.erasures import erase
+from freehold.gateway.ledger_writer import LedgerWriter
+from freehold.ledger.subjects import Subjects
+from freehold.store.folder import JOURNAL
+from freehold.store.journal import Journal
+from freehold.store.records import Private
+from store.samples import record
+
+ON = Ledger(origin="log.example/test")
+BASIS = "GDPR Art. 17(1)(b)"
+
+
+def about(subject: str) -> Private:
+    salts = {"request": b"\x01" * 32, "response": b"\x02" * 32}
+    return Private(subject=subject, keep_until=2_000_000_000, salts=salts, contents={"request": b"a secret"})
+
+
+def write(data: Path) -> None:
+    with contextlib.closing(LedgerWriter(data, ON)) as writer:
+        writer.round()
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """Two records about Jane Roe and one about John Doe."""
+    with contextlib.closing(Journal(tmp_path / JOURNAL, 0)) as journal:
+        journal.append(record(1), about("Jane Roe"))
+        journal.append(record(2), about("John Doe"))
+        journal.append(record(3), about("Jane Roe"))
+    write(tmp_path)
+    return tmp_path
+
+
+def test_what_was_kept_of_the_subject_is_gone_and_what_was_kept_of_others_stays(data: Path) -> None:
+    assert contents(data, "rec_000001").fields["request"].content == b"a secret"
+    erasure = erase(data, "Jane Roe", BASIS)
+    assert erasure is not None
+    assert (erasure.records, erasure.basis) == (2, BASIS)
+    for gone in ("rec_000001", "rec_000003"):
+        with pytest.raises(UnknownContents):
+            contents(data, gone)
+    assert contents(data, "rec_000002").fields["request"].content == b"a secret"
+
+
+def test_the_ledger_says_so_once_by_pseudonym_and_everything_before_still_verifies(data: Path) -> None:
+    before = entries(data)
+    erasure = erase(data, "Jane Roe", BASIS)
+    assert erasure is not None
+    write(data)
+    write(data)
+    after = entries(data)
+    assert after[:3] == before
+    assert [(entry.kind, entry.id, entry.at, entry.body) for entry in after[3:]] == [
+        ("erasure", erasure.pseudonym, erasure.erased_at * 1000, {"records": 2, "basis": BASIS})
+    ]
+    assert erasure.pseudonym == before[0].body["subject"] == before[2].body["subject"] != before[1].body["subject"]
+    everything = b"".join(path.read_bytes() for path in data.rglob("*") if path.is_file())
+    assert b"Jane Roe" not in everything
+
+
+def test_a_subject_of_whom_nothing_is_known_leaves_no_entry(data: Path) -> None:
+    assert erase(data, "Nobody", BASIS) is None
+    erase(data, "Jane Roe", BASIS)
+    assert erase(data, "Jane Roe", BASIS) is None
+    write(data)
+    assert [entry.kind for entry in entries(data)] == ["answer", "answer", "answer", "erasure"]
+
+
+def test_without_its_legal_basis_nothing_is_erased(data: Path) -> None:
+    with pytest.raises(InvalidField, match="An erasure needs its legal basis"):
+        erase(data, "Jane Roe", " ")
+    assert contents(data, "rec_000001").fields["request"].content == b"a secret"
+
+
+def test_who_comes_back_after_an_erasure_is_somebody_else(data: Path) -> None:
+    erase(data, "Jane Roe", BASIS)
+    with contextlib.closing(Journal(data / JOURNAL, 0)) as journal:
+        journal.append(record(4), about("Jane Roe"))
+    write(data)
+    found = entries(data)
+    pseudonyms = [entry.body["subject"] for entry in found if entry.kind == "answer"]
+    assert pseudonyms[3] not in pseudonyms[:3]
+    assert contents(data, "rec_000004").fields["request"].content == b"a secret"
+
+
+@pytest.mark.parametrize("dying", ["keep_erasure", "acknowledge", "forget"])
+def test_a_death_in_between_is_completed_and_told_by_the_next_start(
+    data: Path, monkeypatch: pytest.MonkeyPatch, dying: str
+) -> None:
+    def dies(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        match dying:
+            case "keep_erasure":
+                patched.setattr(erasures, "keep_erasure", dies)
+            case "acknowledge":
+                patched.setattr(Subjects, "acknowledge", dies)
+            case _:
+                patched.setattr("freehold.ledger.contents.Contents.forget", dies)
+        with pytest.raises(KeyboardInterrupt):
+            erase(data, "Jane Roe", BASIS)
+    write(data)
+    with pytest.raises(UnknownContents):
+        contents(data, "rec_000001")
+    told = [entry for entry in entries(data) if entry.kind == "erasure"]
+    assert {(entry.body["records"], entry.body["basis"]) for entry in told} == {(2, BASIS)}
+    assert len(told) == (2 if dying == "acknowledge" else 1)  # rather twice than never
+
+
+def test_a_store_that_cannot_be_opened_is_told_before_anything_is_erased(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(_: Path) -> None:
+        raise StoreError("The store is broken.")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(erasures, "open_database", broken)
+        with pytest.raises(StoreError):
+            erase(data, "Jane Roe", BASIS)
+    assert contents(data, "rec_000001").fields["request"].content == b"a secret"

@@ -1,0 +1,206 @@
+"""Witnesses are asked for every checkpoint, told what they have not seen, and hold nothing up when they are away."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncGenerator
+from pathlib import Path
+
+import httptools
+import pytest
+
+from freehold.config.settings import Ledger
+from freehold.errors import MalformedKey, StoreError
+from freehold.gateway.ledger_folder import LedgerFolder
+from freehold.gateway.ledger_writer import LedgerWriter
+from freehold.gateway.witnesses import Witnesses
+from freehold.ledger.log import Log
+from freehold.ledger.notes import SignerKey, VerifierKey
+from freehold.ledger.policy import parse_policy
+from freehold.ledger.verify import verify_log
+from freehold.ledger.witness import Answer, Vouched, WitnessedLog, add_checkpoint
+from freehold.store.folder import JOURNAL
+from freehold.store.journal import Journal
+from ledger.writer import LOG, ORIGIN, WITNESSES
+from store.samples import record
+
+
+class Witness(asyncio.Protocol):
+    """A witness on loopback, deciding as the specification says; `breaks` makes it answer something else."""
+
+    def __init__(self, owner: "Standing") -> None:
+        self.owner = owner
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self.transport = transport
+        self.parser = httptools.HttpRequestParser(self)
+        self.body = b""
+
+    def data_received(self, data: bytes) -> None:
+        self.parser.feed_data(data)
+
+    def on_body(self, body: bytes) -> None:
+        self.body += body
+
+    def on_message_complete(self) -> None:
+        body, self.body = self.body, b""
+        answer = self.owner.decide(body)
+        head = f"HTTP/1.1 {answer.status} Said\r\ncontent-type: {answer.content_type}\r\n"
+        self.transport.write(f"{head}content-length: {len(answer.body)}\r\n\r\n".encode() + answer.body)
+
+
+class Standing:
+    """A witness with its state."""
+
+    def __init__(self, signer: SignerKey, log: VerifierKey) -> None:
+        self.signer = signer
+        self.log = log
+        self.latest = Vouched()
+        self.asked: list[int] = []
+        self.breaks: Answer | None = None
+        self.url = ""
+
+    def decide(self, body: bytes) -> Answer:
+        self.asked.append(int(body.split(b"\n", 1)[0].removeprefix(b"old ")))
+        if self.breaks is not None:
+            return self.breaks
+
+        def find(origin: str) -> WitnessedLog | None:
+            return WitnessedLog((self.log,), self.latest) if origin == self.log.name else None
+
+        answer = add_checkpoint(body, find, [self.signer], 1_790_000_000)
+        if answer.state is not None:
+            self.latest = answer.state
+        return answer
+
+
+@contextlib.asynccontextmanager
+async def standing(signer: SignerKey, log: VerifierKey = LOG.verifier) -> AsyncGenerator[Standing]:
+    witness = Standing(signer, log)
+    server = await asyncio.get_running_loop().create_server(lambda: Witness(witness), "127.0.0.1", 0)
+    witness.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    try:
+        yield witness
+    finally:
+        server.close()
+
+
+def policy_of(*signers: SignerKey) -> str:
+    lines = [f"witness w{number} {signer.verifier}" for number, signer in enumerate(signers)]
+    names = " ".join(f"w{number}" for number in range(len(signers)))
+    return "\n".join([*lines, f"group all all {names}", "quorum all", ""])
+
+
+def grown(folder: Path, log: Log, until: int) -> str:
+    staged = log.stage([b"%d" % number for number in range(log.size, until)])
+    log.publish(staged.checkpoint)
+    return staged.checkpoint
+
+
+async def test_every_witness_cosigns_what_continues_what_it_saw(tmp_path: Path) -> None:
+    log = Log(tmp_path, ORIGIN, [LOG])
+    async with standing(WITNESSES[0]) as first, standing(WITNESSES[2]) as second:
+        configured = {str(one.signer.verifier): one.url for one in (first, second)}
+        with contextlib.closing(Witnesses(configured, log.read)) as witnesses:
+            for size in (3, 300, 301):
+                log.publish(await witnesses.cosign(grown(tmp_path, log, size)))
+                policy = parse_policy(policy_of(WITNESSES[0], WITNESSES[2]))
+                opened = verify_log(log.read, [LOG.verifier], policy).opened
+                assert [cosigner.name for cosigner in opened.witnesses] == [
+                    "witness.example/w1",
+                    "witness.example/w3",
+                ]
+                assert opened.unproven == ()
+    assert first.asked == [0, 3, 300]
+
+
+async def test_a_witness_that_saw_more_than_we_know_is_asked_again_from_there(tmp_path: Path) -> None:
+    log = Log(tmp_path, ORIGIN, [LOG])
+    async with standing(WITNESSES[0]) as witness:
+        configured = {str(WITNESSES[0].verifier): witness.url}
+        with contextlib.closing(Witnesses(configured, log.read)) as before:
+            await before.cosign(grown(tmp_path, log, 40))
+        with contextlib.closing(Witnesses(configured, log.read)) as restarted:
+            note = await restarted.cosign(grown(tmp_path, log, 50))
+    assert "— witness.example/w1 " in note
+    assert witness.asked == [0, 0, 40]
+
+
+async def test_a_rolled_back_log_gets_no_cosignature_and_it_is_said(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    log, other = Log(tmp_path / "a", ORIGIN, [LOG]), Log(tmp_path / "b", ORIGIN, [LOG])
+    async with standing(WITNESSES[0]) as witness:
+        configured = {str(WITNESSES[0].verifier): witness.url}
+        with contextlib.closing(Witnesses(configured, log.read)) as honest:
+            await honest.cosign(grown(tmp_path, log, 40))
+        with contextlib.closing(Witnesses(configured, other.read)) as forked, caplog.at_level(logging.WARNING):
+            note = grown(tmp_path, other, 30)
+            assert await forked.cosign(note) == note
+    assert "does not vouch for the ledger: it has seen 40 entries, and the log has 30" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("breaks", "words"),
+    [
+        (Answer(500, b"broken"), "it answers 500: broken"),
+        (Answer(200, b"not a signature\n"), "signature"),
+        (Answer(200, b""), "signature"),
+        (Answer(404, b"unknown log"), "it answers 404: unknown log"),
+    ],
+)
+async def test_a_witness_that_answers_nonsense_costs_its_line_and_nothing_else(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, breaks: Answer, words: str
+) -> None:
+    log = Log(tmp_path, ORIGIN, [LOG])
+    async with standing(WITNESSES[0]) as good, standing(WITNESSES[1]) as bad:
+        bad.breaks = breaks
+        configured = {str(one.signer.verifier): one.url for one in (good, bad)}
+        with contextlib.closing(Witnesses(configured, log.read)) as witnesses, caplog.at_level(logging.WARNING):
+            note = await witnesses.cosign(grown(tmp_path, log, 5))
+            await witnesses.cosign(grown(tmp_path, log, 6))
+    assert "— witness.example/w1 " in note
+    assert "— witness.example/w2 " not in note
+    assert words in caplog.text
+    assert len([said for said in caplog.records if "witness.example/w2" in said.getMessage()]) == 1
+    assert bad.asked == [0]  # it is left alone for a while
+
+
+async def test_a_witness_that_is_away_holds_nothing_up(tmp_path: Path) -> None:
+    log = Log(tmp_path, ORIGIN, [LOG])
+    configured = {str(WITNESSES[0].verifier): "http://127.0.0.1:9"}
+    with contextlib.closing(Witnesses(configured, log.read)) as witnesses:
+        note = grown(tmp_path, log, 5)
+        assert await witnesses.cosign(note) == note
+
+
+async def test_the_ledgers_writer_publishes_what_witnesses_add(tmp_path: Path) -> None:
+    folder = LedgerFolder(tmp_path)
+    (signer,) = folder.signers("log.example/test")
+    async with standing(WITNESSES[0], signer.verifier) as witness:
+        settings = Ledger(witnesses={str(WITNESSES[0].verifier): witness.url})
+        with contextlib.closing(LedgerWriter(tmp_path, settings)) as writer:
+            stop = asyncio.Event()
+            running = asyncio.create_task(writer.run(stop))
+            with contextlib.closing(Journal(tmp_path / JOURNAL, 0)) as journal:
+                journal.append(record(1))
+            async with asyncio.timeout(10):
+                while witness.latest.size < 1:
+                    await asyncio.sleep(0.01)
+            stop.set()
+            await running
+    opened = verify_log(
+        Log(folder.log, folder.origin(), [signer]).read, folder.verifiers(), parse_policy(policy_of(WITNESSES[0]))
+    ).opened
+    assert [cosigner.name for cosigner in opened.witnesses] == ["witness.example/w1"]
+
+
+async def test_what_is_configured_wrongly_is_told_at_the_start() -> None:
+    def nothing(path: str) -> bytes:
+        raise FileNotFoundError(path)
+
+    with pytest.raises(MalformedKey):
+        Witnesses({"no key": "http://127.0.0.1:1"}, nothing)
+    with pytest.raises(StoreError, match="not an http or https URL"):
+        Witnesses({str(WITNESSES[0].verifier): "ftp://x"}, nothing)

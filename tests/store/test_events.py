@@ -1,0 +1,61 @@
+"""An event is kept exactly when its deed is, and taken exactly once."""
+
+import sqlite3
+
+import pytest
+
+from freehold.store.database import transaction
+from freehold.store.events import AT_ONCE, Event, keep_event, keep_policy, take_events
+
+
+def taken(db: sqlite3.Connection) -> list[Event]:
+    found: list[Event] = []
+    take_events(db, found.extend)
+    return found
+
+
+def test_events_are_taken_in_their_order_and_once(db: sqlite3.Connection) -> None:
+    keep_event(db, "key.created", "key_1", {"role": "admin", "models": ["a/*"]}, now=1.5)
+    keep_event(db, "key.revoked", "key_1", {}, now=2)
+    assert taken(db) == [
+        Event("key.created", "key_1", 1500, {"role": "admin", "models": ["a/*"]}),
+        Event("key.revoked", "key_1", 2000, {}),
+    ]
+    assert taken(db) == []
+
+
+def test_an_event_goes_with_its_deed(db: sqlite3.Connection) -> None:
+    def undone() -> None:
+        with transaction(db):
+            keep_event(db, "key.created", "key_1", {})
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        undone()
+    assert taken(db) == []
+
+
+def test_what_could_not_be_taken_stays(db: sqlite3.Connection) -> None:
+    def full(_: list[Event]) -> None:
+        raise OSError(28, "No space left on device")
+
+    keep_event(db, "key.created", "key_1", {})
+    with pytest.raises(OSError, match="No space"):
+        take_events(db, full)
+    assert [event.id for event in taken(db)] == ["key_1"]
+
+
+def test_so_many_are_taken_at_once_and_no_more(db: sqlite3.Connection) -> None:
+    for number in range(AT_ONCE + 5):
+        keep_event(db, "x", str(number), {})
+    assert [len(taken(db)), len(taken(db)), len(taken(db))] == [AT_ONCE, 5, 0]
+
+
+def test_a_policy_is_noted_when_it_changes_and_says_what_it_was_before(db: sqlite3.Connection) -> None:
+    for policy in ("aa", "aa", "bb", "aa"):
+        keep_policy(db, policy, {"workloads": ["triage"]}, now=1)
+    assert [(event.id, event.body) for event in taken(db)] == [
+        ("aa", {"workloads": ["triage"]}),
+        ("bb", {"workloads": ["triage"], "before": "aa"}),
+        ("aa", {"workloads": ["triage"], "before": "bb"}),
+    ]
