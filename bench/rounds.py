@@ -157,12 +157,12 @@ class Rounds:
         )
 
     def _streams(self, port: int, headers: Mapping[str, str], **ask: float) -> load.Chunks:
-        return load.streams(self.streaming, 120, port=port, path=PATH, headers=_json(headers), **ask)
+        return load.streams(self.streaming, 120, port=port, path=PATH, headers=as_json(headers), **ask)
 
     def _wrk(self, port: int, headers: Mapping[str, str], body: str, connections: int, seconds: float) -> load.Load:
         url = f"http://127.0.0.1:{port}"
         folder = self.plan.work / "load"
-        return load.wrk(url, PATH, _json(headers), body, connections=connections, seconds=seconds, folder=folder)
+        return load.wrk(url, PATH, as_json(headers), body, connections=connections, seconds=seconds, folder=folder)
 
     @contextmanager
     def _gateway(self, gateway: Gateway, upstream: int) -> Generator[tuple[Running, int, Mapping[str, str]]]:
@@ -171,7 +171,7 @@ class Rounds:
         start = gateway.start(self.plan.work, folder, port, upstream)
         with started(gateway.name, start.command, core=GATEWAY_CORE, folder=folder, env=start.env) as running:
             headers = gateway.headers(folder, upstream)
-            wait_until_it_answers(running, _first_request(port, headers, stream=upstream == self.streaming))
+            wait_until_it_answers(running, first_request(port, headers, stream=upstream == self.streaming))
             yield running, port, headers
 
     def _say(self, title: str, row: Measured) -> None:
@@ -182,10 +182,10 @@ class Rounds:
         )
 
 
-def _json(headers: Mapping[str, str]) -> dict[str, str]:
+def as_json(headers: Mapping[str, str]) -> dict[str, str]:
     return {**headers, "content-type": "application/json"}
 
 
-def _first_request(port: int, headers: Mapping[str, str], *, stream: bool) -> urllib.request.Request:
+def first_request(port: int, headers: Mapping[str, str], *, stream: bool) -> urllib.request.Request:
     body = load.body("1 chunks, 0 ms apart", stream=stream).encode()
-    return urllib.request.Request(f"http://127.0.0.1:{port}{PATH}", data=body, headers=_json(headers))
+    return urllib.request.Request(f"http://127.0.0.1:{port}{PATH}", data=body, headers=as_json(headers))

@@ -14,6 +14,9 @@ CONFIGURATION = """\
 [door]
 workers = 1
 
+[ledger]
+{ledger}
+
 [vendors.openai]
 base_url = "http://127.0.0.1:{upstream}/v1"
 api_key = {{ env = "BENCH_VENDOR_KEY" }}
@@ -30,12 +33,18 @@ limits = {{ requests_per_minute = 100000000 }}
 
 
 class Freehold:
-    """One worker, everything on."""
+    """One worker, everything on. `ledger` is `off`, or the durability of its entries."""
 
     name = "freehold"
     title = "Freehold"
-    on = "keys, hard budgets on key, project and workload, request and token limits, a record of every answer, metrics"
+    on = (
+        "keys, hard budgets on key, project and workload, request and token limits, a record of every answer and its entry "
+        'in the ledger (durability "process"), metrics'
+    )
     off = "nothing"
+
+    def __init__(self, ledger: str = "process") -> None:
+        self.ledger = ledger
 
     def install(self, work: Path) -> str:
         return json.loads(run(FREEHOLD, "version", "--json"))["freehold"]
@@ -44,7 +53,8 @@ class Freehold:
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         configuration = folder / "freehold.toml"
-        configuration.write_text(CONFIGURATION.format(upstream=upstream))
+        ledger = "enabled = false" if self.ledger == "off" else f'durability = "{self.ledger}"'
+        configuration.write_text(CONFIGURATION.format(upstream=upstream, ledger=ledger))
         command = [FREEHOLD, "up", "--config", configuration, "--data", folder / "data", "--port", str(port)]
         return Start(command, {"BENCH_VENDOR_KEY": "sk-bench"})
 

@@ -24,7 +24,7 @@ from architecture.source import (
 
 FLOORS: tuple[tuple[str, ...], ...] = (
     ("messages", "errors"),
-    ("config", "outbound", "store", "dialects", "vendors", "catalog", "processes"),
+    ("config", "outbound", "store", "dialects", "vendors", "catalog", "ledger", "reasoning", "processes"),
     ("gateway", "serving"),
     ("cli",),
 )
@@ -35,6 +35,8 @@ LOADERS = {
     "cli/__init__.py": "a command is imported only when it runs",
     "cli/import_litellm.py": "YAML is an extra",
     "dialects/__init__.py": "a dialect is found by its name",
+    "reasoning/__init__.py": "verifiers are found, never listed",
+    "reasoning/extras.py": "the libraries of an extra",
     "serving/engine.py": "llama.cpp is an extra, and loaded in a process of its own",
     "vendors/__init__.py": "vendors are found, never listed",
 }

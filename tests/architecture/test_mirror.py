@@ -6,7 +6,11 @@ TESTS = ROOT / "tests"
 
 WIDER = {
     "cli/test_application.py": "which commands there are, and the process from outside (cli/__init__.py)",
+    "cli/test_house_ledger.py": "the ledger of a whole house whose processes are killed and whose disk is full",
     "dialects/test_translation.py": "every dialect to every other, through and back",
+    "gateway/test_traces_door.py": "traces over HTTP, from the answer to the ledger and to an erasure",
+    "ledger/test_strangers.py": "verifiers that others wrote, on logs and receipts of ours",
+    "reasoning/test_loading.py": "how verifiers are found (reasoning/__init__.py)",
     "serving/test_real_model.py": "a real model behind the door",
     "vendors/test_conformance.py": "every vendor against its fixture",
     "vendors/test_loading.py": "how vendors are found",

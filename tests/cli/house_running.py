@@ -127,7 +127,11 @@ class House:
         """The process id of the engine on each port."""
         return self._children("freehold.serving.engine", "--port")
 
-    def _children(self, module: str, numbered_by: str) -> dict[int, int]:
+    def ledger_writer(self) -> int | None:
+        """The process id of the ledger's writer, None while it is being started again."""
+        return self._children("freehold.cli.ledger_writer", None).get(0)
+
+    def _children(self, module: str, numbered_by: str | None) -> dict[int, int]:
         listed = subprocess.run(
             ["ps", "-A", "-ww", "-o", "pid=,ppid=,stat=,args="], capture_output=True, text=True, check=True
         )
@@ -135,7 +139,8 @@ class House:
         for line in listed.stdout.splitlines():
             pid, parent, state, *arguments = line.split()
             if int(parent) == self.process.pid and module in arguments and not state.startswith("Z"):
-                found[int(arguments[arguments.index(numbered_by) + 1])] = int(pid)
+                number = 0 if numbered_by is None else int(arguments[arguments.index(numbered_by) + 1])
+                found[number] = int(pid)
         return found
 
     def worker_of(self, receipt: str) -> int:

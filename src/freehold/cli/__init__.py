@@ -45,6 +45,16 @@ COMMANDS = (
         ("import", "litellm"), "import_litellm", "import_litellm", "Turn a LiteLLM configuration into freehold.toml."
     ),
     Command(("catalog", "update"), "catalog", "update", "Rebuild the catalog of models and prices from its sources."),
+    Command(("audit", "verify"), "audit_verify", "verify", "Verify a receipt, or the whole ledger."),
+    Command(("audit", "show"), "audit_show", "show", "Show an entry, its proof and what was said."),
+    Command(("audit", "search"), "audit_search", "search", "Find entries by time, workload, model, subject, key."),
+    Command(("audit", "stats"), "audit_stats", "stats", "Say how much is in the ledger, and how it stands."),
+    Command(("audit", "export"), "audit_export", "export", "Write entries and proofs that open without Freehold."),
+    Command(("audit", "erase"), "audit_erase", "erase", "Erase a data subject for good, and log that."),
+    Command(("audit", "key", "list"), "audit_key", "list_keys", "List the keys that sign the ledger."),
+    Command(("audit", "key", "add"), "audit_key", "add", "Add a key that signs the ledger."),
+    Command(("audit", "key", "retire"), "audit_key", "retire", "Retire a key that signs the ledger."),
+    Command(("witness",), "witness", "witness", "Run a witness, which holds somebody's ledger to one history."),
     Command(("version",), "version", "version", "Say which version this is."),
 )
 
@@ -55,6 +65,8 @@ GROUPS = {
     "config": "Look into the configuration.",
     "import": "Come from another gateway.",
     "catalog": "Keep the catalog of models and prices up to date.",
+    "audit": "The ledger: verify, read, search, export, erase, rotate keys.",
+    "audit key": "The keys that sign the ledger.",
 }
 
 
@@ -70,14 +82,11 @@ def application(arguments: Sequence[str]) -> "typer.Typer":
         rich_markup_mode=None,
         pretty_exceptions_enable=False,
     )
-    groups: dict[str, typer.Typer] = {}
+    groups: dict[tuple[str, ...], typer.Typer] = {}
     for command in COMMANDS:
         function = _load(command) if tuple(arguments[: len(command.words)]) == command.words else _stub(command)
-        *group, name = command.words
-        parent = app
-        if group:
-            parent = groups.get(group[0]) or _group(app, groups, group[0])
-        parent.command(name, help=command.help)(function)
+        *above, name = command.words
+        _group(app, groups, tuple(above)).command(name, help=command.help)(function)
     return app
 
 
@@ -95,12 +104,17 @@ def main() -> None:
         sys.exit(130)
 
 
-def _group(app: "typer.Typer", groups: "dict[str, typer.Typer]", name: str) -> "typer.Typer":
+def _group(app: "typer.Typer", groups: "dict[tuple[str, ...], typer.Typer]", words: tuple[str, ...]) -> "typer.Typer":
+    """The group of these words, made with those above it where it is new; without words the application."""
     import typer
 
-    group = groups[name] = typer.Typer(name=name, help=GROUPS[name], no_args_is_help=True, rich_markup_mode=None)
-    app.add_typer(group)
-    return group
+    if not words:
+        return app
+    if words not in groups:
+        group = typer.Typer(name=words[-1], help=GROUPS[" ".join(words)], no_args_is_help=True, rich_markup_mode=None)
+        _group(app, groups, words[:-1]).add_typer(group)
+        groups[words] = group
+    return groups[words]
 
 
 def _load(command: Command) -> Callable[..., Any]:

@@ -1,4 +1,4 @@
-"""The processes of one Freehold, put together: engines, workers, bookkeeper. This is the supervisor's composition root.
+"""The processes of one Freehold, put together: engines, workers, the ledger's writer. This is the supervisor's composition root.
 
 1 the store, the first key, the counters · 2 the socket · 3 the engines · 4 the workers · 5 `ready`. The end is the same
 backwards: workers drain while engines still answer them, and what they wrote is stored last.
@@ -19,14 +19,18 @@ import msgspec
 
 from freehold.cli.models_fetch import Bar
 from freehold.cli.running import state_file
+from freehold.cli.settings import read_settings
 from freehold.config.paths import cache_dir
 from freehold.config.settings import Settings
-from freehold.errors import StoreError
+from freehold.errors import ConfigError, StoreError
 from freehold.gateway.supervisor import Bookkeeper, listen
 from freehold.gateway.worker import BACKLOG
 from freehold.processes import Child, Supervisor
 from freehold.serving.launch import EngineSpec, plan, ready
 from freehold.store.folder import METRICS, make_private
+
+LEDGER_SECONDS = 30
+"""How long the ledger's writer may take to its end: everything that was journaled is in the ledger then."""
 
 log = logging.getLogger("freehold.up")
 
@@ -62,8 +66,9 @@ class House:
         logging.basicConfig(stream=sys.stderr, level=level, format="%(asctime)s up %(levelname)s %(message)s")
         # 1 the store
         self._lock = _claim(make_private(self._data))
-        bookkeeper = Bookkeeper(self._data)
+        bookkeeper = Bookkeeper(self._data, self._settings.ledger)
         bookkeeper.prepare()
+        bookkeeper.note_policy(self._settings)
         _empty(self._data / METRICS)
         # 2 the socket
         listening = listen(self._host, self._port, BACKLOG)
@@ -76,11 +81,11 @@ class House:
             supervisor.start(_engine_child(engine))
         # 4 the workers
         says, hears = os.pipe()
-        stop = self._listen_to_signals(supervisor)
+        stop = self._listen_to_signals(supervisor, bookkeeper)
         all_up = self._watch_workers(says)
         for number in range(self._workers):
             supervisor.start(self._worker_child(number, listening.fileno(), hears, engines, bookkeeper))
-        bookkeeper.start()
+        supervisor.start(self._ledger_child())
         # 5 ready
         state_file(self._data).write_bytes(msgspec.json.encode({"url": url, "pid": os.getpid()}))
         waiting = asyncio.create_task(self._announce(url, all_up, engines))
@@ -89,7 +94,7 @@ class House:
         # the end, backwards; ours is the last descriptor of the socket, and nobody must wait in its queue
         listening.close()
         await supervisor.stop("worker", self._settings.door.drain_seconds + 5)
-        await bookkeeper.stop()
+        await supervisor.stop("ledger", LEDGER_SECONDS)
         await supervisor.stop("engine", 5)
         state_file(self._data).unlink(missing_ok=True)
 
@@ -99,13 +104,19 @@ class House:
         print(f"ready {url}", flush=True)
         print(f"The admin key stands in {self._data / 'admin.key'}.", file=sys.stderr)
 
-    def _listen_to_signals(self, supervisor: Supervisor) -> asyncio.Event:
+    def _listen_to_signals(self, supervisor: Supervisor, bookkeeper: Bookkeeper) -> asyncio.Event:
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
-        loop.add_signal_handler(signal.SIGHUP, supervisor.signal, "worker", signal.SIGHUP)
+        loop.add_signal_handler(signal.SIGHUP, self._reload, supervisor, bookkeeper)
         return stop
+
+    def _reload(self, supervisor: Supervisor, bookkeeper: Bookkeeper) -> None:
+        """Has every worker read the configuration anew, and notes it when it can be used."""
+        supervisor.signal("worker", signal.SIGHUP)
+        with contextlib.suppress(ConfigError):  # each worker says what is wrong, and keeps the one before
+            bookkeeper.note_policy(read_settings(self._path))
 
     def _watch_workers(self, says: int) -> asyncio.Event:
         """Set once every worker has said that it takes requests."""
@@ -120,12 +131,18 @@ class House:
         asyncio.get_running_loop().add_reader(says, readable)
         return all_up
 
+    def _ledger_child(self) -> Child:
+        ledger = msgspec.json.encode(self._settings.ledger).decode()
+        argv = [sys.executable, "-m", "freehold.cli.ledger_writer", "--data", str(self._data), "--ledger", ledger]
+        return Child(name="ledger", argv=[*argv, "--log", self._settings.door.log], environ=self._environ)
+
     def _worker_child(
         self, number: int, fd: int, hears: int, engines: list[EngineSpec], bookkeeper: Bookkeeper
     ) -> Child:
         argv = [sys.executable, "-m", "freehold.cli.worker", "--data", str(self._data), "--number", str(number)]
         argv += ["--fd", str(fd), "--ready", str(hears), "--log", self._settings.door.log]
         argv += ["--engines", json.dumps({engine.name: engine.base_url for engine in engines})]
+        argv += ["--weights", json.dumps({engine.name: engine.digest for engine in engines})]
         if self._path is not None:
             argv += ["--config", str(self._path)]
 

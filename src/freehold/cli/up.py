@@ -1,4 +1,4 @@
-"""`freehold up`: the supervisor. Engines, workers and the bookkeeper, started in that order and ended in the reverse."""
+"""`freehold up`: the supervisor. Engines, workers and the ledger's writer, started in that order and ended in the reverse."""
 
 from pathlib import Path
 from typing import Annotated

@@ -33,6 +33,7 @@ def main() -> None:
     parser.add_argument("--ready", type=int, required=True, help="descriptor to say that it takes requests")
     parser.add_argument("--config", type=Path)
     parser.add_argument("--engines", type=json.loads, default={})
+    parser.add_argument("--weights", type=json.loads, default={})
     parser.add_argument("--log", default="info")
     options = parser.parse_args()
     logging.basicConfig(
@@ -47,7 +48,9 @@ async def _run(options: argparse.Namespace) -> None:
     loop = asyncio.get_running_loop()
     environ = environment()
     stop = asyncio.Event()
-    worker = Worker(lambda: read_settings(options.config), options.data, options.number, options.engines)
+    worker = Worker(
+        lambda: read_settings(options.config), options.data, options.number, options.engines, weights=options.weights
+    )
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     loop.add_signal_handler(signal.SIGHUP, worker.reload)

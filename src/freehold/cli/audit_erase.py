@@ -1,0 +1,54 @@
+"""`freehold audit erase`: what is kept of a data subject is destroyed for good, and the ledger says that it was."""
+
+from typing import Annotated
+
+import typer
+
+from freehold.cli.audit_filters import AsJson, Data
+
+
+def erase(
+    subject: Annotated[
+        str, typer.Argument(help="The data subject, as x-freehold-subject or the request's user names it.")
+    ],
+    basis: Annotated[str, typer.Option(help="The legal basis, such as 'GDPR Art. 17(1)(b)'; it goes into the ledger.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    data: Data = None,
+    json: AsJson = False,
+) -> None:
+    """Destroys the key of a data subject, and with it every request, response and salt that is kept of it. It cannot be
+    undone.
+
+    The entries stay, and their receipts still verify; their commitments can be linked to nothing any more. The erasure gets
+    an entry of its own, with the pseudonym, the number of records and the basis, in the next round of the ledger's writer.
+    Copies of the data folder that were made before are not reached."""
+    import sys
+
+    from freehold.cli.audit import counted, open_ledger, print_json
+    from freehold.cli.audit_contents import shelf
+    from freehold.errors import NotFound
+    from freehold.gateway.erasures import erase as erase_subject
+
+    ledger = open_ledger(data)
+    pseudonym, records = None, 0
+    with shelf(ledger) as kept:
+        if kept is not None:
+            pseudonym = kept.subjects.pseudonym_of(subject)
+            records = len(kept.contents.list_by(pseudonym)) if pseudonym is not None else 0
+    if pseudonym is None:
+        raise NotFound(
+            f"Nothing is known of a data subject {subject[:80]!r}.",
+            "Check how it is written; callers' keys are subjects too, as key:key_0123456789abcdef.",
+        )
+    if not yes:
+        print(f"{counted(records, 'record')} kept of {subject}, under the pseudonym {pseudonym}.", file=sys.stderr)
+        typer.confirm("Destroy their contents and salts for good?", abort=True, err=True)
+    erasure = erase_subject(ledger.data, subject, basis)
+    if erasure is None:
+        raise NotFound(f"{subject[:80]!r} was erased a moment ago.", "Nothing is left to do.")
+    if json:
+        print_json({"pseudonym": erasure.pseudonym, "records": erasure.records, "basis": erasure.basis})
+    else:
+        print(
+            f"Erased: {counted(erasure.records, 'record')} of {erasure.pseudonym}. The ledger's entry follows in its next round."
+        )
