@@ -31,7 +31,7 @@ def test_a_program_runs_and_is_heard() -> None:
         "import ctypes; assert ctypes.CDLL(None).mount(None, b'/', None, 32, None) == 0",
         "import os; assert os.path.exists('/proc/self')",
         "x = bytearray(10**10)",
-        "open('/work/big', 'wb').write(b'x' * 10**8)",
+        "open('/job/big', 'wb').write(b'x' * 10**8)",
         "import os; os.fork()",
         "import _thread, time; _thread.start_new_thread(print, ())",
     ],
@@ -42,7 +42,7 @@ def test_what_reaches_out_fails_inside(source: str) -> None:
 
 def test_the_environment_and_our_folder_are_not_there() -> None:
     done = ran("import os; print(os.listdir('.'), [k for k in os.environ if k != 'LC_CTYPE'], os.getcwd())")
-    assert done.stdout == "['program.py'] [] /work\n"
+    assert done.stdout == "['program.py'] [] /job\n"
 
 
 def test_a_program_without_end_is_ended() -> None:

@@ -155,16 +155,16 @@ try:
     for name in ("lib", "lib64"):
         if os.path.islink("/" + name) and not os.path.lexists(root + "/" + name):
             os.symlink(os.readlink("/" + name), root + "/" + name)
-    os.makedirs(root + "/work"); os.makedirs(root + "/old")
-    mount("tmpfs", root + "/work", "tmpfs", NOSUID | NODEV, "size=" + folder + ",mode=700")
-    with open(root + "/work/program.py", "wb") as file: file.write(source)
+    os.makedirs(root + "/job"); os.makedirs(root + "/old")
+    mount("tmpfs", root + "/job", "tmpfs", NOSUID | NODEV, "size=" + folder + ",mode=700")
+    with open(root + "/job/program.py", "wb") as file: file.write(source)
     os.chdir(root)
     if libc.syscall({_SYSTEM_CALLS}[os.uname().machine][1], b".", b"old") != 0: raise OSError("pivot_root")
     os.chdir("/")
     must(libc.umount2(b"/old", 2))
     os.rmdir("/old")
     mount(None, "/", None, REMOUNT | RDONLY | NOSUID | NODEV)
-    os.chdir("/work")
+    os.chdir("/job")
     limits = resource.setrlimit
     limits(resource.RLIMIT_CORE, (0, 0)); limits(resource.RLIMIT_NOFILE, (64, 64))
     limits(resource.RLIMIT_FSIZE, (int(output), int(output))); limits(resource.RLIMIT_NPROC, (8, 8))
@@ -186,7 +186,7 @@ try:
 except BaseException as error:
     sys.stderr.write("not shut in: " + repr(error)); sys.stderr.flush()
     os._exit({_NOT_SHUT_IN})
-os.execve(executable, [executable, "-I", "-S", "-B", "-X", "utf8", "/work/program.py"], {{}})
+os.execve(executable, [executable, "-I", "-S", "-B", "-X", "utf8", "/job/program.py"], {{}})
 """
 
 _PROBE: Final = """
@@ -201,7 +201,7 @@ checks = [
     refused(lambda: open("/escape", "w")),
     not any(os.path.exists(path) for path in ("/proc/1", "/etc", "/home", "/tmp", "/var", "/dev", "/old")),
     refused(lambda: os.sethostname("escaped")) if hasattr(os, "sethostname") else True,
-    os.getcwd() == "/work", os.listdir("/work") == ["program.py"],
+    os.getcwd() == "/job", os.listdir("/job") == ["program.py"],
 ]
 print("shut in" if all(checks) else checks)
 """
