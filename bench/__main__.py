@@ -25,7 +25,7 @@ from bench.processes import LOAD_CORE
 from bench.rounds import Plan, Rounds
 
 HERE = Path(__file__).resolve().parent
-GATEWAYS: tuple[Gateway, ...] = (Freehold(), Nginx(), Ferrogw(), Portkey(), LiteLLM())
+GATEWAYS: tuple[Gateway, ...] = (Freehold(), Freehold("off"), Nginx(), Ferrogw(), Portkey(), LiteLLM())
 
 
 def main() -> int:

@@ -48,7 +48,7 @@ def panel(top: int, title: str, bars: Sequence[tuple[str, str, Sequence[float]]]
     for number, (label, name, values) in enumerate(bars):
         y = top + TOP + ROW * number
         middle = statistics.median(values)
-        fill = OURS if name == "freehold" else OTHERS
+        fill = OURS if name.startswith("freehold") else OTHERS
         parts.append(text(LEFT - 10, y + 22, label, INK, anchor="end"))
         parts.append(f'<rect x="{LEFT}" y="{y + 6}" width="{x(middle) - LEFT:.1f}" height="{ROW - 12}" fill="{fill}"/>')
         parts.append(

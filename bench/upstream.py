@@ -6,7 +6,9 @@ second one. Both are measured directly in every run, as the row "no gateway".
 """
 
 import json
+import socket
 import sys
+import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -70,6 +72,7 @@ def whole_answers(folder: Path) -> Generator[int]:
     location / {{ return 404; }}
   }}"""
     with started("upstream-nginx", nginx(folder / "nginx", inside), core=LOAD_CORE, folder=folder):
+        wait_for(port)
         yield port
 
 
@@ -79,7 +82,21 @@ def streams(folder: Path) -> Generator[int]:
     port = free_port()
     program = Path(__file__).with_name("stream.py")
     with started("upstream-stream", [sys.executable, program, str(port)], core=LOAD_CORE, folder=folder):
+        wait_for(port)
         yield port
+
+
+def wait_for(port: int, seconds: float = 20) -> None:
+    """Returns once somebody listens on the port; raises TimeoutError when nobody does."""
+    end = time.monotonic() + seconds
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port), 1).close()
+            return
+        except OSError:
+            if time.monotonic() > end:
+                raise TimeoutError(f"nobody listens on port {port}") from None
+            time.sleep(0.05)
 
 
 def nginx(folder: Path, inside: str) -> list[str | Path]:

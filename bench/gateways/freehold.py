@@ -32,19 +32,18 @@ limits = {{ requests_per_minute = 100000000 }}
 """
 
 
-class Freehold:
-    """One worker, everything on. `ledger` is `off`, or the durability of its entries."""
+CONTROLS = "keys, hard budgets on key, project and workload, request and token limits, metrics, a record of every answer"
 
-    name = "freehold"
-    title = "Freehold"
-    on = (
-        "keys, hard budgets on key, project and workload, request and token limits, a record of every answer and its entry "
-        'in the ledger (durability "process"), metrics'
-    )
-    off = "nothing"
+
+class Freehold:
+    """One worker, everything on. `ledger` is `off` (records only), or the durability of its entries."""
 
     def __init__(self, ledger: str = "process") -> None:
         self.ledger = ledger
+        self.name = "freehold-records" if ledger == "off" else "freehold"
+        self.title = "Freehold, records only" if ledger == "off" else "Freehold"
+        self.on = f'{CONTROLS} (durability "process")' if ledger == "off" else f'{CONTROLS} and its entry in the ledger (durability "{ledger}")'
+        self.off = "the ledger" if ledger == "off" else "nothing"
 
     def install(self, work: Path) -> str:
         return json.loads(run(FREEHOLD, "version", "--json"))["freehold"]
@@ -53,7 +52,7 @@ class Freehold:
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         configuration = folder / "freehold.toml"
-        ledger = "enabled = false" if self.ledger == "off" else f'durability = "{self.ledger}"'
+        ledger = 'enabled = false\ndurability = "process"' if self.ledger == "off" else f'durability = "{self.ledger}"'
         configuration.write_text(CONFIGURATION.format(upstream=upstream, ledger=ledger))
         command = [FREEHOLD, "up", "--config", configuration, "--data", folder / "data", "--port", str(port)]
         return Start(command, {"BENCH_VENDOR_KEY": "sk-bench"})

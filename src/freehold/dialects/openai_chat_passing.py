@@ -35,7 +35,7 @@ def pass_request(request: Request, body: bytes, target: Target) -> bytes:
     fields["model"] = Raw(_encode(target.model))
     if request.reasoning is not None:
         _ask_in_its_words(request, fields, target)
-    if traits.refuses:
+    if not traits.refuses.isdisjoint(fields):
         for name in [name for name in fields if name in traits.refuses]:
             del fields[name]
             drop(target, name)
@@ -110,12 +110,12 @@ _OTHER_ROLE: Final = {"system": Raw(b'"developer"'), "developer": Raw(b'"system"
 def _touches_messages(body: bytes, request: Request, target: Target) -> bool:
     """Whether anything inside the messages may have to change. A cheap test: most requests pass untouched."""
     traits = target.traits
-    if traits.returns_reasoning or any(mark in body for mark in _REASONING_MARKS):
+    if traits.returns_reasoning or (b'"reasoning' in body and any(mark in body for mark in _REASONING_MARKS)):
         return True
     if traits.system_role is None:
         return False
     other = "developer" if traits.system_role == "system" else "system"
-    return any(message.role == other for message in request.messages)
+    return other in [message.role for message in request.messages]
 
 
 def _messages(raw: Raw, target: Target) -> Raw:

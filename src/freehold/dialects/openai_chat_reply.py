@@ -75,7 +75,8 @@ def read_reply(data: bytes) -> Reply:
     answer = decode_answer(data)
     if answer.error and not answer.choices:
         raise read_error(error_status(answer.error), {}, data)
-    choice = min(answer.choices or (), key=lambda choice: choice.index, default=None)
+    choices = answer.choices or ()
+    choice = choices[0] if len(choices) == 1 else min(choices, key=lambda choice: choice.index, default=None)
     if choice is None or choice.message is None:
         raise VendorGarbled("The vendor's answer holds no choice with a message.")
     parts = _parts(choice.message)
@@ -83,7 +84,7 @@ def read_reply(data: bytes) -> Reply:
         id=answer.id or "",
         model=answer.model or "",
         parts=parts,
-        finish=finish_of(choice.finish_reason, has_tool_calls=any(isinstance(part, ToolCall) for part in parts)),
+        finish=finish_of(choice.finish_reason, has_tool_calls=ToolCall in [type(part) for part in parts]),
         native_finish_reason=choice.native_finish_reason or choice.finish_reason,
         stop_sequence=choice.stop_reason if isinstance(choice.stop_reason, str) else None,
         usage=usage_of(answer),
@@ -145,7 +146,9 @@ _STATUS_OF_WORD: Final[Mapping[str, int]] = {
 
 
 def _parts(message: MessageFields) -> tuple[Part, ...]:
-    parts: list[Part] = [*read_reasoning(message, from_vendor=True)]
+    parts: list[Part] = []
+    if message.reasoning_details or message.reasoning_content or message.reasoning:
+        parts += read_reasoning(message, from_vendor=True)
     if isinstance(message.content, str):
         if message.content:
             parts.append(Text(message.content))

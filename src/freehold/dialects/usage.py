@@ -165,6 +165,8 @@ def _count(raw: Counts, name: str) -> int:
     value: object = raw.get(name)
     if value is None:
         return 0
+    if type(value) is int and 0 <= value <= LARGEST_COUNT:
+        return value
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     if not isinstance(value, int) or isinstance(value, bool) or value < 0:

@@ -91,6 +91,7 @@ class Server(asyncio.Protocol):
         self._owes_continue = False
         self._offer: Exchange | None = None
         self._url = b""
+        self._target = (b"", "/", "")
         self._body: list[bytes] = []
         self._size = 0
         self._header_bytes = 0
@@ -190,10 +191,9 @@ class Server(asyncio.Protocol):
         reading.method = parser.get_method().decode("ascii")
         if reading.method == "CONNECT":
             raise _Refused(400)
-        target = self._url if self._url.startswith(b"/") else _ABSOLUTE.sub(b"", self._url, count=1)
-        path, _, query = target.partition(b"?")
-        reading.path = path.decode("latin-1") or "/"
-        reading.query = query.decode("latin-1")
+        if self._url != self._target[0]:  # a connection asks for one path, mostly
+            self._target = (self._url, *_split(self._url))
+        _, reading.path, reading.query = self._target
         if parser.should_upgrade():
             return  # it comes again without the offer
         modern = parser.get_http_version() != "1.0"
@@ -348,6 +348,13 @@ class Server(asyncio.Protocol):
             return
         self._discarding = True
         self._start(exchange)
+
+
+def _split(url: bytes) -> tuple[str, str]:
+    """The path and the query of a request's target."""
+    target = url if url.startswith(b"/") else _ABSOLUTE.sub(b"", url, count=1)
+    path, _, query = target.partition(b"?")
+    return path.decode("latin-1") or "/", query.decode("latin-1")
 
 
 class _Refused(Exception):

@@ -36,6 +36,8 @@ class Needs(Struct, frozen=True):
 
     def abilities(self) -> tuple[str, ...]:
         """The names of the abilities asked for, as the catalog spells them."""
+        if not (self.vision or self.audio or self.files or self.tools or self.json_schema):
+            return ()
         asked = (
             ("vision", self.vision),
             ("audio", self.audio),

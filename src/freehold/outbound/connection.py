@@ -22,6 +22,15 @@ HIGH_WATER = 256 * 1024
 MAX_HEADERS = 64 * 1024
 MAX_INFORMATIONAL = 199
 
+_USUAL = {
+    spelled.encode(): name
+    for name in ("server", "date", "content-type", "content-length", "connection", "transfer-encoding", "cache-control")
+    for spelled in (name, name.title())
+}
+"""Names that nearly every answer has, as they are spelled most."""
+
+_FRAMING = frozenset({"content-length", "transfer-encoding"})
+
 
 class Response:
     """An answer from an upstream: status and headers at once, the body as it comes.
@@ -68,6 +77,8 @@ class Response:
 
     async def read(self, limit: int) -> bytes:
         """The whole body. Raises `VendorGarbled` past `limit` bytes."""
+        if self.complete and len(self._chunks) == 1 and self._held <= limit and self._error is None:
+            return self._chunks.popleft()  # it came in one packet with its head, as most do
         parts: list[bytes] = []
         size = 0
         while (data := await self.next()) is not None:
@@ -231,8 +242,8 @@ class Connection(asyncio.Protocol):
         self._header_bytes += len(name) + len(value)
         if self._header_bytes > MAX_HEADERS:
             raise ValueError("the headers are too large")
-        key = name.decode("latin-1").lower()
-        if key in ("content-length", "transfer-encoding"):
+        key = _USUAL.get(name) or name.decode("latin-1").lower()
+        if key in _FRAMING:
             self._framed = True
         self._headers[key] = value.decode("latin-1")
 

@@ -82,19 +82,19 @@ class Pool:
             if connection.lost:
                 continue
             try:
-                return await self._exchange(connection, request, limit)
+                return await connection.send(request, limit)
+            except asyncio.CancelledError:
+                connection.abort()
+                raise
             except VendorUnreachable:
                 if connection.heard:
                     raise
                 break  # it was closed while it lay idle: nothing was answered, so nothing is done twice
         if limit is not None:
             connect_seconds = min(connect_seconds, max(0.0, limit - self._loop.time()))
-        return await self._exchange(await self._connect(target, connect_seconds), request, limit)
-
-    async def _exchange(self, connection: Connection, request: bytes, limit: float | None) -> Response:
-        head = connection.send(request, limit)
+        connection = await self._connect(target, connect_seconds)
         try:
-            return await head
+            return await connection.send(request, limit)
         except asyncio.CancelledError:
             connection.abort()
             raise

@@ -126,6 +126,7 @@ class Counters:
         words = self._words
         column = self._column
         passed: tuple[int, ...] = ()
+        second = int(now)
         with self._table:
             if not self._day <= now < self._day_end:
                 self._turn(now)
@@ -146,7 +147,6 @@ class Counters:
                 slot = charge.slot
                 words[slot + RESERVED] += nano
                 words[slot + column] += nano
-            second = int(now)
             if rates:
                 windows.add(words, rates, second, tokens)
         return Grant(budgets, rates, nano, tokens, passed, second)

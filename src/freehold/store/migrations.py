@@ -181,4 +181,153 @@ LEDGER: tuple[str, ...] = (
     """,
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (CALLERS_AND_RECORDS, LEDGER)
+ITEMS: tuple[str, ...] = (
+    # What is known of each captured or imported item beside its sealed contents (`item:ID` in the ledger's). `content` is a
+    # keyed digest of the normalised input, `subject` a pseudonym, `signature` the MinHash of the input once a split was made.
+    # `at` is in Unix milliseconds, `keep_until` in Unix seconds.
+    """
+    CREATE TABLE items (
+        id             TEXT PRIMARY KEY,
+        workload       TEXT NOT NULL,
+        at             INTEGER NOT NULL,
+        model          TEXT NOT NULL,
+        conversation   TEXT NOT NULL,
+        subject        TEXT NOT NULL,
+        keep_until     INTEGER NOT NULL,
+        content        BLOB NOT NULL,
+        seen           INTEGER NOT NULL,
+        cost_nano      INTEGER NOT NULL,
+        total_ms       REAL NOT NULL,
+        first_token_ms REAL,
+        input_tokens   INTEGER NOT NULL,
+        output_tokens  INTEGER NOT NULL,
+        signature      BLOB,
+        cluster        TEXT NOT NULL,
+        split          TEXT NOT NULL
+    )
+    """,
+    "CREATE UNIQUE INDEX items_by_content ON items (workload, content)",
+    "CREATE INDEX items_by_time ON items (workload, at)",
+    "CREATE INDEX items_by_subject ON items (subject)",
+    "CREATE INDEX items_by_end ON items (keep_until)",
+    # Records whose input had been captured before: they are counted in `seen` and not kept again.
+    """
+    CREATE TABLE item_duplicates (
+        record  TEXT PRIMARY KEY,
+        item    TEXT NOT NULL REFERENCES items (id) ON DELETE CASCADE,
+        subject TEXT NOT NULL
+    ) WITHOUT ROWID
+    """,
+    "CREATE INDEX item_duplicates_by_item ON item_duplicates (item)",
+    "CREATE INDEX item_duplicates_by_subject ON item_duplicates (subject)",
+    # What somebody said of the answer with the id `record`. Words (a note, a better answer) are sealed as `label:ID`, where
+    # `sealed` says so. `score` is from 0 to 1, NULL where only a better answer was given; `at` is in Unix milliseconds.
+    """
+    CREATE TABLE labels (
+        id      TEXT PRIMARY KEY,
+        record  TEXT NOT NULL,
+        source  TEXT NOT NULL CHECK (source IN ('human', 'feedback', 'import')),
+        score   REAL,
+        model   TEXT NOT NULL,
+        at      INTEGER NOT NULL,
+        author  TEXT NOT NULL,
+        subject TEXT NOT NULL,
+        sealed  INTEGER NOT NULL
+    )
+    """,
+    "CREATE INDEX labels_by_record ON labels (record)",
+    "CREATE INDEX labels_by_time ON labels (at)",
+    "CREATE INDEX labels_by_subject ON labels (subject)",
+    # With what each workload's items are dealt into splits: random, and never changed.
+    """
+    CREATE TABLE item_salts (
+        workload TEXT PRIMARY KEY,
+        salt     BLOB NOT NULL
+    ) WITHOUT ROWID
+    """,
+)
+
+CANARIES: tuple[str, ...] = (
+    # Every canary, with the state of its tests as the last decision left it. `body` is the canary as JSON.
+    """
+    CREATE TABLE canaries (
+        id         TEXT PRIMARY KEY,
+        workload   TEXT NOT NULL,
+        phase      TEXT NOT NULL,
+        created_at REAL NOT NULL,
+        body       TEXT NOT NULL,
+        state      BLOB
+    )
+    """,
+    # The conversations that have counted in a canary: each does once.
+    """
+    CREATE TABLE canary_units (
+        canary       TEXT NOT NULL,
+        conversation TEXT NOT NULL,
+        PRIMARY KEY (canary, conversation)
+    ) WITHOUT ROWID
+    """,
+    # Records of a canary's arms that wait to be counted. In the database and not in our code, so that a record waits exactly
+    # when it is stored, once; the text that is looked for cannot stand inside a JSON string.
+    """
+    CREATE TABLE canary_outcomes (
+        number INTEGER PRIMARY KEY AUTOINCREMENT,
+        canary TEXT NOT NULL,
+        record TEXT NOT NULL
+    )
+    """,
+    "CREATE INDEX canary_outcomes_by_canary ON canary_outcomes (canary, record)",
+    """
+    CREATE TRIGGER canaries_hear_of_records AFTER INSERT ON records WHEN instr(new.body, '"canary":"') BEGIN
+        INSERT INTO canary_outcomes (canary, record) VALUES (json_extract(new.body, '$.canary'), new.id);
+    END
+    """,
+    # What a candidate said in shadow, beside the answer with the id `record`: sealed as `shadow:RECORD`. `shadow` is the
+    # record of the shadow's own request, `outcome` how it ended. The scores follow when both answers are graded; of a pair
+    # that cannot be graded they stay NULL. `at` is in Unix milliseconds.
+    """
+    CREATE TABLE shadow_pairs (
+        number          INTEGER PRIMARY KEY AUTOINCREMENT,
+        record          TEXT NOT NULL UNIQUE,
+        workload        TEXT NOT NULL,
+        candidate       TEXT NOT NULL,
+        shadow          TEXT NOT NULL,
+        outcome         TEXT NOT NULL,
+        at              INTEGER NOT NULL,
+        graded          INTEGER NOT NULL,
+        candidate_score REAL,
+        incumbent_score REAL
+    )
+    """,
+    "CREATE INDEX shadow_pairs_by_workload ON shadow_pairs (workload, candidate, graded)",
+    # What the pairs of one candidate in one workload have shown so far; `state` is JSON.
+    """
+    CREATE TABLE shadow_tests (
+        workload  TEXT NOT NULL,
+        candidate TEXT NOT NULL,
+        state     TEXT NOT NULL,
+        PRIMARY KEY (workload, candidate)
+    ) WITHOUT ROWID
+    """,
+)
+
+UNWRITTEN: tuple[str, ...] = (
+    # Events that no entry can hold, as they were; `reason` says why, `at` is in Unix milliseconds.
+    """
+    CREATE TABLE unwritten_events (
+        number INTEGER PRIMARY KEY AUTOINCREMENT,
+        kind   TEXT NOT NULL,
+        id     TEXT NOT NULL,
+        at     INTEGER NOT NULL,
+        body   TEXT NOT NULL,
+        reason TEXT NOT NULL
+    )
+    """,
+)
+
+SUMS_BY_BATCH: tuple[str, ...] = (
+    # The drain adds a batch up when it stores it (`drain.py`).
+    "DROP TRIGGER records_are_added_up",
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (CALLERS_AND_RECORDS, LEDGER, ITEMS, CANARIES, UNWRITTEN, SUMS_BY_BATCH)
