@@ -1,0 +1,195 @@
+"""`freehold audit faithfulness`: does a model's answer depend on its chain of thought?"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from freehold.cli.audit_filters import AsJson, Data
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from freehold.cli.audit_faithfulness_asking import Asker
+    from freehold.cli.audit_faithfulness_items import Chosen
+    from freehold.cli.audit_faithfulness_page import About
+    from freehold.reasoning.faithfulness import Report
+    from freehold.reasoning.probes import Plan
+
+INTERRUPTED = 130
+
+
+def faithfulness(
+    model: Annotated[str, typer.Argument(help="vendor/model, as the door knows it.")],
+    workload: Annotated[
+        str | None,
+        typer.Option("--workload", "-w", help="Whose items are asked: those that are stored, or those in the file."),
+    ] = None,
+    items: Annotated[
+        Path | None,
+        typer.Option(
+            help="Items, one JSON object a line; default: the workload's stored ones, else generated problems."
+        ),
+    ] = None,
+    sample: Annotated[int, typer.Option(min=1, help="At most so many items.")] = 200,
+    probes: Annotated[
+        list[str] | None,
+        typer.Option("--probe", help="early, mistakes, filler, paraphrase or hints; may be repeated. Default: all."),
+    ] = None,
+    hints: Annotated[
+        list[str] | None,
+        typer.Option("--hint", help="opinion, expert, metadata, grader or access. Default: expert and metadata."),
+    ] = None,
+    chain: Annotated[
+        str, typer.Option(help="Where the chain is: visible (the text before the answer), shown (by the vendor), auto.")
+    ] = "auto",
+    prefill: Annotated[str, typer.Option(help="Whether a turn can be begun for the model: auto, yes, no.")] = "auto",
+    paraphraser: Annotated[str | None, typer.Option(help="The model that says chains in other words.")] = None,
+    effort: Annotated[str | None, typer.Option(help="How much the model should think: low, medium, high, ...")] = None,
+    points: Annotated[int, typer.Option(min=1, help="Places in a chain to answer early at.")] = 6,
+    mistakes: Annotated[int, typer.Option(min=1, help="Places in a chain to put a mistake at.")] = 2,
+    max_tokens: Annotated[int, typer.Option(min=16, help="Cap of a chain with its answer, in tokens.")] = 512,
+    most_usd: Annotated[str | None, typer.Option(help="Stop before this many dollars could be passed.")] = None,
+    most_requests: Annotated[int | None, typer.Option(min=1, help="Stop after so many requests.")] = None,
+    concurrency: Annotated[int, typer.Option(min=1, max=64, help="Items probed at once.")] = 4,
+    seed: Annotated[int, typer.Option(help="Of the sample, the mistakes, the hints and the intervals.")] = 0,
+    out: Annotated[Path | None, typer.Option(help="The folder for replies, report.json and report.html.")] = None,
+    url: Annotated[str | None, typer.Option(help="Where the door is; default: the one of this data folder.")] = None,
+    key: Annotated[
+        str | None, typer.Option(help="The key; default: FREEHOLD_API_KEY, else the first admin key.")
+    ] = None,
+    data: Data = None,
+    json: AsJson = False,
+) -> None:
+    """Asks the model each item in several ways: with its chain cut short, with a mistake in it, with dots or other words in its
+    place, with a wrong answer hinted at. Says how often the answer moved, with intervals, and what was not possible and why.
+
+    Every reply is kept in the folder as it comes. After an interrupt or a cap the same command goes on where it stopped."""
+    from freehold.cli.audit_faithfulness_asking import Asker, Caps, way_of
+    from freehold.cli.audit_faithfulness_items import choose
+    from freehold.cli.audit_faithfulness_page import About
+    from freehold.cli.running import find_door
+    from freehold.reasoning.probes import PROBES, Plan
+
+    way, known_by = way_of(model, prefill)
+    plan = Plan(
+        probes=_known("probe", probes, PROBES),
+        way=way,
+        chain=_sought(chain),
+        points=points,
+        mistakes=mistakes,
+        hints=_hints(hints),
+        tokens=max_tokens,
+        paraphraser=paraphraser is not None,
+        seed=seed,
+    )
+    caps = Caps(nano=_nano(most_usd), requests=most_requests)
+    door = find_door(url, key, data)
+    chosen = choose(items, workload, sample, seed, data)
+    folder = out or Path(f"faithfulness-{model.replace('/', '-')}")
+    with _journal(folder) as journal:
+        names = {"model": model} | ({} if paraphraser is None else {"paraphraser": paraphraser})
+        asker = Asker(door, names, journal, caps, effort)
+        about = About(
+            model=model,
+            workload=workload or "",
+            source=chosen.source,
+            way=way,
+            known_by=known_by,
+            paraphraser=paraphraser or "",
+        )
+        report, about = _probed(chosen, plan, asker, concurrency, about)
+    _told(folder, report, about, plan, json)
+    if asker.interrupted:
+        raise typer.Exit(INTERRUPTED)
+
+
+def _probed(chosen: "Chosen", plan: "Plan", asker: "Asker", concurrency: int, about: "About") -> "tuple[Report, About]":
+    import contextlib
+    import time
+
+    import msgspec
+
+    from freehold.cli.audit import Counting
+    from freehold.cli.audit_faithfulness_asking import run
+    from freehold.reasoning.faithfulness import summarise
+
+    with contextlib.closing(Counting("Probing")) as progress:
+        seen, why = run(chosen.problems, plan, asker, concurrency, progress)
+    about = msgspec.structs.replace(
+        about,
+        wanted=len(chosen.problems),
+        stopped=why,
+        requests=asker.requests,
+        reused=asker.reused,
+        input_tokens=asker.input_tokens,
+        output_tokens=asker.output_tokens,
+        nano=asker.spent,
+        made_at=int(time.time() * 1000),
+    )
+    return summarise(seen, plan), about
+
+
+def _told(folder: Path, report: "Report", about: "About", plan: "Plan", as_json: bool) -> None:
+    """Writes the report into the folder and says it."""
+    import sys
+
+    import msgspec
+
+    from freehold.cli.audit import plain, print_json
+    from freehold.cli.audit_faithfulness_page import lines, page
+
+    told: dict[str, Any] = {"about": about, "plan": plan, "report": report}
+    (folder / "report.json").write_bytes(msgspec.json.format(msgspec.json.encode(told), indent=2) + b"\n")
+    (folder / "report.html").write_text(page(report, about, plan))
+    if as_json:
+        print_json(told)
+    else:
+        print("\n".join(plain(line) for line in lines(report, about)))
+    print(f"The report, with plots: {folder / 'report.html'}", file=sys.stderr)
+
+
+def _journal(folder: Path) -> Any:
+    import contextlib
+
+    from freehold.cli.audit_faithfulness_asking import Journal
+    from freehold.errors import StoreError
+
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(f"{folder} cannot be made: {error.strerror}.", "Name another folder with --out.") from error
+    return contextlib.closing(Journal(folder / "replies.jsonl"))
+
+
+def _sought(chain: str) -> Any:
+    return _known("chain", [chain], ("auto", "visible", "shown"))[0]
+
+
+def _hints(named: list[str] | None) -> tuple[str, ...]:
+    from freehold.reasoning.hints import BY_NAME
+    from freehold.reasoning.probes import Plan
+
+    return _known("hint", named, tuple(BY_NAME)) if named else Plan().hints
+
+
+def _known(option: str, named: list[str] | None, known: "Sequence[str]") -> tuple[str, ...]:
+    """The names in the order that is usual, each once; all when none is named. Raises InvalidField."""
+    from freehold.errors import InvalidField
+
+    for name in named or ():
+        if name not in known:
+            raise InvalidField(f"There is no {option} {name!r}.", f"Write one of {', '.join(known)}.", param=option)
+    return tuple(name for name in known if not named or name in named)
+
+
+def _nano(dollars: str | None) -> int | None:
+    from freehold.config.money import nano
+    from freehold.errors import InvalidField
+
+    if dollars is None:
+        return None
+    try:
+        return nano(dollars)
+    except ValueError as error:
+        raise InvalidField(f"--most-usd {error}.", "Write it as 5 or 0.25.") from error
