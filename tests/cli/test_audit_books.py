@@ -13,6 +13,7 @@ from freehold.cli.audit_report import Failure, Report
 from freehold.config.settings import Ledger
 from freehold.gateway.ledger_writer import LedgerWriter
 from freehold.store.database import open_database
+from freehold.store.events import keep_event
 
 
 @pytest.fixture(autouse=True)
@@ -88,6 +89,19 @@ def test_a_bill_that_differs_from_the_entries_is_found(data: Path, statement: st
     assert failure is not None
     assert (failure.code, failure.step) == ("usage-differs", 9)
     assert failure.message.endswith(said)
+
+
+def test_what_was_set_aside_is_left_unproven(data: Path) -> None:
+    with contextlib.closing(open_database(data)) as db:
+        keep_event(db, "odd", "half", {"share": 0.5})
+    (data / "journal" / "w09-1-1.log").write_bytes(b"no record\nnor this\n")
+    settle(data)
+    report = checked(data)
+    assert report.ok
+    assert report.unproven == [
+        "1 event that no entry could hold, set aside in the table unwritten_events of freehold.db.",
+        "2 lines of journals that could not be read, set aside in the table unreadable_lines of freehold.db.",
+    ]
 
 
 def test_what_was_counted_while_the_ledger_was_off_is_left_unproven(data: Path) -> None:

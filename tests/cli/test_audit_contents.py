@@ -3,9 +3,12 @@
 import contextlib
 from pathlib import Path
 
-from cli.ledgers import ANSWERED, ASKED, answer, id_of, ledger, settle
+import pytest
+
+from cli.ledgers import ANSWERED, ASKED, ORIGIN, answer, id_of, ledger, settle
 from freehold.cli.audit import OpenLedger, open_ledger
-from freehold.cli.audit_contents import Opened, open_fields, shelf
+from freehold.cli.audit_contents import Opened, open_fields, shelf, storage_of
+from freehold.config.settings import Ledger, Storage
 from freehold.gateway.erasures import erase
 from freehold.ledger.contents import Contents
 from freehold.ledger.entry import Entry, read_entry
@@ -69,6 +72,39 @@ def test_a_changed_byte_in_the_segment_is_damage(tmp_path: Path) -> None:
     segment.chmod(0o600)
     segment.write_bytes(data)
     assert [one.state for one in opened(tmp_path)] == ["damaged", "damaged"]
+
+
+# --- in an object store ---
+
+ELSEWHERE = "http://127.0.0.1:1"
+
+
+def test_the_key_of_the_object_store_comes_from_the_configuration_of_this_folder_if_it_is_of_this_ledger(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    noted = Storage(url="s3://ledger/eu", endpoint=ELSEWHERE, region="x")
+    here = open_ledger(ledger(tmp_path / "here", 1))
+    assert storage_of(here) is None
+    settle(tmp_path / "here", Ledger(origin=ORIGIN, storage=noted))
+    monkeypatch.chdir(tmp_path)
+    assert storage_of(here) == noted, "without a configuration the cloud's own ways find the key"
+    (tmp_path / "name").write_text("AKIA")
+    table = f'endpoint = "{ELSEWHERE}", access_key = {{ file = "name" }}, secret_key = {{ file = "name" }}'
+    for url, key in (("s3://ledger/eu/", "AKIA"), ("s3://ledger/us", None)):
+        (tmp_path / "freehold.toml").write_text(f'[ledger]\nstorage = {{ url = "{url}", {table} }}\n[vendors.echo]\n')
+        found = storage_of(here)
+        assert found is not None
+        assert (found.secret_key.value if found.secret_key else None) == key
+
+
+def test_contents_that_wait_to_be_moved_open_without_the_store(tmp_path: Path) -> None:
+    ledger(tmp_path, 1)
+    storage = Storage(url="s3://ledger/eu", endpoint=ELSEWHERE, region="x")
+    answer(tmp_path, 2)
+    settle(tmp_path, Ledger(origin=ORIGIN, storage=storage))
+    assert (
+        [one.state for one in opened(tmp_path, 1)] == [one.state for one in opened(tmp_path, 2)] == ["opens", "opens"]
+    )
 
 
 def test_without_a_shelf_everything_is_gone(tmp_path: Path) -> None:

@@ -58,6 +58,18 @@ def test_machines_get_what_was_erased(data: Path) -> None:
     assert (said["records"], said["basis"], len(said["pseudonym"])) == (1, BASIS, 64)
 
 
+def test_who_stands_in_a_journal_alone_is_asked_about_and_erased(data: Path) -> None:
+    answer(data, 4, subject="patient-9")
+    code, _, err = erase(data, "patient-9", "--basis", BASIS, heard="n\n")
+    assert code == 1
+    assert err.startswith(
+        "0 records kept of patient-9, under the pseudonym (none yet); 1 record on the way to the ledger."
+    )
+    assert erase(data, "patient-9", "--basis", BASIS, "--yes")[0] == 0
+    settle(data)
+    assert states(data, 4) == ["gone", "gone"]
+
+
 def test_who_is_unknown_or_already_erased_is_told(data: Path) -> None:
     for _ in range(2):
         with pytest.raises(NotFound, match="Nothing is known of a data subject 'nobody'"):

@@ -30,7 +30,7 @@ def test_a_rotation_has_an_overlap_and_is_in_the_ledger(tmp_path: Path) -> None:
     (old,) = key(ledger(tmp_path, 1), "list")
     said = run("audit", "key", "add", "--data", str(tmp_path))
     new = parse_verifier_key(said.stdout.strip()).id.hex()
-    assert said.stderr == "It signs from the first entry after the next start on: restart `freehold up`.\n"
+    assert said.stderr == "It signs from the next start on: restart `freehold up`.\n"
     assert states(tmp_path) == {old["id"]: "signs", new: "not yet"}
     with pytest.raises(StoreError, match="No other key has signed a checkpoint yet, so there was no overlap"):
         key(tmp_path, "retire", old["id"])

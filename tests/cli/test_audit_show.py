@@ -2,14 +2,19 @@
 
 import contextlib
 import json
+import os
+import pwd
+import sqlite3
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from cli.commands import run
+from cli.ledger_reading import entries
 from cli.ledgers import ANSWERED, ASKED, answer, id_of, ledger, settle
-from freehold.errors import NotFound
+from freehold.errors import NotFound, StoreError
 from freehold.gateway.erasures import erase
 from freehold.ledger.log import Log
 from freehold.store.callers import create_key, revoke_key
@@ -51,10 +56,35 @@ def test_contents_are_opened_until_their_subject_is_erased(tmp_path: Path) -> No
     ]
     erase(tmp_path, "patient-7", "GDPR Art. 17(1)(b)")
     settle(tmp_path)
-    (shown,) = show(tmp_path, id_of(1), "--contents")
+    shown, _ = show(tmp_path, id_of(1), "--contents")
     assert [(one["state"], "text" in one) for one in shown["contents"]] == [("erased", False)] * 2
-    assert [(one["kind"], one["link"]) for one in shown["links"]] == [("erasure", "the data subject")]
+    assert [(one["kind"], one["link"]) for one in shown["links"]] == [
+        ("contents.read", "the same id"),
+        ("erasure", "the data subject"),
+    ]
     assert shown["receipt"]["state"] == "proven"
+
+
+def test_that_somebody_looked_at_contents_has_an_entry_before_they_are_shown(tmp_path: Path) -> None:
+    ledger(tmp_path, 2)
+    began = int(time.time() * 1000)
+    show(tmp_path, id_of(1), "--contents")
+    show(tmp_path, id_of(2))
+    settle(tmp_path)
+    read = [entry for entry in entries(tmp_path) if entry.kind == "contents.read"]
+    assert [(entry.id, entry.body) for entry in read] == [
+        (id_of(1), {"by": pwd.getpwuid(os.getuid()).pw_name, "command": "audit show", "of": "answer"})
+    ]
+    assert began <= read[0].at <= began + 600_000
+    assert show(tmp_path, id_of(1), "--contents")[1]["kind"] == "contents.read"
+
+
+def test_where_that_cannot_be_noted_nothing_is_shown(tmp_path: Path) -> None:
+    ledger(tmp_path, 1)
+    with contextlib.closing(sqlite3.connect(tmp_path / "freehold.db")) as db:
+        db.execute("CREATE TRIGGER full BEFORE INSERT ON events BEGIN SELECT raise(ABORT, 'disk full'); END")
+    with pytest.raises(StoreError, match="disk full"):
+        show(tmp_path, id_of(1), "--contents")
 
 
 def test_contents_that_are_no_text_are_base64(tmp_path: Path) -> None:

@@ -101,6 +101,21 @@ async def test_nothing_is_in_the_log_that_the_store_does_not_know_the_place_of(t
     assert Counter(kind for _, kind, _ in found if kind != "answer") == {"key.created": 1, "policy": 1}
 
 
+async def test_a_sigterm_while_the_ledgers_writer_is_between_two_lives_leaves_nothing_in_the_journal(
+    tmp_path: Path,
+) -> None:
+    async with house(tmp_path, toml("process")) as door:
+        for _ in range(4):  # each death makes the pause before the next life longer: the last is 1.3 s at least
+            await until(door.ledger_writer, "the ledger's writer runs")
+            os.kill(door.ledger_writer() or 0, signal.SIGKILL)
+            await until(lambda: door.ledger_writer() is None, "it is dead")
+        answer = await door.say("echo/echo", WORDS)
+        assert answer.status == 200
+        assert await door.end() == 0
+    assert list((door.data / "journal").iterdir()) == []
+    assert [entry.id for entry in answers(door.data)] == [answer.headers["x-freehold-receipt"]]
+
+
 # --- what entries commit to ---
 
 
@@ -234,6 +249,9 @@ async def test_on_a_full_disk_nothing_is_answered_that_is_not_kept_and_it_goes_o
             assert (await ask(path, body)).status == 200
             assert ENDS[path] in (await ask(path, body, stream=True)).body
         assert await door.end() == 0
+    said = door.log.read_text()
+    assert (said.count("of a failed request could not be kept"), said.count(STUCK)) == (1, 1), "not once for each"
+    assert "Traceback" not in said
 
     logged = answers(small_disk)
     times = Counter(entry.id for entry in logged)

@@ -15,6 +15,7 @@ import pytest
 from cli.house_running import PATIENCE, clean
 from cli.ledger_reading import answers, checkpoint, stored_ids
 from freehold.config.settings import Ledger
+from freehold.gateway.ledger_writer import LEDGER
 from freehold.processes import PARENT_FD
 from freehold.store.database import open_database
 from freehold.store.folder import JOURNAL
@@ -31,9 +32,10 @@ def writer(
     """The process, with what it says on stderr to be read from it."""
     more = environ or {}
     argv = [sys.executable, "-m", "freehold.cli.ledger_writer", "--data", str(data)]
-    argv += ["--ledger", msgspec.json.encode(settings).decode(), "--log", "warning"]
+    argv += ["--log", "warning"]
+    given = {LEDGER: msgspec.json.encode(settings).decode()}
     process = subprocess.Popen(
-        argv, env=clean() | more, pass_fds=[*map(int, more.values())], stderr=subprocess.PIPE, text=True
+        argv, env=clean() | given | more, pass_fds=[*map(int, more.values())], stderr=subprocess.PIPE, text=True
     )
     try:
         yield process

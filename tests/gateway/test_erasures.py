@@ -1,6 +1,7 @@
 """An erasure: nothing of the subject opens any more, everything of others does, and the ledger says that it happened."""
 
 import contextlib
+import time
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,12 @@ from cli.ledger_reading import contents, entries
 from freehold.config.settings import Ledger
 from freehold.errors import InvalidField, StoreError, UnknownContents
 from freehold.gateway import erasures
-from freehold.gateway.erasures import erase
+from freehold.gateway.erasures import erase, journaled
+from freehold.gateway.ledger_folder import LedgerFolder
 from freehold.gateway.ledger_writer import LedgerWriter
+from freehold.ledger.contents import Contents
 from freehold.ledger.subjects import Subjects
+from freehold.store.database import open_database
 from freehold.store.folder import JOURNAL
 from freehold.store.journal import Journal
 from freehold.store.records import Private
@@ -87,12 +91,89 @@ def test_without_its_legal_basis_nothing_is_erased(data: Path) -> None:
 def test_who_comes_back_after_an_erasure_is_somebody_else(data: Path) -> None:
     erase(data, "Jane Roe", BASIS)
     with contextlib.closing(Journal(data / JOURNAL, 0)) as journal:
-        journal.append(record(4), about("Jane Roe"))
+        journal.append(record(4, started_at=time.time() + 2), about("Jane Roe"))
     write(data)
     found = entries(data)
     pseudonyms = [entry.body["subject"] for entry in found if entry.kind == "answer"]
     assert pseudonyms[3] not in pseudonyms[:3]
     assert contents(data, "rec_000004").fields["request"].content == b"a secret"
+
+
+# --- what is on its way ---
+
+
+def test_what_was_journaled_before_an_erasure_and_drained_after_it_gets_no_new_name_and_nothing_is_kept_of_it(
+    data: Path,
+) -> None:
+    with contextlib.closing(Journal(data / JOURNAL, 0)) as journal:
+        journal.append(record(4, started_at=time.time() - 30), about("Jane Roe"))
+        journal.append(record(5, started_at=time.time() - 30), about("John Doe"))
+    assert erase(data, "Jane Roe", BASIS) is not None
+    write(data)
+    with pytest.raises(UnknownContents):
+        contents(data, "rec_000004")
+    assert contents(data, "rec_000005").fields["request"].content == b"a secret"
+    subjects = {entry.id: entry.body.get("subject") for entry in entries(data) if entry.kind == "answer"}
+    assert subjects["rec_000004"] is None
+    assert subjects["rec_000005"] == subjects["rec_000002"] is not None
+    assert erase(data, "Jane Roe", BASIS) is None, "no key was made for it"
+
+
+def test_an_erasure_between_the_writers_look_and_its_writing_is_noticed(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with contextlib.closing(Journal(data / JOURNAL, 0)) as journal:
+        journal.append(record(4, started_at=time.time() - 30), about("Jane Roe"))
+    real, folder = Subjects.pseudonyms, LedgerFolder(data)
+    erased: list[str] = []
+
+    def meanwhile(self: Subjects, subjects: Any) -> dict[str, str]:
+        if "Jane Roe" in subjects and not erased:
+            erased.append("Jane Roe")
+            with (
+                contextlib.closing(Subjects(folder.subjects, folder.master_key)) as others,
+                contextlib.closing(Contents(folder.contents, others)) as kept,
+            ):
+                assert others.erase("Jane Roe", BASIS, int(time.time()), kept) is not None
+        return real(self, subjects)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Subjects, "pseudonyms", meanwhile)
+        write(data)
+    with pytest.raises(UnknownContents):
+        contents(data, "rec_000004")
+    assert erased == ["Jane Roe"]
+
+
+def test_a_subject_that_stands_in_a_journal_alone_is_erased_with_an_entry(data: Path) -> None:
+    with contextlib.closing(Journal(data / JOURNAL, 0)) as journal:
+        journal.append(record(4, started_at=time.time() - 30), about("Max Mustermann"))
+        with contextlib.closing(open_database(data)) as db:
+            assert [journaled(db, data, name) for name in ("Max Mustermann", "Jane Roe")] == [1, 0]
+        erasure = erase(data, "Max Mustermann", BASIS)
+        assert erasure is not None
+        assert erasure.records == 0
+        write(data)
+        with contextlib.closing(open_database(data)) as db:
+            assert journaled(db, data, "Max Mustermann") == 0, "what is drained is not on its way any more"
+    with pytest.raises(UnknownContents):
+        contents(data, "rec_000004")
+    assert [entry.id for entry in entries(data) if entry.kind == "erasure"] == [erasure.pseudonym]
+
+
+def test_after_a_day_nothing_is_left_that_knows_that_somebody_was_erased(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    erase(data, "Jane Roe", BASIS)
+    folder = LedgerFolder(data)
+    with contextlib.closing(Subjects(folder.subjects, folder.master_key)) as subjects:
+        assert set(subjects.erased_at(["Jane Roe", "John Doe"])) == {"Jane Roe"}
+        write(data)
+        assert set(subjects.erased_at(["Jane Roe"])) == {"Jane Roe"}
+        now = time.time() + 86_402
+        monkeypatch.setattr("freehold.gateway.ledger_writer.time.time", lambda: now)
+        write(data)
+        assert subjects.erased_at(["Jane Roe"]) == {}
 
 
 @pytest.mark.parametrize("dying", ["keep_erasure", "acknowledge", "forget"])

@@ -1,13 +1,18 @@
 """Where the ledger lies: its name stays, its keys are private, and rotation leaves no moment without a signature."""
 
+import contextlib
 import stat
+import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from freehold.errors import NotFound, StoreError
+from freehold.errors import NotConfigured, NotFound, StoreError
 from freehold.gateway.ledger_folder import LedgerFolder
 from freehold.ledger.notes import COSIGNATURE_ML_DSA_44, open_note, parse_signer_key, sign_note
+from freehold.ledger.subjects import Subjects
+from ledger.dying import dies_at
 
 ORIGIN = "log.example/acme"
 
@@ -40,6 +45,29 @@ def test_a_log_without_a_name_gets_one_that_is_nobody_elses(tmp_path: Path) -> N
     assert first.startswith("freehold.invalid/")
     assert first != second
     assert LedgerFolder(tmp_path / "a").origin() == first
+
+
+def test_a_first_start_that_dies_at_any_moment_leaves_a_name_and_keys_or_none(tmp_path: Path) -> None:
+    step = 0
+    while dies_at(step, partial(assert_started, tmp_path / str(step))):
+        assert_started(tmp_path / str(step))
+        step += 1
+    assert step > 10
+
+
+def assert_started(data: Path) -> None:
+    folder = LedgerFolder(data)
+    assert folder.origin().startswith("freehold.invalid/")
+    assert [key.name for key in folder.verifiers() or [key.verifier for key in folder.signers()]] == [folder.origin()]
+
+
+@pytest.mark.parametrize("empty", ["origin", "log.keys"])
+def test_a_file_without_a_byte_is_what_a_power_cut_left_and_is_made_again(tmp_path: Path, empty: str) -> None:
+    (tmp_path / "ledger").mkdir(mode=0o700)
+    (tmp_path / "ledger" / empty).write_bytes(b"")
+    (tmp_path / "ledger" / empty).chmod(0o600)
+    assert LedgerFolder(tmp_path).verifiers() == []
+    assert_started(tmp_path)
 
 
 # --- the keys ---
@@ -135,6 +163,87 @@ def test_a_signer_key_is_written_as_gos_note_reads_it(tmp_path: Path, folder: Le
     line = (tmp_path / "ledger" / "log.keys").read_text().strip()
     assert line.startswith(f"PRIVATE+KEY+{ORIGIN}+")
     assert parse_signer_key(line) == folder.signers()[0]
+
+
+# --- who guards the master key ---
+
+PAGE = Path(__file__).parents[2] / "docs" / "guides" / "object-storage.md"
+
+VAULT = """
+from hashlib import sha256
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+
+def connect(name):
+    return Kms(name)
+
+
+class Kms:
+    def __init__(self, name):
+        self.cipher = AESGCM(sha256(name.encode()).digest())
+
+    def encrypt(self, secret, aad):
+        return b"n" * 12 + self.cipher.encrypt(b"n" * 12, secret, aad)
+
+    def decrypt(self, wrapped, aad):
+        return self.cipher.decrypt(wrapped[:12], wrapped[12:], aad)
+
+
+def broken(folder):
+    raise OSError("no route to the vault")
+"""
+
+
+@pytest.fixture
+def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The package that the guide shows, with a vault of its own, on the path as an installer leaves it."""
+    site = tmp_path / "site"
+    (site / "acme_vault-1.0.dist-info").mkdir(parents=True)
+    example = PAGE.read_text().partition("```python\n")[2].partition("```")[0]
+    (site / "acme_vault.py").write_text(VAULT + example)
+    (site / "acme_vault-1.0.dist-info" / "METADATA").write_text(
+        "Metadata-Version: 2.1\nName: acme-vault\nVersion: 1.0\n"
+    )
+    points = "[freehold.signers]\nacme = acme_vault:Vault\nbroken = acme_vault:broken\nempty = builtins:str\n"
+    (site / "acme_vault-1.0.dist-info" / "entry_points.txt").write_text(points)
+    monkeypatch.setattr(sys, "path", [str(site), *sys.path])
+    return tmp_path / "data"
+
+
+def test_a_third_partys_guard_is_found_by_its_name_and_is_asked_from_then_on(installed: Path) -> None:
+    folder = LedgerFolder(installed)
+    folder.note_master_key("acme")
+    with contextlib.closing(Subjects(folder.subjects, folder.master_key)) as subjects:
+        pseudonyms = subjects.pseudonyms(["Jane Roe"])
+        assert subjects.rotate() == 1
+    again = LedgerFolder(installed)
+    with contextlib.closing(Subjects(again.subjects, again.master_key)) as subjects:
+        assert subjects.pseudonyms(["Jane Roe"]) == pseudonyms
+    assert not (installed / "ledger" / "master.key").exists()
+
+
+def test_a_guard_cannot_be_changed_once_it_has_wrapped_something(installed: Path) -> None:
+    folder = LedgerFolder(installed)
+    folder.note_master_key("file")
+    Subjects(folder.subjects, folder.master_key).close()
+    with pytest.raises(StoreError, match="is guarded by 'file', and the configuration names 'acme'"):
+        folder.note_master_key("acme")
+    folder.note_master_key("file")
+
+
+@pytest.mark.parametrize(
+    ("name", "error", "said"),
+    [
+        ("nobody", NotConfigured, "no package that is installed brings it"),
+        ("broken", StoreError, "cannot be opened: no route to the vault"),
+        ("empty", StoreError, "gives no `Keys`"),
+    ],
+)
+def test_a_guard_that_cannot_be_asked_is_told(installed: Path, name: str, error: type[Exception], said: str) -> None:
+    folder = LedgerFolder(installed)
+    folder.note_master_key(name)
+    with pytest.raises(error, match=said):
+        _ = folder.master_key
 
 
 def test_what_wraps_the_keys_of_subjects_opens_what_it_wrapped(folder: LedgerFolder) -> None:

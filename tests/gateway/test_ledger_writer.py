@@ -17,11 +17,13 @@ from freehold.gateway.ledger_writer import LedgerWriter
 from freehold.ledger.contents import Contents
 from freehold.ledger.entry import Entry, read_entry
 from freehold.ledger.log import Log, Staged
+from freehold.ledger.notes import open_note, parse_note
 from freehold.ledger.subjects import Subjects
 from freehold.ledger.tiles import TileReader
 from freehold.ledger.verify import verify_log
 from freehold.store.callers import create_key, revoke_key
 from freehold.store.database import open_database
+from freehold.store.events import count_set_aside, keep_event
 from freehold.store.folder import DATABASE, JOURNAL
 from freehold.store.journal import Journal
 from freehold.store.records import Private
@@ -230,6 +232,48 @@ def test_a_log_keeps_its_name(tmp_path: Path) -> None:
     LedgerWriter(tmp_path, ON).close()
 
 
+def test_an_event_that_no_entry_can_hold_is_kept_and_holds_up_no_other(
+    tmp_path: Path, writer: LedgerWriter, caplog: pytest.LogCaptureFixture
+) -> None:
+    with contextlib.closing(open_database(tmp_path)) as db:
+        keep_event(db, "odd", "half", {"share": 0.5}, 1_700_000_000)
+        keep_event(db, "odd", "long", {"text": "x" * 70_000}, 1_700_000_000)
+        keep_event(db, "even", "whole", {"share": 2}, 1_700_000_000)
+        writer.round()
+        assert [(entry.kind, entry.id) for entry in entries(tmp_path)] == [("even", "whole")]
+        kept = db.execute("SELECT kind, id, at, body, reason FROM unwritten_events ORDER BY number").fetchall()
+        assert kept[0][:4] == ("odd", "half", 1_700_000_000_000, '{"share":0.5}')
+        assert kept[1][3] == '{"text":"' + "x" * 70_000 + '"}'
+        assert ["float" in kept[0][4], "70,0" in kept[1][4]] == [True, True]
+        assert count_set_aside(db) == (2, 0)
+    said = [one.getMessage() for one in caplog.records]
+    assert ["the event odd of half has no entry and is set aside" in one for one in said] == [True, False]
+
+
+@pytest.mark.parametrize("change", ["added", "retired"])
+def test_the_checkpoint_in_force_is_signed_by_the_keys_of_now_from_the_next_start_on(
+    tmp_path: Path, change: str
+) -> None:
+    append(tmp_path, 1)
+    with contextlib.closing(LedgerWriter(tmp_path, ON)) as writer:
+        writer.round()
+    folder = LedgerFolder(tmp_path)
+    (first,) = folder.verifiers()
+    added = folder.add_signer().verifier
+    if change == "retired":
+        folder.retire_signer(first.id.hex())
+    before = (folder.log / "checkpoint").read_text()
+    LedgerWriter(tmp_path, ON).close()
+    after = (folder.log / "checkpoint").read_text()
+    signed = {"added": [first.id, added.id], "retired": [added.id]}[change]
+    assert [signature.key_id for signature in parse_note(after).unverified] == signed
+    assert parse_note(after).text == parse_note(before).text
+    assert [one.key for one in open_note(after, [added]).verified] == [added]
+    LedgerWriter(tmp_path, ON).close()
+    assert (folder.log / "checkpoint").read_text() == after
+    assert answers(tmp_path) == ["rec_000001"]
+
+
 # --- while it runs ---
 
 
@@ -278,6 +322,10 @@ async def test_a_store_in_trouble_loses_nothing_and_is_said_once(
     stop.set()
     await running
     assert answers(tmp_path) == ["rec_000001"]
-    assert [said.getMessage() for said in caplog.records if said.levelname == "ERROR"] == [
-        "records cannot be moved on; they stay in the journal and nothing is lost"
+    assert [(said.getMessage(), said.exc_info) for said in caplog.records if said.levelname == "ERROR"] == [
+        (
+            "records cannot be moved on; they stay in the journal and nothing is lost: Records cannot be stored: no such table: "
+            "segments. They stay in the journal. Free some space on the disk.",
+            None,
+        )
     ]

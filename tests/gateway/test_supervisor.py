@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import os
 import socket
+import sqlite3
 import time
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from freehold.gateway.supervisor import Bookkeeper, listen
 from freehold.store.callers import KeyBudget
 from freehold.store.counters import Counters
 from freehold.store.database import open_database
-from freehold.store.folder import COUNTERS, JOURNAL
+from freehold.store.folder import COUNTERS, DATABASE, JOURNAL
 from freehold.store.grants import Grant
 from freehold.store.journal import Journal
 from freehold.store.records import Record, new_id
@@ -117,6 +118,29 @@ def test_records_of_last_time_are_stored_and_count_against_the_budgets(tmp_path:
     Bookkeeper(tmp_path).prepare()
     assert stored(tmp_path) == 2
     assert left(tmp_path) == 8000
+
+
+# --- after the end of all processes ---
+
+
+def test_what_was_journaled_while_the_ledgers_writer_was_between_two_lives_is_in_the_ledger_at_the_end(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    bookkeeper = Bookkeeper(tmp_path)
+    bookkeeper.prepare()
+    bookkeeper.complete()
+    with contextlib.closing(Journal(tmp_path / JOURNAL, 0)) as journal:
+        journal.append(record(1))
+        journal.append(record(2))
+    with contextlib.closing(sqlite3.connect(tmp_path / DATABASE)) as db:
+        db.execute("ALTER TABLE segments RENAME TO hidden")
+    bookkeeper.complete()
+    assert "the next start takes it over" in caplog.text
+    with contextlib.closing(sqlite3.connect(tmp_path / DATABASE)) as db:
+        db.execute("ALTER TABLE hidden RENAME TO segments")
+    bookkeeper.complete()
+    assert stored(tmp_path) == 2
+    assert list((tmp_path / JOURNAL).iterdir()) == []
 
 
 # --- after a death ---

@@ -150,6 +150,18 @@ def test_partial_files_stay_until_the_checkpoint_that_needs_them_is_replaced(tmp
     assert not [name for name in files_of(tmp_path) if "/000.p/" in name and name != "tile/1/000.p/1"]
 
 
+def test_partial_files_that_a_death_left_go_with_the_next_ones_first_checkpoint(tmp_path: Path) -> None:
+    log = opened(tmp_path)
+    grow(log, 200)
+    staged = log.stage(entries_of(200, 600))  # committed, and then the process dies
+    assert "tile/0/000.p/200" in files_of(tmp_path)
+    again = opened(tmp_path, staged.size)
+    again.publish(staged.checkpoint)
+    names = {name for name in files_of(tmp_path) if ".p/" in name}
+    assert names == {"tile/0/002.p/88", "tile/1/000.p/2", "tile/entries/002.p/88"} | {"tile/1/000.p/1"} & names
+    assert verify_log(again.read, [LOG.verifier]).opened.checkpoint.size == 600
+
+
 @pytest.mark.parametrize(("before", "undone"), [(0, 5), (10, 3), (250, 20), (256, 256)])
 def test_a_log_that_is_rewound_goes_on_as_if_the_undone_had_never_been_staged(
     tmp_path: Path, before: int, undone: int

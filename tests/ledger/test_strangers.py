@@ -9,6 +9,7 @@ variable is set: then a missing registry is a failure.
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +17,8 @@ from typing import Any
 
 import pytest
 
+from cli.commands import run
+from cli.ledgers import ledger
 from freehold.ledger.notes import COSIGNATURE_ML_DSA_44, SignerKey
 from freehold.ledger.policy import Group, Policy, Trusted
 from freehold.ledger.proof import parse_receipt
@@ -159,6 +162,83 @@ def test_proofbundle_refuses_tampered_receipts(strangers: Path, log: Log) -> Non
     assert told[:4] == [[False, True, True, False]] * 4, "the entry, its place and its proof"
     assert told[5] == [False, True, False, True], "a witness too few"
     assert told[6][1] is told[7][1] is False, "another key, another origin"
+
+
+# --- an export, as its README.txt says to check it ---
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What `freehold audit export` writes of a ledger of 40 answers, with their contents."""
+    folder = tmp_path_factory.mktemp("export")
+    ledger(folder / "data", 40)
+    said = run(
+        "audit",
+        "export",
+        str(folder / "out"),
+        "--since",
+        "2026-11-24T12:00:30",
+        "--contents",
+        "--data",
+        str(folder / "data"),
+    )
+    assert said.exit_code == 0, said.stderr
+    return folder / "out"
+
+
+def checks(strangers: Path, exported: Path, receipt: Path) -> subprocess.CompletedProcess[str]:
+    """The first check of README.txt, for one receipt."""
+    payload = exported / "entries" / f"{receipt.name.removesuffix('.tlog-proof')}.json"
+    key = (exported / "keys.txt").read_text().strip()
+    words = ["verify-proof", "--log-vkey", key, "--payload-file", str(payload), str(receipt)]
+    return subprocess.run(
+        [str(strangers / "proofbundle"), *words], capture_output=True, text=True, check=False, env=bare()
+    )
+
+
+def scales(strangers: Path, exported: Path) -> subprocess.CompletedProcess[str]:
+    """The second check of README.txt, for all of them."""
+    key = (exported / "keys.txt").read_text().strip()
+    words = [str(strangers / "python"), "check_with_tlog_scales.py", key]
+    return subprocess.run(words, cwd=exported, capture_output=True, text=True, check=False, env=bare())
+
+
+def test_an_export_holds_with_both_strangers_as_its_readme_says(strangers: Path, exported: Path) -> None:
+    receipts = sorted((exported / "receipts").iterdir())
+    assert len(receipts) == 11
+    for receipt in (receipts[0], receipts[5], receipts[-1]):
+        done = checks(strangers, exported, receipt)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "[PASS] merkle-inclusion" in done.stdout
+    done = scales(strangers, exported)
+    assert (done.returncode, done.stdout) == (0, "11 receipts hold\n"), done.stderr
+    readme = (exported / "README.txt").read_text()
+    assert "proofbundle verify-proof --log-vkey KEY" in readme
+    assert "check_with_tlog_scales.py KEY" in readme
+
+
+def test_the_contents_of_an_export_open_with_nothing_but_python(exported: Path) -> None:
+    readme = (exported / "README.txt").read_text()
+    command = readme.partition("  python3 - contents/")[2]
+    names, _, script = command.partition(" <<'END'\n")
+    script = "".join(line.removeprefix("  ") for line in script.partition("  END\n")[0].splitlines(keepends=True))
+    words = [sys.executable, "-I", "-", *f"contents/{names}".split()]
+    done = subprocess.run(words, input=script, cwd=exported, capture_output=True, text=True, check=True, env=bare())
+    assert done.stdout == "request opens\nresponse opens\n"
+
+
+def test_an_export_in_which_an_entry_was_changed_is_refused_by_both(
+    strangers: Path, exported: Path, tmp_path: Path
+) -> None:
+    copy = shutil.copytree(exported, tmp_path / "copy")
+    receipt = sorted((copy / "receipts").iterdir())[5]
+    entry = copy / "entries" / f"{receipt.name.removesuffix('.tlog-proof')}.json"
+    entry.write_bytes(entry.read_bytes().replace(b'"cost":7', b'"cost":8'))
+    assert entry.read_bytes() != (exported / "entries" / entry.name).read_bytes()
+    assert checks(strangers, copy, receipt).returncode != 0
+    done = scales(strangers, copy)
+    assert done.returncode != 0
+    assert "the receipt is of another entry" in done.stderr
 
 
 # --- tlog-scales ---

@@ -5,7 +5,7 @@ import sqlite3
 import pytest
 
 from freehold.store.database import transaction
-from freehold.store.events import AT_ONCE, Event, keep_event, keep_policy, take_events
+from freehold.store.events import AT_ONCE, Event, find_waiting, keep_event, keep_policy, take_events
 
 
 def taken(db: sqlite3.Connection) -> list[Event]:
@@ -59,3 +59,13 @@ def test_a_policy_is_noted_when_it_changes_and_says_what_it_was_before(db: sqlit
         ("bb", {"workloads": ["triage"], "before": "aa"}),
         ("aa", {"workloads": ["triage"], "before": "bb"}),
     ]
+
+
+def test_an_event_that_waits_is_found_and_one_that_was_taken_is_not(db: sqlite3.Connection) -> None:
+    keep_event(db, "trial.planned", "trial_1", {"plan": "a"}, now=1)
+    keep_event(db, "trial.planned", "trial_1", {"plan": "b"}, now=2)
+    keep_event(db, "trial.ended", "trial_1", {}, now=3)
+    assert find_waiting(db, "trial.planned", "trial_1") == Event("trial.planned", "trial_1", 2000, {"plan": "b"})
+    assert find_waiting(db, "trial.planned", "trial_2") is None
+    assert len(taken(db)) == 3
+    assert find_waiting(db, "trial.planned", "trial_1") is None

@@ -114,6 +114,19 @@ def test_a_segment_that_has_grown_enough_is_followed_by_another(folder: Path) ->
     assert ids(folder) == [f"rec_{number:06}" for number in range(7)]
 
 
+def test_an_old_segment_is_followed_by_another_unless_it_is_empty(folder: Path) -> None:
+    with contextlib.closing(Journal(folder, 0)) as journal:
+        journal.rotate_old(0)
+        assert len(list(folder.glob("w*.log"))) == 1
+        journal.append(record(0))
+        journal.rotate_old(60)
+        assert not journal.rotated
+        journal.rotate_old(0)
+        assert journal.rotated
+        journal.append(record(1))
+        assert [path.read_bytes().count(b"\n") for path in sorted(folder.glob("w*.log"))] == [1, 1]
+
+
 def test_a_record_larger_than_a_segment_is_kept_whole(folder: Path) -> None:
     with contextlib.closing(Journal(folder, 0, rotate_bytes=100)) as journal:
         journal.append(record(0, model="x" * 100_000))

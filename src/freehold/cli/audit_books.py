@@ -16,6 +16,7 @@ from freehold.cli.audit_report import Failure, Report, Step
 from freehold.errors import MalformedEntry
 from freehold.gateway.entries import ANSWER
 from freehold.ledger.entry import Entry, read_entry
+from freehold.store.events import count_set_aside
 
 SETTLE_SECONDS = 5.0
 """How long the published checkpoint may lag behind the store while the ledger's writer runs."""
@@ -113,7 +114,21 @@ def check_books(
         report.failure = Failure(error.code, error.sentence, error.advice, 8)
         return
     report.steps.append(Step(8, "the store's entries against the log", f"{ledger.size:,}, the same"))
+    _tell_of_set_aside(db, report)
     _compare_usage(sums, snapshot, report)
+
+
+def _tell_of_set_aside(db: sqlite3.Connection, report: Report) -> None:
+    """What was to be an entry and could not be one: it is kept, and nothing proves it."""
+    events, lines = count_set_aside(db)
+    if events:
+        report.unproven.append(
+            f"{counted(events, 'event')} that no entry could hold, set aside in the table unwritten_events of freehold.db."
+        )
+    if lines:
+        report.unproven.append(
+            f"{counted(lines, 'line')} of journals that could not be read, set aside in the table unreadable_lines of freehold.db."
+        )
 
 
 def _compare_usage(sums: dict[str, int], snapshot: Snapshot, report: Report) -> None:

@@ -21,13 +21,16 @@ def erase(
 
     The entries stay, and their receipts still verify; their commitments can be linked to nothing any more. The erasure gets
     an entry of its own, with the pseudonym, the number of records and the basis, in the next round of the ledger's writer.
+    What was asked before now and is still on its way to the ledger is erased as it arrives.
     Copies of the data folder that were made before are not reached."""
+    import contextlib
     import sys
 
     from freehold.cli.audit import counted, open_ledger, print_json
-    from freehold.cli.audit_contents import shelf
+    from freehold.cli.audit_contents import shelf, storage_of
     from freehold.errors import NotFound
     from freehold.gateway.erasures import erase as erase_subject
+    from freehold.gateway.erasures import journaled
 
     ledger = open_ledger(data)
     pseudonym, records = None, 0
@@ -35,17 +38,21 @@ def erase(
         if kept is not None:
             pseudonym = kept.subjects.pseudonym_of(subject)
             records = len(kept.contents.list_by(pseudonym)) if pseudonym is not None else 0
-    if pseudonym is None:
+    with contextlib.closing(ledger.store()) as db:
+        waiting = journaled(db, ledger.data, subject)
+    if not yes and (pseudonym is not None or waiting):
+        print(
+            f"{counted(records, 'record')} kept of {subject}, under the pseudonym {pseudonym or '(none yet)'}; "
+            f"{counted(waiting, 'record')} on the way to the ledger.",
+            file=sys.stderr,
+        )
+        typer.confirm("Destroy their contents and salts for good?", abort=True, err=True)
+    erasure = erase_subject(ledger.data, subject, basis, storage_of(ledger))
+    if erasure is None:
         raise NotFound(
             f"Nothing is known of a data subject {subject[:80]!r}.",
             "Check how it is written; callers' keys are subjects too, as key:key_0123456789abcdef.",
         )
-    if not yes:
-        print(f"{counted(records, 'record')} kept of {subject}, under the pseudonym {pseudonym}.", file=sys.stderr)
-        typer.confirm("Destroy their contents and salts for good?", abort=True, err=True)
-    erasure = erase_subject(ledger.data, subject, basis)
-    if erasure is None:
-        raise NotFound(f"{subject[:80]!r} was erased a moment ago.", "Nothing is left to do.")
     if json:
         print_json({"pseudonym": erasure.pseudonym, "records": erasure.records, "basis": erasure.basis})
     else:

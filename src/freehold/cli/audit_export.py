@@ -32,7 +32,8 @@ def export(
     json: AsJson = False,
 ) -> None:
     """Writes the entries that fit all that is given, oldest first: the bytes, a receipt for each, the verifier keys, one page
-    for each decision, and how to check it all with programs that others wrote. Every receipt is checked while it is written."""
+    for each decision, and how to check it all with programs that others wrote. Every receipt is checked while it is written.
+    With --contents, that they were looked at becomes an entry for each."""
     from freehold.cli.audit import counted, open_ledger, print_json
     from freehold.cli.audit_bundle import begin_bundle
     from freehold.cli.audit_filters import read_filters
@@ -110,7 +111,7 @@ def _decisions(ledger: "OpenLedger", filters: "Filters", contents: bool) -> "Ite
     import contextlib
 
     from freehold.cli.audit import Counting
-    from freehold.cli.audit_contents import open_fields, shelf
+    from freehold.cli.audit_contents import note_reading, open_fields, shelf
     from freehold.cli.audit_filters import find
     from freehold.cli.audit_page import Decision
     from freehold.cli.audit_report import check_receipt
@@ -121,6 +122,8 @@ def _decisions(ledger: "OpenLedger", filters: "Filters", contents: bool) -> "Ite
         shelf(ledger) if contents else contextlib.nullcontext() as kept,
     ):
         for found in find(ledger, filters, progress=progress):
+            if contents:
+                note_reading(ledger, [found.entry], "audit export")
             receipt = ledger.receipt(found.place).encode()
             failure = check_receipt(receipt, "", keys, None).failure
             yield (

@@ -85,8 +85,8 @@ def read_filters(
     if outcome is not None and outcome not in OUTCOMES:
         raise InvalidField(f"{outcome!r} is no outcome.", f"Write one of {', '.join(OUTCOMES)}.", param="outcome")
     return Filters(
-        since=None if since is None else _moment(since),
-        until=None if until is None else _moment(until),
+        since=None if since is None else moment(since),
+        until=None if until is None else moment(until),
         workload=workload,
         model=model,
         subject=None if subject is None else pseudonym(ledger, subject),
@@ -134,11 +134,12 @@ def find(
             yield Found(place, leaf, entry)
 
 
-def _moment(text: str) -> int:
+def moment(text: str) -> int:
+    """Unix milliseconds of a day or time as people write it, UTC unless it says otherwise. Raises InvalidField."""
     try:
-        moment = datetime.fromisoformat(text)
+        found = datetime.fromisoformat(text)
     except ValueError:
         raise InvalidField(f"{text!r} is no day or time.", "Write it as 2026-11-01 or 2026-11-01T09:30.") from None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return int(moment.timestamp() * 1000)
+    if found.tzinfo is None:
+        found = found.replace(tzinfo=UTC)
+    return int(found.timestamp() * 1000)

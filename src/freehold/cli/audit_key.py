@@ -40,7 +40,7 @@ def add(
     data: Data = None,
     json: AsJson = False,
 ) -> None:
-    """Makes a key that signs beside the others, from the first entry after the next start on: restart `freehold up`.
+    """Makes a key that signs beside the others, from the next start on: restart `freehold up`.
 
     Give the verifier key that this prints to everybody who verifies; retire the old key when they all have it."""
     import sys
@@ -57,7 +57,7 @@ def add(
         print_json({"id": key.id.hex(), "key": str(key), "state": "not yet"})
         return
     print(key)
-    print("It signs from the first entry after the next start on: restart `freehold up`.", file=sys.stderr)
+    print("It signs from the next start on: restart `freehold up`.", file=sys.stderr)
 
 
 def retire(
@@ -81,7 +81,7 @@ def retire(
     if others and not any(row["state"] == "signs" for row in others):
         raise StoreError(
             "No other key has signed a checkpoint yet, so there was no overlap.",
-            "Restart `freehold up`, have it answer something, give the new key out, and then retire this one.",
+            "Restart `freehold up`, give the new key out, and then retire this one.",
         )
     with _noted(folder) as note:
         key = ledger.retire_signer(key_id)

@@ -27,15 +27,18 @@ def show(
     """Shows every entry about an id: its fields, its place, whether its receipt proves it, and the entries it is linked to.
 
     With --contents the kept request and response are opened and held against the entry's commitments; once their data
-    subject is erased, nobody can."""
+    subject is erased, nobody can. That somebody looked, who, and at which entry, becomes an entry itself."""
     import contextlib
 
     from freehold.cli.audit import open_ledger, print_json
-    from freehold.cli.audit_contents import open_fields, shelf
+    from freehold.cli.audit_contents import note_reading, open_fields, shelf
     from freehold.ledger.entry import read_entry
 
     ledger = open_ledger(data)
     places = _places(ledger, about)
+    if contents:
+        seen = [read_entry(ledger.leaf(place.place)) for place in places if place.place < ledger.size]
+        note_reading(ledger, seen, "audit show")
     shown: list[dict[str, Any]] = []
     with shelf(ledger) if contents else contextlib.nullcontext() as kept:
         for place in places:

@@ -17,6 +17,7 @@ def stats(data: Data = None, json: AsJson = False) -> None:
     ledger = open_ledger(data)
     told: dict[str, Any] = {"log": ledger.head.origin, "entries": ledger.size, **_counts(ledger)}
     told |= {"checkpoint": _checkpoint(ledger), "subjects": _subjects(ledger), "bytes": _sizes(ledger)}
+    told |= {"set_aside": _set_aside(ledger), "storage": _storage(ledger)}
     if json:
         print_json(told)
     else:
@@ -102,6 +103,29 @@ def _count(path: Path, query: str) -> int:
         raise StoreError(f"{path} cannot be read: {error}.", "Restore it from a backup.") from error
 
 
+def _set_aside(ledger: "OpenLedger") -> dict[str, int]:
+    """Events that no entry could hold, and lines of journals that could not be read."""
+    import contextlib
+
+    from freehold.store.events import count_set_aside
+
+    with contextlib.closing(ledger.store()) as db:
+        events, lines = count_set_aside(db)
+    return {"events": events, "lines": lines}
+
+
+def _storage(ledger: "OpenLedger") -> dict[str, Any] | None:
+    """The object store of the contents, and how many segments wait to be moved to it or to be deleted there."""
+    from freehold.gateway.ledger_storage import noted_storage
+
+    noted = noted_storage(ledger.folder)
+    if noted is None:
+        return None
+    here = {name: ledger.folder.contents / name for name in ("segments", "doomed")}
+    waiting, doomed = (len(list(folder.iterdir())) if folder.exists() else 0 for folder in here.values())
+    return {"url": noted.url, "waiting": waiting, "to_delete": doomed}
+
+
 def _sizes(ledger: "OpenLedger") -> dict[str, int]:
     folders = {"log": ledger.folder.log, "contents": ledger.folder.contents, "subjects": ledger.folder.subjects}
     return {name: sum(_bytes(path) for path in folder.rglob("*")) for name, folder in folders.items()}
@@ -130,7 +154,19 @@ def _print(told: dict[str, Any]) -> None:
         f"Data subjects: {subjects['known']:,} known, {subjects['erased']:,} erased. "
         f"Salts or contents are kept of {counted(subjects['records_kept'], 'record')}."
     )
-    print(f"On the disk: log {sized(sizes['log'])}, contents {sized(sizes['contents'])}.\n")
+    print(f"On the disk: log {sized(sizes['log'])}, contents {sized(sizes['contents'])}.")
+    if (storage := told["storage"]) is not None:
+        print(
+            f"Contents move to {storage['url']}: {counted(storage['waiting'], 'segment')} still to be moved, "
+            f"{storage['to_delete']:,} to be deleted there."
+        )
+    if any(told["set_aside"].values()):
+        events, lines = told["set_aside"]["events"], told["set_aside"]["lines"]
+        print(
+            f"Set aside in freehold.db: {counted(events, 'event')} that no entry could hold (unwritten_events), "
+            f"{counted(lines, 'line')} of journals that could not be read (unreadable_lines)."
+        )
+    print()
     for name in ("kinds", "outcomes", "durability"):
         if told[name]:
             print_table((name, "entries"), told[name].items(), numbers=("entries",))

@@ -1,8 +1,8 @@
 """The process that writes the ledger: started by `freehold up`, not by people.
 
-    python -m freehold.cli.ledger_writer --data DIR --ledger JSON [--log LEVEL]
+    FREEHOLD_LEDGER=JSON python -m freehold.cli.ledger_writer --data DIR [--log LEVEL]
 
-It steps back behind the workers when the machine is busy: an entry may wait, an answer should not.
+Its settings, [ledger] as JSON, come in the environment, since they may hold secrets. It steps back behind the workers when the machine is busy: an entry may wait, an answer should not.
 """
 
 import argparse
@@ -18,7 +18,7 @@ import msgspec
 
 from freehold.config.paths import environment
 from freehold.config.settings import Ledger
-from freehold.gateway.ledger_writer import LedgerWriter
+from freehold.gateway.ledger_writer import LEDGER, LedgerWriter
 from freehold.processes import watch_parent
 
 NICE = 5
@@ -28,14 +28,13 @@ def main() -> None:
     """Runs until it is told to stop, or its supervisor is gone; then everything journaled is in the ledger."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--ledger", required=True, help="the [ledger] settings as JSON")
     parser.add_argument("--log", default="info")
     options = parser.parse_args()
     logging.basicConfig(
         stream=sys.stderr, level=options.log.upper(), format="%(asctime)s ledger %(levelname)s %(message)s"
     )
     os.nice(NICE)
-    settings = msgspec.json.decode(options.ledger, type=Ledger)
+    settings = msgspec.json.decode(environment()[LEDGER], type=Ledger)
     with contextlib.closing(LedgerWriter(options.data, settings)) as writer:
         asyncio.run(_run(writer))
 

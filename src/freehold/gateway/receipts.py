@@ -12,13 +12,14 @@ from typing import Any, Final
 
 import msgspec
 
+from freehold.config.settings import Storage
 from freehold.errors import LedgerError, NotFound, SubjectErased, UnknownContents, UnknownPath
 from freehold.gateway.entries import ANSWER
 from freehold.gateway.ledger_folder import LedgerFolder
+from freehold.gateway.ledger_storage import open_contents
 from freehold.gateway.traces import TRACE, shown
 from freehold.ledger.checkpoints import Checkpoint, parse_checkpoint
 from freehold.ledger.commitments import verify
-from freehold.ledger.contents import Contents
 from freehold.ledger.entry import read_entry
 from freehold.ledger.merkle import inclusion_proof
 from freehold.ledger.notes import parse_note
@@ -40,8 +41,10 @@ FRESH: Final = b"cache-control: no-cache\r\n"
 class Receipts:
     """The ledger of one data folder, to read. Every call looks at the files as they are now; call it in a thread."""
 
-    def __init__(self, data: Path) -> None:
+    def __init__(self, data: Path, storage: Storage | None = None) -> None:
+        """`storage` brings the keys of the object store that contents may lie in."""
         self._data = data
+        self._storage = storage
         self._folder = LedgerFolder(data)
 
     def receipt(self, about: str, key: Key, now: float) -> str | None:
@@ -93,7 +96,7 @@ class Receipts:
         if TRACE in body.get("commitments", {}):
             with (
                 contextlib.closing(Subjects(self._folder.subjects, self._folder.master_key)) as subjects,
-                contextlib.closing(Contents(self._folder.contents, subjects)) as contents,
+                contextlib.closing(open_contents(self._folder, subjects, self._storage)) as contents,
                 contextlib.suppress(UnknownContents, SubjectErased),
             ):
                 kept = contents.read(f"{TRACE}:{about}").fields[TRACE]

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from freehold.config.digest import digest
 from freehold.config.settings import Ledger, Settings
-from freehold.errors import StoreError
+from freehold.errors import FreeholdError, StoreError
 from freehold.gateway.ledger_writer import LedgerWriter
 from freehold.store.callers import Key, ensure_admin_key
 from freehold.store.counters import Counters
@@ -62,6 +62,18 @@ class Bookkeeper:
             with contextlib.closing(Counters.open(self._data / COUNTERS, None)) as counters:
                 counters.rebuild(spent_by_scope(db, now), now)
         return key
+
+    def complete(self) -> None:
+        """After the end of all processes: the ledger's last round, where its writer was between two lives and had none."""
+        if not any((self._data / JOURNAL).glob("w*.log")):
+            return
+        try:
+            with contextlib.closing(LedgerWriter(self._data, self._ledger)) as writer:
+                writer.round()
+        except FreeholdError as error:
+            log.error(
+                "what was journaled last is not in the ledger yet; the next start takes it over: %s", error.message
+            )
 
     def note_policy(self, settings: Settings) -> None:
         """Notes that a configuration is in force, unless it is the one that was noted last."""

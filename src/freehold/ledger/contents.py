@@ -2,7 +2,7 @@
 
     contents.db    where each record's blob stands, whose it is, how long it is kept; can be made again from the segments
     open/          the segments being written: one for each writer, locked while it lives, appended to with single writes
-    segments/      finished segments, never changed, behind the seam `Blobs`: files here, or an object store
+    segments/      finished segments, never changed, behind the seam `Blobs`: files here, which may move to an object store
     drafts/        segments being rewritten
 
 A write stands in its segment before it stands in the index, so a death at any moment leaves at most a tail that the index
@@ -16,6 +16,7 @@ import contextlib
 import logging
 import os
 import sqlite3
+import time
 from collections import Counter
 from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from pathlib import Path
@@ -195,13 +196,17 @@ class Contents:
     def settle(self) -> tuple[PassedOver, ...]:
         """Puts in order what dead processes left, and names the bytes that are no whole blob.
 
-        Indexes what stands in segments and not in the index (all of it, where the index is lost), finishes segments
-        without a writer, and completes what `expire` and `forget` began. Raises StoreError when it fails.
+        Indexes what stands in segments alone, finishes those without a writer, completes `expire` and `forget`. Raises StoreError.
         """
         with self._named_failures("settled"), alone(self._folder / "maintenance.lock"):
             passed_over = self._adopt_all()
             self._sweep()
             return passed_over
+
+    def finish_old(self, seconds: float) -> None:
+        """Finishes this process's segment when it is that old, so that it moves on to where finished ones lie."""
+        if self._segment is not None and time.monotonic() - self._segment.begun_at >= seconds:
+            self._finish()
 
     def close(self) -> None:
         """Finishes this process's segment and closes the index."""
@@ -326,6 +331,9 @@ class Contents:
         except FileNotFoundError:
             log.error("the segment %s is missing; the records in it cannot be read", name)
             return False
+        except ConnectionError as error:  # nothing points at what was removed; the next call takes it out
+            log.warning("the segment %s cannot be rewritten yet: %s", name, error)
+            return False
         draft = segment_name()
         with transaction(self._db, flush=True):
             target = self._add_segment(draft, "draft")
@@ -376,6 +384,9 @@ class Contents:
                 rest = self._blobs.get(name, indexed) if size is None else read_part(path, indexed, None)
             except FileNotFoundError:
                 self._db.execute("DELETE FROM segments WHERE number = ? AND live = 0", (number,))
+                return []
+            except ConnectionError as error:
+                log.warning("the segment %s cannot be looked through yet: %s", name, error)
                 return []
             passed_over = self._index(number, name, indexed, rest)
             if size is not None:

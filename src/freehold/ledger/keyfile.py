@@ -10,7 +10,7 @@ import os
 from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final, Protocol, runtime_checkable
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -23,6 +23,7 @@ NONCE_BYTES: Final = 12
 _NAME_BYTES: Final = 4
 
 
+@runtime_checkable
 class Keys(Protocol):
     """What wraps the master key. A KMS fits: `wrap` and `unwrap` are its encrypt and decrypt, with `context` as its
     associated data. They are called when a process starts and when the master key is rotated, never for one subject.

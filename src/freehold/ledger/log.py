@@ -39,6 +39,9 @@ from freehold.ledger.tiles import (
 OLDER: Final = "checkpoints"
 """Where the first checkpoint of each day is kept, so that the log can be held to what it signed before."""
 
+LOOKED_AT: Final = 64
+"""Full tiles of a level at whose partial files an opening looks: more than any stage fills."""
+
 
 class Staged(msgspec.Struct, frozen=True):
     """What a stage came to: the log's new size, and its checkpoint as a signed note."""
@@ -56,7 +59,7 @@ class Log:
         self._origin = origin
         self._signers = tuple(signers)
         self._frontier = self._at(size)
-        self._outgrown: list[Path] = []
+        self._outgrown = list(self._left_over(size))
 
     @property
     def size(self) -> int:
@@ -95,6 +98,7 @@ class Log:
         """Puts a checkpoint in force, and keeps the first one of each day beside it. Raises LogUnwritable.
 
         Partial files in whose place a full one came go now, and not before: until here the log may still be the shorter one.
+        Where a death came between the two, the next to open the log finds what is left and it goes with its first checkpoint.
         """
         kept = make_private(self._folder / OLDER) / time.strftime("%Y-%m-%d", time.gmtime())
         try:
@@ -112,6 +116,16 @@ class Log:
 
     def _at(self, size: int) -> Frontier:
         return Frontier(size, TileReader(self.read, size).hashes) if size else Frontier()
+
+    def _left_over(self, size: int) -> Iterator[Path]:
+        """The folders of partial files whose full one is committed: what a death between commit and publication leaves."""
+        level = 0
+        while full := size >> HEIGHT * (level + 1):
+            for index in range(max(0, full - LOOKED_AT), full):
+                files = (Tile(level, index), Bundle(index)) if level == 0 else (Tile(level, index),)
+                folders = (self._folder / f"{file.path}.p" for file in files)
+                yield from (folder for folder in folders if folder.is_dir())
+            level += 1
 
     def _bundles(self, before: TileReader, entries: Sequence[bytes]) -> Iterator[tuple[Bundle, bytes]]:
         """The bundles that grow, each with what it held before."""

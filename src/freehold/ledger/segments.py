@@ -69,6 +69,7 @@ class OpenSegment:
     def __init__(self, folder: Path) -> None:
         """Begins one in `folder`, locked. Raises RecordNotKept."""
         self.name = segment_name()
+        self.begun_at = time.monotonic()
         self.path = folder / self.name
         self.size = 0
         self.torn = False

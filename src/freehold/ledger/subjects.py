@@ -3,12 +3,14 @@
     subjects.db   masters    the master key and the lookup key, wrapped by a `Keys` (a private file, or a KMS)
                   subjects   HMAC(lookup key, subject) -> pseudonym, and wrapped under the master: key || pseudonym secret
                   erasures   what was erased, when, on which legal basis, and whether the ledger says so
+                  tombstones for a day: HMAC(lookup key, 0x00 || subject) -> when it was erased
 
     pseudonym = HMAC-SHA-256(pseudonym secret, subject), the secret random for each subject
 
 So nobody gets from a subject to its pseudonym without the row, and nobody gets there at all once the row is destroyed:
 erasure is one deleted row, after which every blob sealed under the key is noise, salts included, and every commitment in
-the log is unlinkable. Who comes back after an erasure gets a new key and a new pseudonym.
+the log is unlinkable. Who comes back after an erasure gets a new key and a new pseudonym. What was asked before it and is
+still on its way must get neither; the tombstone is how its carrier knows.
 
 It knows what a subject is called only while it is asked. What it cannot reach: a copy of `subjects.db` made before an
 erasure (`rotate` makes it unreadable, so rotate as often as backups must forget); the old blocks of a disk that does not
@@ -48,6 +50,9 @@ CREATE TABLE IF NOT EXISTS erasures (
     number INTEGER PRIMARY KEY AUTOINCREMENT, pseudonym TEXT NOT NULL UNIQUE, erased_at INTEGER NOT NULL,
     basis TEXT NOT NULL, records INTEGER, logged INTEGER NOT NULL DEFAULT 0)
 """
+_TOMBSTONES: Final = (
+    "CREATE TABLE IF NOT EXISTS tombstones (lookup BLOB PRIMARY KEY, erased_at INTEGER NOT NULL) WITHOUT ROWID"
+)
 _MASTER_CONTEXT: Final = b"freehold/master/v1"
 _SUBJECT_CONTEXT: Final = b"freehold/subject/v1"
 
@@ -98,6 +103,7 @@ class Subjects:
         self._ciphers: dict[str, AESGCM] = {}
         self._version: int = -1
         self._erasures: int = -1
+        self._tombstones: dict[bytes, int] = {}
         try:
             self._begin()
         except BaseException:
@@ -142,8 +148,8 @@ class Subjects:
     def erase(self, subject: str, basis: str, at: int, contents: Forgetting) -> Erasure | None:
         """Destroys the subject's key, and with it whatever was sealed under it; None when there is none to destroy.
 
-        1. The key's row is deleted and the erasure noted, in one flushed transaction: from here on nothing opens, in any
-           process. 2. The row leaves the write-ahead log too. 3. `contents` forgets the records. 4. Their number is noted.
+        1. The key's row is deleted and the erasure noted, with a tombstone even where there was no key, in one flushed
+           transaction: from here on nothing opens, in any process. 2. The row leaves the write-ahead log too. 3. `contents` forgets the records. 4. Their number is noted.
 
         `at` is now, in Unix seconds; `basis` goes into the ledger. After a failure or death in between, `resume` completes
         it. Give the result to the ledger, then call `acknowledge`. Raises InvalidField without a basis, StoreError when it
@@ -154,18 +160,31 @@ class Subjects:
                 "An erasure needs its legal basis.", "Say which, as `GDPR Art. 17(1)(b)`.", param="basis"
             )
         with self._named_failures():
-            with transaction(self._db):  # 1
-                row = self._row_of(subject)
-                if row is None:
-                    return None
-                pseudonym = row[0]
-                self._db.execute(
-                    "INSERT INTO erasures (pseudonym, erased_at, basis) VALUES (?, ?, ?)", (pseudonym, at, basis)
-                )
-                self._db.execute("DELETE FROM subjects WHERE pseudonym = ?", (pseudonym,))
+            pseudonym = self._destroy(subject, basis, at)  # 1
             self._notice_erasures(always=True)
+            if pseudonym is None:
+                return None
             self._scrub()  # 2
             return self._complete(pseudonym, contents)  # 3, 4
+
+    def erased_at(self, subjects: Collection[str]) -> dict[str, int]:
+        """When those of them were erased of whom a request from before may still be on its way, in Unix seconds. From memory."""
+        with self._named_failures():
+            self._notice_erasures()
+            if not self._tombstones:
+                return {}
+            found = {subject: self._tombstones.get(self._lookup(f"\0{subject}")) for subject in subjects}
+            return {subject: at for subject, at in found.items() if at is not None}
+
+    def drop_tombstones(self, before: int) -> None:
+        """Drops those of erasures before this time (Unix seconds): nothing from before them is on its way any more."""
+        with self._named_failures():
+            self._notice_erasures()
+            if any(at < before for at in self._tombstones.values()):
+                with transaction(self._db):
+                    self._db.execute("DELETE FROM tombstones WHERE erased_at < ?", (before,))
+                self._notice_erasures(always=True)
+                self._scrub()
 
     def resume(self, contents: Forgetting) -> list[Erasure]:
         """Completes erasures that a death or a failure cut short. Gives all that the ledger has not acknowledged yet."""
@@ -213,6 +232,7 @@ class Subjects:
 
     def _begin(self) -> None:
         with self._named_failures():
+            self._db.execute(_TOMBSTONES)
             if self._db.execute("SELECT 1 FROM masters").fetchone() is None:
                 with transaction(self._db):
                     if self._db.execute("SELECT 1 FROM masters").fetchone() is None:
@@ -321,6 +341,20 @@ class Subjects:
 
     # --- erasing ---
 
+    def _destroy(self, subject: str, basis: str, at: int) -> str | None:
+        """Deletes the subject's row and leaves a tombstone; gives its pseudonym, None when there was no row."""
+        with transaction(self._db):
+            self._db.execute(
+                "INSERT INTO tombstones VALUES (?, ?) ON CONFLICT DO UPDATE SET erased_at = excluded.erased_at",
+                (self._lookup(f"\0{subject}"), at),  # another than that of the row, which must be gone
+            )
+            row = self._row_of(subject)
+            if row is None:
+                return None
+            self._db.execute("INSERT INTO erasures (pseudonym, erased_at, basis) VALUES (?, ?, ?)", (row[0], at, basis))
+            self._db.execute("DELETE FROM subjects WHERE pseudonym = ?", row)
+            return row[0]
+
     def _notice_erasures(self, *, always: bool = False) -> None:
         """Drops what is in memory when somebody has erased a subject: another process, or with `always` this one."""
         (version,) = self._db.execute("PRAGMA data_version").fetchone()
@@ -330,6 +364,7 @@ class Subjects:
                 self._pseudonyms.clear()
                 self._ciphers.clear()
             self._version, self._erasures = version, newest
+            self._tombstones = dict(self._db.execute("SELECT lookup, erased_at FROM tombstones").fetchall())
 
     def _complete(self, pseudonym: str, contents: Forgetting) -> Erasure:
         records = contents.forget(pseudonym)

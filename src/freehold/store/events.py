@@ -58,3 +58,27 @@ def take_events(db: sqlite3.Connection, taken: Callable[[list[Event]], None]) ->
             taken([Event(kind, about, at, msgspec.json.decode(body)) for _, kind, about, at, body in rows])
             db.execute("DELETE FROM events WHERE number <= ?", (rows[-1][0],))
     return len(rows)
+
+
+def set_aside(db: sqlite3.Connection, event: Event, reason: str) -> None:
+    """Keeps an event that the ledger cannot take, in the transaction that the caller has open."""
+    body = msgspec.json.encode(event.body).decode()
+    db.execute(
+        "INSERT INTO unwritten_events (kind, id, at, body, reason) VALUES (?, ?, ?, ?, ?)",
+        (event.kind, event.id, event.at, body, reason),
+    )
+
+
+def count_set_aside(db: sqlite3.Connection) -> tuple[int, int]:
+    """How many events the ledger could not take, and how many lines of journals could not be read. Both are kept."""
+    (events,) = db.execute("SELECT count(*) FROM unwritten_events").fetchone()
+    (lines,) = db.execute("SELECT count(*) FROM unreadable_lines").fetchone()
+    return int(events), int(lines)
+
+
+def find_waiting(db: sqlite3.Connection, kind: str, about: str) -> Event | None:
+    """The newest event of a kind about one id that the ledger has not taken yet, None when there is none."""
+    row = db.execute(
+        "SELECT at, body FROM events WHERE kind = ? AND id = ? ORDER BY number DESC LIMIT 1", (kind, about)
+    ).fetchone()
+    return None if row is None else Event(kind, about, row[0], msgspec.json.decode(row[1]))

@@ -21,6 +21,10 @@ from freehold.store.folder import make_private
 from freehold.store.records import Private, Record
 
 ROTATE_BYTES: Final = 16 << 20
+ROTATE_SECONDS: Final = 60.0
+"""A segment in which something stands is ended at this age, whatever its size: what was said in a request stands in it
+openly, and leaves the disk with the segment once that is drained."""
+
 EVENT_LINE: Final = b'{"kind":'
 """How the line of an event begins; that of a record begins with its id."""
 
@@ -43,6 +47,7 @@ class Journal:
         self._size = 0
         self._torn = False
         self._fd = self._begin()
+        self._begun_at = time.monotonic()
 
     def append(self, record: Record | Event, private: Private | None = None, *, later: bool = False) -> None:
         """Writes one record or event down. When this returns, the kernel has it; with `later`, once `flush` has been called.
@@ -70,6 +75,11 @@ class Journal:
                 self._rotate()
             self._write(self._waiting, "that waits")
             self._waiting.clear()
+
+    def rotate_old(self, seconds: float = ROTATE_SECONDS) -> None:
+        """Ends the segment when it is this old and not empty. Raises RecordNotKept when no other can be begun."""
+        if self._size and time.monotonic() - self._begun_at >= seconds:
+            self._rotate()
 
     @property
     def rotated(self) -> bool:
@@ -126,6 +136,7 @@ class Journal:
         fcntl.flock(self._fd, fcntl.LOCK_UN)
         self._finished.append(self._fd)
         self._fd = fd
+        self._begun_at = time.monotonic()
         self._size = 0
         self._torn = False
 
