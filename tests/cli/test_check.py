@@ -93,3 +93,26 @@ def test_without_a_file_the_environment_is_checked() -> None:
 def test_a_file_that_is_named_must_be_there() -> None:
     with pytest.raises(ConfigError, match=r"There is no file missing\.toml\."):
         run("--config", "missing.toml")
+
+
+def test_a_grader_that_cannot_be_made_is_told_at_its_line(tmp_path: Path) -> None:
+    (tmp_path / "freehold.toml").write_text(
+        '[workloads.a]\nroute = ["echo/echo"]\ngraders = [\n  { kind = "exact" },\n  { kind = "numeric", tolerence = 1 },\n'
+        '  { kind = "exakt" },\n]\n'
+    )
+    result = run()
+
+    assert result.exit_code == 1
+    assert result.stdout == (
+        "freehold.toml, line 5: [workloads.a] graders, entry 2: The grader 'numeric' has no option `tolerence`. "
+        "Did you mean `tolerance`?\n"
+        "freehold.toml, line 6: [workloads.a] graders, entry 3: There is no grader 'exakt'. Did you mean `exact`?\n"
+    )
+    assert json.loads(run("--json").stdout)["ok"] is False
+
+
+def test_good_graders_are_no_problem(tmp_path: Path) -> None:
+    (tmp_path / "freehold.toml").write_text(
+        '[workloads.a]\nroute = ["echo/echo"]\ngraders = [{ kind = "length", most = 50 }, { kind = "refusal" }]\n'
+    )
+    assert run().exit_code == 0

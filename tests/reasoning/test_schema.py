@@ -1,5 +1,7 @@
 """JSON, strictly, and against its schema."""
 
+from pathlib import Path
+
 import pytest
 
 from reasoning.reading import found, verdicts
@@ -43,6 +45,19 @@ def test_a_bad_pattern_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(schema, "SECONDS", 0.5)
     slow = {"type": "string", "pattern": "^(a+)+$"}
     assert verdicts(S, '"' + "a" * 40 + '!"', kind="answer", schema=slow) == ["not_checkable"]
+
+
+def test_what_else_is_installed_decides_nothing_and_costs_nothing(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "rfc3987_syntax.py").write_text("raise SystemExit('it was imported')")
+    monkeypatch.syspath_prepend(tmp_path)
+    fresh = Schema()
+    try:
+        verdict = verdicts(fresh, '"no iri"', kind="answer", schema={"type": "string", "format": "iri"})
+    finally:
+        fresh.close()
+    assert verdict == ["verified"]
 
 
 def test_fences_in_a_step_must_be_json() -> None:

@@ -1,9 +1,13 @@
 """`freehold check`: what is wrong with the configuration, each problem with its line and what to write instead."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from freehold.config.file import Problem
+    from freehold.config.reading import Reading
 
 
 def check(
@@ -21,19 +25,46 @@ def check(
 
     path = config_file(config, Path())
     reading = examine(path, environment(), known_vendors())
+    problems, warnings = _graders(reading)
+    problems, warnings = [*reading.problems, *problems], [*reading.warnings, *warnings]
     if as_json:
-        said = {"ok": reading.settings is not None, "file": None if path is None else str(path)}
-        said |= {"problems": reading.problems, "warnings": reading.warnings}
+        said = {"ok": not problems, "file": None if path is None else str(path)}
+        said |= {"problems": problems, "warnings": warnings}
         sys.stdout.write(msgspec.json.encode(said).decode() + "\n")
     else:
-        for warning in reading.warnings:
+        for warning in warnings:
             print(f"warning: {warning.text()}", file=sys.stderr)
-        for problem in reading.problems:
+        for problem in problems:
             print(problem.text())
-        if reading.settings is not None:
+        if reading.settings is not None and not problems:
             print(f"{path or 'The environment, without a file,'} can be used: {_contents(reading.settings)}.")
-    if reading.settings is None:
+    if problems:
         raise typer.Exit(1)
+
+
+def _graders(reading: "Reading") -> tuple[list["Problem"], list["Problem"]]:
+    """What is wrong with the graders of the workloads, and which ones lack something that is not installed."""
+    from freehold.config.file import Problem, place
+    from freehold.errors import ConfigError, InvalidGrader, NotConfigured
+    from freehold.graders import build
+
+    problems: list[Problem] = []
+    warnings: list[Problem] = []
+    for job in reading.settings.workloads.values() if reading.settings else ():
+        for index, table in enumerate(job.graders):
+            here = ("workloads", job.name, "graders", index)
+            try:
+                build(table).close()
+            except (ConfigError, InvalidGrader, NotConfigured) as error:
+                at = (*here, *(error.param or "").split(".")[:1])
+                found = Problem(
+                    source=reading.settings.source if reading.settings else None,
+                    line=reading.positions.line(at),
+                    sentence=f"{place(here)}: {error.sentence}",
+                    advice=error.advice,
+                )
+                (warnings if isinstance(error, NotConfigured) else problems).append(found)
+    return problems, warnings
 
 
 def _contents(settings: object) -> str:

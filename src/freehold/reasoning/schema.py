@@ -11,7 +11,7 @@ import json
 import re
 from typing import Any, ClassVar
 
-from freehold.reasoning.extras import library
+from freehold.reasoning.extras import require
 from freehold.reasoning.trace import Finding, Step
 from freehold.reasoning.verifier import Context, Sample, finding
 from freehold.reasoning.worker import Worker
@@ -43,7 +43,7 @@ class Schema:
 
     def __init__(self) -> None:
         """Raises NotConfigured without jsonschema. Nothing is started."""
-        library("jsonschema")
+        require("jsonschema")
         self._worker = Worker("freehold.reasoning.schema_worker")
 
     def check(self, step: Step, context: Context) -> list[Finding]:
