@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from freehold.cli.settings import known_vendors
-from freehold.config.digest import digest
+from freehold.config.digest import digest, route_digest
 from freehold.config.reading import read
 
 BASE = """
@@ -57,3 +57,21 @@ def test_every_other_setting_does(tmp_path: Path, before: str, after: str) -> No
 def test_a_login_in_an_address_is_a_secret(tmp_path: Path) -> None:
     toml = BASE.replace("headers", 'proxy = "http://me:word@proxy:3128"\nheaders')
     assert of(tmp_path, toml) == of(tmp_path, toml.replace("me:word", "you:other"))
+
+
+def test_the_digest_of_a_route_is_of_whom_it_asks_and_in_which_order_and_of_nothing_else(tmp_path: Path) -> None:
+    def route(text: str) -> str:
+        path = tmp_path / "freehold.toml"
+        path.write_text(f"[vendors.echo]\n[workloads.a]\n{text}\n")
+        return route_digest(read(path, {"OPENAI_API_KEY": "k"}, known_vendors()).workloads["a"])
+
+    first = route('route = ["echo/echo", "openai/gpt-5-mini"]')
+    assert len(bytes.fromhex(first)) == 32
+    assert route('route = ["echo/echo", "openai/gpt-5-mini"]\nretries = 0\nbudget = { usd = 1 }') == first
+    others = [
+        'route = ["openai/gpt-5-mini", "echo/echo"]',
+        'route = ["echo/echo"]',
+        'route = ["echo/echo", "openai/gpt-5-mini"]\nstrategy = "cheapest"',
+        'route = ["echo/echo", { model = "openai/gpt-5-mini", when = { vision = true } }]',
+    ]
+    assert len({first, *map(route, others)}) == 5

@@ -1,10 +1,11 @@
 """Where things are on this machine."""
 
+import pwd
 from pathlib import Path
 
 import pytest
 
-from freehold.config.paths import cache_dir, config_file, data_dir, environment
+from freehold.config.paths import cache_dir, config_file, data_dir, environment, user_name
 from freehold.errors import ConfigError
 
 HOME = {"HOME": "/home/u"}
@@ -32,6 +33,14 @@ def test_a_relative_data_folder_starts_here(tmp_path: Path, monkeypatch: pytest.
 
     assert data_dir(Path("data"), {}) == tmp_path / "data"
     assert data_dir(None, {"FREEHOLD_DATA": "data"}) == tmp_path / "data"
+
+
+def test_who_runs_it_is_the_user_and_behind_sudo_who_called_that(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.getuid", lambda: 0)
+    root = pwd.getpwuid(0).pw_name
+    assert [user_name({}), user_name({"SUDO_USER": "jane"})] == [root, f"jane as {root}"]
+    monkeypatch.setattr("os.getuid", lambda: 4_000_000)
+    assert user_name({"SUDO_USER": "jane"}) == "4000000"
 
 
 def test_the_cache_folder_is_the_users() -> None:

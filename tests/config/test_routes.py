@@ -6,7 +6,18 @@ import pytest
 
 from freehold.config.reading import Reading, settled
 from freehold.config.routes import target_vendor
-from freehold.config.settings import Budget, Capture, Conditions, Hedge, Limits, TargetSettings, Timeouts, Workload
+from freehold.config.settings import (
+    Budget,
+    CanaryRules,
+    Capture,
+    Conditions,
+    Hedge,
+    Limits,
+    Shadow,
+    TargetSettings,
+    Timeouts,
+    Workload,
+)
 
 Parse = Callable[..., Reading]
 Complaints = Callable[..., list[str]]
@@ -177,3 +188,67 @@ def test_projects_have_budgets_too(complaints: Complaints) -> None:
 def test_the_vendor_of_a_target_is_what_stands_before_the_first_slash() -> None:
     assert target_vendor("openai-compatible/meta/llama-4") == "openai-compatible"
     assert target_vendor("requested") is None
+
+
+def test_a_shadow_and_the_rules_of_canaries_are_read(read_text: Parse) -> None:
+    text = """
+[workloads.a]
+route = ["echo/echo"]
+capture = {}
+shadow = { model = "openai/gpt-5-mini", share = 0.2, budget = { usd = 5, per = "day" }, seconds = 10 }
+canary = { margin = 0.02, max_p95_ratio = 0, min_items = 50 }
+"""
+    job = settled(read_text(text, OPENAI_API_KEY="k")).workloads["a"]
+    assert job.shadow == Shadow(
+        model="openai/gpt-5-mini", share=0.2, budget=(Budget(nano=5_000_000_000, per="day"),), seconds=10.0
+    )
+    assert job.canary == CanaryRules(margin=0.02, max_p95_ratio=0.0, min_items=50)
+
+
+def test_a_vendor_that_only_a_shadow_names_is_on(read_text: Parse) -> None:
+    text = '[workloads.a]\nroute = ["echo/echo"]\ncapture = {}\nshadow = { model = "deepseek/deepseek-chat" }\n'
+    reading = read_text(text)
+    assert "deepseek" in settled(reading).vendors
+    assert [warning.text() for warning in reading.warnings] == [
+        'freehold.toml, line 4: The vendor "deepseek" has no key, so it cannot be asked. Set DEEPSEEK_API_KEY.'
+    ]
+
+
+@pytest.mark.parametrize(
+    ("shadow", "told"),
+    [
+        ('{ model = "nowhere/x" }', 'shadow.model names the vendor "nowhere"'),
+        ('{ model = "x" }', 'shadow.model is "x", which is not vendor/model'),
+        ("{ share = 0.2 }", 'shadow needs the setting "model"'),
+        ('{ model = "echo/echo", share = 2 }', "shadow.share must be a number from 0 to 1"),
+        ('{ model = "echo/echo", budget = 5 }', "shadow.budget must be a table"),
+        ('{ model = "echo/echo", budget = { usd = 5, per = "week" } }', "shadow.budget.per must be"),
+    ],
+)
+def test_a_shadow_that_cannot_be_used_is_told_at_its_place(complaints: Complaints, shadow: str, told: str) -> None:
+    text = f'[workloads.a]\nroute = ["echo/echo"]\ncapture = {{}}\nshadow = {shadow}\n'
+    found = complaints(text)
+    assert len(found) == 1
+    assert told in found[0]
+
+
+def test_a_shadow_without_capture_is_doubted(read_text: Parse) -> None:
+    reading = read_text('[workloads.a]\nroute = ["echo/echo"]\nshadow = { model = "echo/echo" }\n')
+    assert any(
+        "The shadow of [workloads.a] does nothing without capture" in warning.text() for warning in reading.warnings
+    )
+
+
+@pytest.mark.parametrize(
+    ("canary", "told"),
+    [
+        ("{ margin = 0 }", "canary.margin must be a number"),
+        ("{ alpha = 0.5 }", "canary.alpha must be a number"),
+        ("{ min_items = 0 }", "canary.min_items must be a whole number, at least 1"),
+        ("{ marign = 0.1 }", 'canary has no setting "marign". Did you mean "margin"?'),
+    ],
+)
+def test_rules_that_cannot_be_used_are_told(complaints: Complaints, canary: str, told: str) -> None:
+    found = complaints(f'[workloads.a]\nroute = ["echo/echo"]\ncanary = {canary}\n')
+    assert len(found) == 1
+    assert told in found[0]

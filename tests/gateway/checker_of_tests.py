@@ -11,7 +11,8 @@ import time
 
 import msgspec
 
-from freehold.gateway.checker import Ready, frame
+from freehold.gateway.checker import Ready
+from freehold.gateway.frames import frame
 from freehold.gateway.traces import Checked, Task
 
 

@@ -233,6 +233,17 @@ def test_what_came_of_traces_is_counted_over_all_workers_and_lives(tmp_path: Pat
     assert value(again, "freehold_traces_total", workload="triage", status="skipped") == 1
 
 
+def test_what_came_of_captured_answers_is_counted_likewise(tmp_path: Path) -> None:
+    first, second = Metrics(tmp_path, 0), Metrics(tmp_path, 1)
+    for metrics, status in ((first, "kept"), (first, "skipped"), (second, "kept")):
+        metrics.captured("triage", status)
+    first.save()
+    second.save()
+    again = samples(Metrics(tmp_path, 1))
+    assert value(again, "freehold_items_total", workload="triage", status="kept") == 2
+    assert value(again, "freehold_items_total", workload="triage", status="skipped") == 1
+
+
 def test_a_folder_that_cannot_be_written_stops_nothing(tmp_path: Path) -> None:
     folder = tmp_path / "metrics"
     metrics = Metrics(folder, 0)

@@ -1,5 +1,7 @@
 """What the door shows about itself: the models that a key may use, and why a request would go where it goes."""
 
+import json
+import random
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
@@ -9,13 +11,18 @@ import pytest
 from msgspec.structs import replace
 
 from freehold.catalog.rows import Model, Price
+from freehold.dialects.openai_chat import DIALECT
 from freehold.errors import ContextTooLong, InvalidField, OutOfScope, UnknownModel, UnknownWorkload
 from freehold.gateway.book import Book
+from freehold.gateway.deployments import Deployments
+from freehold.gateway.needs import Needs
 from freehold.gateway.pages import explain_route, list_models, show_model
+from freehold.gateway.routing import choose, prefix_key
 from freehold.store.callers import Key
 from freehold.store.counters import Counters
 from freehold.store.folder import COUNTERS
-from gateway.settled import book_of
+from freehold.vendors import load
+from gateway.settled import SECRET, TODAY, book_of, catalog_of, settings_of
 
 TOML = """
     [vendors.openai]
@@ -31,6 +38,10 @@ TOML = """
     [workloads.cheap]
     route = ["openai/big", "openai/small"]
     strategy = "cheapest"
+
+    [workloads.steady]
+    route = [{ model = "openai/big", weight = 3 }, "openai/small", "echo/down"]
+    sticky = true
 
     [workloads.local]
     route = ["echo/echo"]
@@ -74,6 +85,7 @@ def test_workloads_come_first_then_the_models_that_are_not_retired(book: Book) -
     assert ids(list_models(book, ANYBODY)) == [
         "triage",
         "cheap",
+        "steady",
         "local",
         "openai/big",
         "openai/small",
@@ -114,10 +126,17 @@ def test_a_row_says_what_is_known_of_the_model(book: Book) -> None:
     }
 
 
+def test_an_own_model_says_its_weights(counters: Counters) -> None:
+    settings = settings_of('[own.nano]\nweights = "smollm2-135m"\n[workloads.default]\nroute = ["requested"]\n')
+    engines = {"nano": "http://127.0.0.1:1"}
+    made = Deployments(settings, load(), catalog_of(), SECRET, engines, None, {"nano": "ab" * 32})
+    assert show_model(Book(settings, made, counters, TODAY), ANYBODY, "own/nano")["weights"] == "ab" * 32
+
+
 @pytest.mark.parametrize(
     ("scope", "listed"),
     [
-        ({"models": ("openai/*",)}, ["triage", "cheap", "openai/big", "openai/small"]),
+        ({"models": ("openai/*",)}, ["triage", "cheap", "steady", "openai/big", "openai/small"]),
         ({"models": ("echo/echo",)}, ["local", "echo/echo"]),
         ({"models": ("nobody/*",)}, []),
         ({"models": ()}, []),
@@ -215,6 +234,33 @@ async def test_a_model_by_name_is_the_only_target_of_the_default_workload(book: 
     assert explained["workload"] == "default"
     assert [row["deployment"] for row in explained["targets"]] == ["openai/big"]
     assert asked(book, model="triage")["workload"] == "triage"
+
+
+async def test_a_sticky_route_is_explained_by_the_opening_as_a_request_with_it_would_go(book: Book) -> None:
+    firsts: set[str] = set()
+    for number in range(20):
+        messages = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": f"Question {number}"}]
+        request = DIALECT.read_request(json.dumps({"model": "steady", "messages": messages}).encode())
+        plan = book.plan(None, "steady")
+        went = choose(
+            book.targets(plan, "steady"),
+            Needs(),
+            strategy=plan.strategy,
+            now=0.0,
+            sticky_key=prefix_key(request.messages, request.model, ANYBODY.id),
+            draw=random.Random(0),  # noqa: S311 (no secret)
+        )
+        first = asked(book, model="steady", system="Be brief.", prompt=f"Question {number}")["targets"][0]
+        assert first["deployment"] == went.targets[0].deployment.name
+        assert f"the opening 'Be brief. Question {number}' falls on it, as " in first["reason"]
+        firsts.add(first["deployment"])
+    assert len(firsts) > 1
+
+
+async def test_a_sticky_route_without_an_opening_says_that_none_was_given(book: Book) -> None:
+    first, again = (asked(book, workload="steady")["targets"][0] for _ in range(2))
+    assert first == again
+    assert "no opening was given" in first["reason"]
 
 
 async def test_an_open_breaker_is_shown(book: Book) -> None:

@@ -385,23 +385,53 @@ def test_a_key_is_made_of_whatever_names_there_are(model: str, caller: str) -> N
 
 
 @pytest.mark.parametrize(
-    ("strategy", "sticky", "how"),
+    ("strategy", "opening", "how"),
     [
-        ("ordered", False, "it stands first in the route"),
-        ("weighted", False, "drawn by weight"),
-        ("cheapest", False, "the lowest price for a request of this size"),
-        ("fastest", False, "the lowest average time to the first token"),
-        ("ordered", True, "the prompt's prefix keeps it here (sticky)"),
+        ("ordered", None, "it stands first in the route"),
+        ("weighted", None, "this draw fell on it, as 33% of all do, and every request is drawn anew"),
+        ("cheapest", None, "the lowest price for a request of this size"),
+        ("fastest", None, "the lowest average time to the first token"),
+        (
+            "ordered",
+            "Be brief. Hi",
+            "with this key and model the opening 'Be brief. Hi' falls on it, as 33% of all openings do; another may go elsewhere "
+            "(sticky)",
+        ),
+        (
+            "weighted",
+            "x" * 41,
+            f"with this key and model the opening '{'x' * 39}…' falls on it, as 33% of all openings do; another may go elsewhere "
+            "(sticky)",
+        ),
+        (
+            "weighted",
+            "",
+            "no opening was given, and an empty one falls on it, as 33% of all openings do; others may go elsewhere (sticky)",
+        ),
     ],
 )
 def test_a_choice_is_explained_first_to_last_and_then_who_was_left_out(
-    route: Route, strategy: Strategy, sticky: bool, how: str
+    route: Route, strategy: Strategy, opening: str | None, how: str
 ) -> None:
     targets = [broken(route.target("z")), *route.targets("a", "b", "c")]
     choice = replace(pick(targets), targets=tuple(targets[1:]))
-    assert explain(choice, strategy, sticky=sticky) == [
+    assert explain(choice, strategy, opening=opening) == [
         Why("server/a", 0, f"Asked first: {how}."),
         Why("server/b", 1, "Asked when the 1 before it fail."),
         Why("server/c", 2, "Asked when the 2 before it fail."),
         Why("server/z", None, "Its circuit breaker is open after failures."),
     ]
+
+
+def test_the_share_of_the_draws_is_that_of_the_weights_among_those_that_can_be_asked(route: Route) -> None:
+    one, three = replace(route.target("a"), weight=1.0), replace(route.target("b"), weight=3.0)
+    (first, _) = explain(Choice((three, one)), "weighted", opening=None)
+    assert first.reason == "Asked first: this draw fell on it, as 75% of all do, and every request is drawn anew."
+    nothing = tuple(replace(target, weight=0.0) for target in (one, three))
+    assert "as none of all do" in explain(Choice(nothing), "weighted", opening=None)[0].reason
+
+
+@pytest.mark.parametrize("opening", [None, "", "Hi"])
+def test_where_one_target_is_left_nothing_was_chosen(route: Route, opening: str | None) -> None:
+    (only,) = explain(Choice((route.target("a"),)), "weighted", opening=opening)
+    assert only.reason == "Asked first: no other target is left."

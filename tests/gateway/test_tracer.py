@@ -12,6 +12,7 @@ import msgspec
 import pytest
 
 from freehold.errors import RecordNotKept
+from freehold.gateway import lane
 from freehold.gateway import tracer as module
 from freehold.gateway.metrics import Metrics
 from freehold.gateway.tracer import Tracer
@@ -166,7 +167,7 @@ async def test_what_has_no_room_in_the_queue_is_skipped_at_once_and_counted(
     limit: str,
     value: int,
 ) -> None:
-    monkeypatch.setattr(module, limit, value)
+    monkeypatch.setattr(lane, limit, value)
     async with tracing() as (tracer, kept):
         for _ in range(4):
             tracer.after(visit())
@@ -184,7 +185,7 @@ async def test_what_has_no_room_in_the_queue_is_skipped_at_once_and_counted(
 async def test_what_has_waited_too_long_is_skipped(
     tracing: Tracing, visit: Callable[..., Visit], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "WAIT_SECONDS", -1.0)
+    monkeypatch.setattr(lane, "WAIT_SECONDS", -1.0)
     async with tracing() as (tracer, kept):
         tracer.after(visit())
         await kept.until(1)

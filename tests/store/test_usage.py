@@ -296,3 +296,19 @@ def test_more_records_than_one_batch_are_all_forgotten(
     keep(db, data, *(record(number) for number in range(5)))
     assert forget_records(db, NOON + 1) == 5
     assert stored_ids(db) == []
+
+
+def test_a_shadow_spends_from_its_own_budget_and_from_nobody_elses(db: sqlite3.Connection, data: Path) -> None:
+    journal = Journal(data / JOURNAL, 0)
+    journal.append(record(1, cost_nano=7))
+    shadow = record(2, cost_nano=5, organisation="", project="", key_id="shadow", arm="shadow")
+    journal.append(shadow)
+    journal.close()
+    Drain(db, data / JOURNAL).drain_once()
+    spent = spent_by_scope(db, NOON)
+    assert {scope: nano for scope, nano in spent.items() if scope.endswith(":day")} == {
+        "key:key_1:day": 7,
+        "project:support:day": 7,
+        "workload:triage:day": 7,
+        "shadow:triage:day": 5,
+    }

@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import asdict
 
-from freehold.config.settings import Secret, Settings
+from freehold.config.settings import Secret, Settings, Workload
 
 
 def digest(settings: Settings) -> str:
@@ -20,6 +20,13 @@ def digest(settings: Settings) -> str:
     digits. Equal settings give equal digests in every process."""
     shown = {name: _open(value) for name, value in asdict(settings).items() if name != "source"}
     return sha256(msgspec.json.encode(shown, order="sorted")).hexdigest()
+
+
+def route_digest(workload: Workload) -> str:
+    """The digest of whom a workload asks and in which order: 64 hexadecimal digits. What is decided about a candidate holds
+    against this route and no other."""
+    route = {"route": _open(workload.route), "strategy": workload.strategy}
+    return sha256(msgspec.json.encode(route, order="sorted")).hexdigest()
 
 
 def _open(value: object) -> object:

@@ -50,6 +50,16 @@ def cache_dir(environ: Mapping[str, str]) -> Path:
     return _base(environ, "XDG_CACHE_HOME", ".cache", "Set XDG_CACHE_HOME.") / "freehold"
 
 
+def user_name(environ: Mapping[str, str]) -> str:
+    """Who runs this process: the name of its user, or its number where it has none; behind sudo, who called that."""
+    number = os.getuid()
+    try:
+        name = pwd.getpwuid(number).pw_name
+    except KeyError:
+        name = str(number)
+    return f"{environ['SUDO_USER']} as {name}" if number == 0 and environ.get("SUDO_USER") else name
+
+
 def _base(environ: Mapping[str, str], variable: str, below_home: str, instead: str) -> Path:
     named = environ.get(variable, "")
     if Path(named).is_absolute():

@@ -31,6 +31,7 @@ from freehold.config.settings import (
     Workload,
 )
 from freehold.config.shape import settings_of
+from freehold.config.storage import storage
 from freehold.config.tables import mapping, pairs_of, table, well_named
 from freehold.errors import ConfigError
 
@@ -115,7 +116,7 @@ def _settings(file: File, document: Mapping[str, object]) -> Settings:
     _no_strange_sections(file, document)
     door = table(file, ("door",), document.get("door", {}), Door) or Door()  # 2
     timeouts = table(file, ("timeouts",), document.get("timeouts", {}), Timeouts) or Timeouts()
-    ledger = table(file, ("ledger",), document.get("ledger", {}), Ledger) or Ledger()
+    ledger = table(file, ("ledger",), document.get("ledger", {}), Ledger, readers={"storage": storage}) or Ledger()
     own = _own(file, document.get("own", {}))
     accounts = vendors(file, document.get("vendors", {}), door)
     declared = pairs_of(document.get("vendors", {})) or {}
@@ -123,6 +124,7 @@ def _settings(file: File, document: Mapping[str, object]) -> Settings:
     names = Names(vendors={*file.known, *declared}, own={*engines, EMBEDDED})
     jobs = workloads(file, document.get("workloads", {}), names, timeouts)
     _traces_need_the_ledger(file, jobs, ledger)
+    _capture_needs_the_ledger(file, jobs, ledger)
     projects = _projects(file, document.get("projects", {}))
     prices = _prices(file, document.get("prices", {}), names)
     _switch_on(file, jobs, accounts, own, declared, door)  # 3
@@ -181,6 +183,14 @@ def _traces_need_the_ledger(file: File, jobs: Mapping[str, Workload], ledger: Le
             file.wrong(("workloads", job.name, "trace"), "keeps what it finds in the ledger, which is off.", advice)
 
 
+def _capture_needs_the_ledger(file: File, jobs: Mapping[str, Workload], ledger: Ledger) -> None:
+    for job in jobs.values():
+        if job.capture is not None and not ledger.enabled:
+            advice = "Take out enabled = false below [ledger], or take out capture."
+            said = "seals what it keeps with the ledger's contents, and the ledger is off."
+            file.wrong(("workloads", job.name, "capture"), said, advice)
+
+
 def _switch_on(
     file: File,
     jobs: Mapping[str, Workload],
@@ -190,16 +200,19 @@ def _switch_on(
     door: Door,
 ) -> None:
     """Vendors that only a route names, the vendor `own` where there are own models, and the embedded one where a route
-    names it or nothing else could answer. Every vendor that a route names is then among the vendors."""
+    names it or nothing else could answer. Every vendor that a route or a shadow names is then among the vendors."""
     for job in jobs.values():
-        for index, target in enumerate(job.route):
-            vendor = target_vendor(target.model)
-            if target.model == f"{OWN}/{EMBEDDED}":
+        asked: list[tuple[KeyPath, str]] = [(("route", index), target.model) for index, target in enumerate(job.route)]
+        if job.shadow is not None:
+            asked.append((("shadow", "model"), job.shadow.model))
+        for where, model in asked:
+            vendor = target_vendor(model)
+            if model == f"{OWN}/{EMBEDDED}":
                 own.setdefault(EMBEDDED, embedded())
             if vendor is None or vendor in accounts or vendor not in file.known or vendor in declared:
                 continue
             accounts[vendor] = completed(file, VendorSettings(name=vendor, like=vendor), door)
-            warn_of_missing_key(file, ("workloads", job.name, "route", index), accounts[vendor])
+            warn_of_missing_key(file, ("workloads", job.name, *where), accounts[vendor])
     for name in declared:
         if name in accounts:
             warn_of_missing_key(file, ("vendors", name), accounts[name])

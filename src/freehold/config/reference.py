@@ -13,6 +13,7 @@ from msgspec import Struct, inspect
 from freehold.config import toml
 from freehold.config.settings import (
     Budget,
+    CanaryRules,
     Capture,
     Conditions,
     Door,
@@ -22,7 +23,10 @@ from freehold.config.settings import (
     Limits,
     PriceSettings,
     Project,
+    RedactPattern,
     Secret,
+    Shadow,
+    Storage,
     TargetSettings,
     Timeouts,
     VendorSettings,
@@ -48,6 +52,7 @@ SECTIONS: tuple[tuple[str, type[Struct]], ...] = (
     ("[door]", Door),
     ("[timeouts]", Timeouts),
     ("[ledger]", Ledger),
+    ("`storage` of the ledger", Storage),
     ("[vendors.NAME]", VendorSettings),
     ("[workloads.NAME]", Workload),
     ("An entry of `route`", TargetSettings),
@@ -56,6 +61,9 @@ SECTIONS: tuple[tuple[str, type[Struct]], ...] = (
     ("`budget`", Budget),
     ("`limits`", Limits),
     ("`capture`", Capture),
+    ("A table in `redact`", RedactPattern),
+    ("`shadow`", Shadow),
+    ("`canary`", CanaryRules),
     ("[projects.NAME]", Project),
     ('[prices."VENDOR/MODEL"]', PriceSettings),
     ("[own.NAME]", Engine),
@@ -84,6 +92,10 @@ def _type(setting: Setting) -> str:
         return "dollars, at least 0"
     if isinstance(setting.kind, inspect.StructType) and setting.kind.cls is Secret:
         return "a reference to a secret"
+    if setting.name == "graders":
+        return "a list of tables"
+    if setting.name == "redact":
+        return "a list of names and tables"
     if isinstance(setting.kind, inspect.VarTupleType):
         return "a table, or a list of tables" if setting.name == "budget" else 'a list of "vendor/model" and tables'
     return "a path" if setting.path else words(setting.kind)

@@ -8,10 +8,12 @@ from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import asdict
 
 from freehold.config import toml
+from freehold.config.capture import capture
 from freehold.config.discovery import OWN
 from freehold.config.file import File, listed, place, suggest
+from freehold.config.graders import graders
 from freehold.config.positions import KeyPath
-from freehold.config.settings import Budget, Conditions, TargetSettings, Timeouts, Workload
+from freehold.config.settings import Budget, Conditions, Shadow, TargetSettings, Timeouts, Workload
 from freehold.config.tables import Reader, mapping, pairs_of, table, well_named
 from freehold.config.values import shown
 
@@ -102,6 +104,9 @@ def _workload(file: File, name: str, pairs: object, names: Names, timeouts: Time
         "route": partial(_route, names=names),
         "budget": budgets,
         "timeouts": partial(_timeouts, base=timeouts),
+        "shadow": partial(_shadow, names=names),
+        "capture": capture,
+        "graders": graders,
     }
     found = table(file, here, pairs, Workload, own={"name": name}, readers=readers)
     if found is not None:
@@ -147,12 +152,22 @@ def _timeouts(file: File, path: KeyPath, written: object, *, base: Timeouts) -> 
     return UNSET if found is None else found
 
 
+def _shadow(file: File, path: KeyPath, written: object, *, names: Names) -> Shadow | UnsetType:
+    found = table(file, path, written, Shadow, readers={"budget": budgets})
+    if found is None or not named(file, (*path, "model"), found.model, names):
+        return UNSET
+    return found
+
+
 def _judge(file: File, here: KeyPath, workload: Workload) -> None:
     """What is wrong with the workload as a whole."""
     for index, target in enumerate(workload.route):
         if target.when is not None and _never_holds(target.when):
             said = "can never hold: its min_input_tokens is more than its max_input_tokens."
             file.wrong((*here, "route", index, "when"), said)
+    if workload.shadow is not None and workload.capture is None:
+        said = f"The shadow of {place(here)} does nothing without capture: a copy goes only where an answer is kept beside it."
+        file.doubt((*here, "shadow"), said, "Add capture = { share = 1.0 }, or leave shadow out.")
     if workload.strategy == "weighted":
         if not any(target.weight > 0 for target in workload.route):
             file.wrong((*here, "route"), "gives every model the weight 0.", "Give at least one a weight above 0.")

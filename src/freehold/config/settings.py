@@ -6,7 +6,7 @@ name of its table. `Meta.extra` says what the file writes differently: `name` (a
 (a file, relative to the folder of freehold.toml).
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
 
@@ -139,11 +139,116 @@ class Limits(Struct, frozen=True, kw_only=True):
     tokens_per_minute: Annotated[Positive | None, Meta(description="Tokens, in and out, in any minute.")] = None
 
 
+REDACT_RULES = ("secret", "email", "iban", "card", "national_id", "ip", "phone")
+"""The rules that `redact` may name; what they find is in `redaction.py`."""
+
+
+class RedactPattern(Struct, frozen=True, kw_only=True):
+    """An entry of `redact` that is a pattern of your own."""
+
+    name: Annotated[
+        str,
+        Meta(description="The word in its placeholders: capital letters, digits and _.", examples=["CUSTOMER"]),
+    ]
+    pattern: Annotated[str, Meta(description="A regular expression, as Python has them.", examples=["C-[0-9]{6}"])]
+
+
 class Capture(Struct, frozen=True, kw_only=True):
     """`capture` of a workload: which share of its requests is kept for trials, and for how long."""
 
     share: Annotated[float, Meta(ge=0, le=1, description="Share of requests kept.")] = 1.0
-    keep_days: Annotated[int, Meta(ge=1, description="Days until a captured item is deleted.")] = 90
+    keep_days: Annotated[int, Meta(ge=1, le=36500, description="Days until a captured item is deleted.")] = 90
+    redact: Annotated[
+        tuple[str | RedactPattern, ...],
+        Meta(
+            description="What is replaced by a placeholder such as [EMAIL_1] before anything is stored: rules by name, and "
+            "patterns of your own. An empty list replaces nothing."
+        ),
+    ] = REDACT_RULES
+
+
+class Shadow(Struct, frozen=True, kw_only=True):
+    """`shadow` of a workload: a candidate that is asked what callers ask, once they have their answer; no caller hears it."""
+
+    model: Annotated[str, Meta(description="The candidate, as vendor/model.", examples=["own/nano"])]
+    share: Annotated[
+        float,
+        Meta(ge=0, le=1, description="Share of the captured conversations that it gets; a conversation goes whole."),
+    ] = 1.0
+    budget: Annotated[tuple[Budget, ...], Meta(description="Its own, beside the workload's: a table or a list.")] = ()
+    concurrency: Annotated[int, Meta(ge=1, le=256, description="Copies under way at once in one worker.")] = 4
+    queue: Annotated[int, Meta(ge=0, le=10000, description="Copies that wait in one worker; more are dropped.")] = 64
+    seconds: Annotated[float, Meta(gt=0, description="How long the candidate may take for a whole answer.")] = 60.0
+
+
+class CanaryRules(Struct, frozen=True, kw_only=True):
+    """`canary` of a workload: what one must show to advance, and what ends it; options of `freehold canary start` go first."""
+
+    margin: Annotated[
+        float, Meta(gt=0, lt=1, description="How much lower the candidate's mean score may be, of 1.")
+    ] = 0.03
+    alpha: Annotated[
+        float, Meta(gt=0, lt=0.5, description="Probability, at most, that a candidate worse by the margin is promoted.")
+    ] = 0.05
+    harm: Annotated[
+        float, Meta(ge=0, lt=1, description="It is taken back when shown to be worse by more than this, of 1.")
+    ] = 0.03
+    alpha_rollback: Annotated[
+        float,
+        Meta(gt=0, lt=0.5, description="Probability, at most, that all alarms together take back a good candidate."),
+    ] = 0.05
+    max_error_rate: Annotated[
+        float, Meta(gt=0, lt=1, description="It is taken back when shown to fail more often than this.")
+    ] = 0.05
+    emergency_error_rate: Annotated[
+        float,
+        Meta(gt=0, le=1, description="It is taken back at once when it fails this often in its last 20 requests."),
+    ] = 0.5
+    max_blocked_rate: Annotated[
+        float,
+        Meta(gt=0, lt=1, description="It is taken back when shown to be stopped by safeguards more often than this."),
+    ] = 0.05
+    max_p95_ratio: Annotated[
+        float,
+        Meta(
+            ge=0,
+            description="It is taken back when its 95th percentile of time is shown to be longer by this factor; 0 for no such "
+            "cap.",
+        ),
+    ] = 2.0
+    min_items: Annotated[
+        int, Meta(ge=1, description="Conversations that the candidate answers at a step before it advances.")
+    ] = 100
+    patience: Annotated[
+        float, Meta(ge=0, description="Seconds that outcomes wait for requests that began before theirs and still run.")
+    ] = 120.0
+    drift_false_alarm: Annotated[
+        int,
+        Meta(
+            ge=0,
+            description="After the promotion: conversations to a false alarm of drift, on average and at least, while the "
+            "candidate is no worse than it showed less the margin; 0 for no such watch.",
+        ),
+    ] = 10_000
+
+
+class Storage(Struct, frozen=True, kw_only=True):
+    """`storage` of the ledger: an object store that sealed contents move to, and that holds a copy of the log. Needs the extra
+    `object-storage`."""
+
+    url: Annotated[
+        str,
+        Meta(description="s3://, gs:// or az://, then the bucket and a prefix.", examples=["s3://acme-ledger/eu"]),
+    ]
+    endpoint: Annotated[
+        str | None, Meta(description="Address of the server, where it is not the cloud's own: MinIO, Ceph and others.")
+    ] = None
+    region: Annotated[str | None, Meta(description="Region of the bucket; default: AWS_REGION, else us-east-1.")] = None
+    access_key: Annotated[
+        Secret | None,
+        Meta(description="Name of the access key (az: of the account); default: the cloud's own ways to find one."),
+    ] = None
+    secret_key: Annotated[Secret | None, Meta(description="The secret that goes with it.")] = None
 
 
 class Ledger(Struct, frozen=True, kw_only=True):
@@ -177,6 +282,18 @@ class Ledger(Struct, frozen=True, kw_only=True):
         dict[str, str],
         Meta(description="Witnesses that cosign checkpoints: verifier key lines, each with the witness's URL."),
     ] = {}
+    storage: Annotated[
+        Storage | None,
+        Meta(
+            description='Object store for contents and a copy of the log: "s3://BUCKET/PREFIX", or a table. Never change it.'
+        ),
+    ] = None
+    master_key: Annotated[
+        str,
+        Meta(
+            description='What guards the keys of data subjects: "file", or an entry point of the group freehold.signers.'
+        ),
+    ] = "file"
 
 
 class Workload(Struct, frozen=True, kw_only=True):
@@ -197,6 +314,15 @@ class Workload(Struct, frozen=True, kw_only=True):
     limits: Annotated[Limits | None, Meta(description="Rates of the whole workload.")] = None
     timeouts: Annotated[Timeouts | None, Meta(description="Instead of [timeouts].")] = None
     capture: Annotated[Capture | None, Meta(description="What is kept for trials.")] = None
+    shadow: Annotated[Shadow | None, Meta(description="A candidate that gets copies of what is captured.")] = None
+    canary: Annotated[CanaryRules | None, Meta(description="By which rules a canary of it advances and ends.")] = None
+    graders: Annotated[
+        tuple[dict[str, Any], ...],
+        Meta(
+            description="How replies are graded, each a table with its `kind` (see graders.md); the first one decides a trial.",
+            examples=[[{"kind": "exact"}]],
+        ),
+    ] = ()
     durability: Annotated[Durability | None, Meta(description="Instead of the ledger's.")] = None
     contents: Annotated[bool | None, Meta(description="Instead of the ledger's.")] = None
     keep_days: Annotated[Positive | None, Meta(description="Instead of the ledger's.")] = None

@@ -11,9 +11,19 @@ from typing import Literal
 from msgspec import Struct
 
 from freehold.catalog.rows import Price
-from freehold.config.digest import digest
-from freehold.config.settings import Hedge, Limits, PriceSettings, Settings, Strategy, Timeouts, Workload
-from freehold.errors import OutOfScope, UnknownWorkload
+from freehold.config.digest import digest, route_digest
+from freehold.config.settings import (
+    Capture,
+    Hedge,
+    Limits,
+    PriceSettings,
+    Settings,
+    Shadow,
+    Strategy,
+    Timeouts,
+    Workload,
+)
+from freehold.errors import OutOfScope, UnknownModel, UnknownWorkload
 from freehold.gateway.contents import Keeping
 from freehold.gateway.deployments import MAX_DEPLOYMENTS, Deployments
 from freehold.gateway.routing import Target
@@ -38,6 +48,10 @@ class Plan(Struct, frozen=True):
     timeouts: Timeouts
     keeping: Keeping
     trace: bool | Literal["inline"]
+    capture: Capture | None
+    shadow: Shadow | None
+    route: str
+    """The digest of the route, by which a canary knows that it is still the one that it was begun on."""
 
 
 class Payers(Struct, frozen=True):
@@ -92,6 +106,13 @@ class Book:
         plan = self._plans.get(workload)
         return plan is not None and plan.trace
 
+    def keep_days(self, workload: str) -> int:
+        """For how many days what is said of this workload's answers is kept: as long as its items, else its contents."""
+        job = self.settings.workloads.get(workload)
+        if job is not None and job.capture is not None:
+            return job.capture.keep_days
+        return job.keep_days if job is not None and job.keep_days is not None else self.settings.ledger.keep_days
+
     def targets(self, plan: Plan, model: str) -> tuple[Target, ...]:
         """The route's targets; for a route that asks for what the caller names, the one target it names."""
         if plan.targets is not None:
@@ -107,6 +128,13 @@ class Book:
             if len(self._targets) < MAX_DEPLOYMENTS:
                 self._targets[model] = target
         return target
+
+    def candidate(self, model: str) -> Target | None:
+        """The deployment of a candidate; None when the settings have no such model any more."""
+        try:
+            return self.target(model)
+        except UnknownModel:
+            return None
 
     def payers(self, key: Key, workload: str) -> Payers:
         """Whose budgets and rates apply to this key's requests in this workload."""
@@ -147,6 +175,9 @@ class Book:
             workload.timeouts or self.settings.timeouts,
             Keeping(self.settings.ledger, workload),
             workload.trace,
+            workload.capture,
+            workload.shadow,
+            route_digest(workload),
         )
 
     def _price(self, name: str) -> Price | None:

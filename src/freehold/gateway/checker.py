@@ -22,6 +22,7 @@ import msgspec
 from msgspec import Struct
 
 from freehold.errors import FreeholdError
+from freehold.gateway.frames import frame, read_frame
 from freehold.gateway.traces import TRACE, Checked, Task, body_of, document_of
 from freehold.ledger.commitments import commit_fields
 from freehold.reasoning import available
@@ -77,19 +78,12 @@ class Checker:
             one.close()
 
 
-def frame(message: object) -> bytes:
-    """A message as it goes through the pipe."""
-    written = msgspec.json.encode(message)
-    return len(written).to_bytes(4, "big") + written
-
-
 def serve(tasks: BinaryIO, out: BinaryIO, checker: Checker) -> None:
     """Answers until the pipe closes."""
     out.write(frame(checker.ready))
     out.flush()
-    while len(head := tasks.read(4)) == 4:
-        task = msgspec.json.decode(tasks.read(int.from_bytes(head, "big")), type=Task)
-        out.write(frame(checker.check(task)))
+    while (message := read_frame(tasks)) is not None:
+        out.write(frame(checker.check(msgspec.json.decode(message, type=Task))))
         out.flush()
 
 

@@ -22,16 +22,20 @@ from freehold.errors import (
     FreeholdError,
     MalformedBody,
     MethodNotAllowed,
+    NotFound,
+    RateLimited,
     UnknownPath,
 )
 from freehold.gateway.callers import require_admin
 from freehold.gateway.exchange import Exchange
+from freehold.gateway.feedback import Feedback, require_ledger
 from freehold.gateway.headers import error_headers
 from freehold.gateway.lifecycle import Lifecycle, Parts
 from freehold.gateway.pages import explain_route, list_models, show_model
 from freehold.gateway.receipts import FRESH, Receipts
 from freehold.ledger.tiles import CHECKPOINT
 from freehold.store.callers import Key
+from freehold.store.grants import Grant, RateDenied
 from freehold.store.records import new_id
 
 MODEL_PATHS = {
@@ -43,6 +47,12 @@ MODEL_PATHS = {
 }
 """The paths that ask a model, and the dialect of each."""
 
+FEEDBACK = "/v1/feedback"
+RECORD_TRIES = 15
+RECORD_SECONDS = 0.2
+"""How often, and with which pause, a record is looked for that may still be on its way into the store: three seconds in all,
+where the ledger's writer needs half a one."""
+
 TEXT = b"content-type: text/plain; charset=utf-8\r\n"
 BYTES = b"content-type: application/octet-stream\r\n"
 METRICS = b"content-type: text/plain; version=0.0.4; charset=utf-8\r\n"
@@ -53,10 +63,18 @@ log = logging.getLogger("freehold.door")
 class Door:
     """The handler of every request of one worker. `ready` says whether this worker takes requests."""
 
-    def __init__(self, lifecycle: Lifecycle, parts: Parts, receipts: Receipts, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        lifecycle: Lifecycle,
+        parts: Parts,
+        receipts: Receipts,
+        feedback: Feedback,
+        clock: Callable[[], float],
+    ) -> None:
         self._lifecycle = lifecycle
         self._parts = parts
         self._receipts = receipts
+        self._feedback = feedback
         self._clock = clock
         self._fronts = {path: get(name) for path, name in MODEL_PATHS.items()}
         self._pages: dict[str, Callable[[Exchange], Awaitable[None]]] = {
@@ -90,10 +108,13 @@ class Door:
         if exchange.problem is not None:
             raise _problem(exchange.problem)
         page = self._pages.get(exchange.path)
-        if front is not None:
+        if front is not None or exchange.path == FEEDBACK:
             if exchange.method != "POST":
                 raise MethodNotAllowed(f"{exchange.path} takes POST.")
-            raise Draining("This server is not taking requests now.", retry_after=1)
+            if not self.ready:
+                raise Draining("This server is not taking requests now.", retry_after=1)
+            await self._take_feedback(exchange)
+            return
         if page is None:
             page = next((one for start, one in self._prefixes.items() if exchange.path.startswith(start)), None)
         if page is None:
@@ -129,8 +150,10 @@ class Door:
 
     async def _explain(self, exchange: Exchange) -> None:
         key = await self._know(exchange)
+        if self._parts.canaries.stale:
+            await self._parts.canaries.reload()
         asked = {name: values[-1] for name, values in parse_qs(exchange.query).items()}
-        exchange.answer(200, msgspec.json.encode(explain_route(self._parts.book(), key, asked)))
+        exchange.answer(200, msgspec.json.encode(explain_route(self._parts.book(), key, asked, self._parts.canaries)))
 
     async def _receipt(self, exchange: Exchange) -> None:
         key = await self._know(exchange)
@@ -150,6 +173,36 @@ class Door:
             exchange.answer(202, msgspec.json.encode({"id": about, "status": "pending"}), b"retry-after: 1\r\n")
         else:
             exchange.answer(200, trace, FRESH)
+
+    async def _take_feedback(self, exchange: Exchange) -> None:
+        key = await self._know(exchange)
+        book = self._parts.book()
+        require_ledger(logged=book.keeping.logged)
+        self._count(key)
+        said = self._feedback.read(exchange.body)
+        for _ in range(RECORD_TRIES):
+            record = await asyncio.to_thread(self._feedback.find, said, key, self._clock())
+            if record is not None:
+                break
+            await asyncio.sleep(RECORD_SECONDS)
+        else:
+            raise NotFound(f"The answer {said.id} is on its way to the store.", "Try again.", retry_after=1)
+        label = self._feedback.keep(said, record, key, book.keep_days(record.workload))
+        exchange.answer(202, msgspec.json.encode({"id": label, "about": record.id, "status": "accepted"}))
+
+    def _count(self, key: Key) -> None:
+        """Counts a request against the rates of its key and project. Raises RateLimited."""
+        payers, now = self._parts.book().payers(key, ""), self._clock()
+        if not payers.rates:
+            return
+        outcome = self._parts.counters.acquire((), payers.rates, 0, 0, now)
+        if isinstance(outcome, RateDenied):
+            raise RateLimited(
+                f"{payers.rate_names[outcome.index]} may use {outcome.limit} {outcome.measure} per minute.",
+                retry_after=outcome.retry_after,
+            )
+        if isinstance(outcome, Grant):
+            self._parts.counters.settle_all([(outcome, 0, 0)], now)
 
     async def _ledger_key(self, exchange: Exchange) -> None:
         exchange.answer(200, await asyncio.to_thread(self._receipts.verifier_keys), FRESH, content_type=TEXT)
@@ -180,7 +233,7 @@ class Door:
         self._parts.metrics.turned_away(error.code)
         headers = error_headers(error, record_id, recorded=False)
         if isinstance(error, MethodNotAllowed):  # RFC 9110, section 15.5.6
-            headers += b"allow: POST\r\n" if exchange.path in self._fronts else b"allow: GET, HEAD\r\n"
+            headers += b"allow: POST\r\n" if exchange.path in (*self._fronts, FEEDBACK) else b"allow: GET, HEAD\r\n"
         exchange.answer(error.status, front.write_error(error, record_id), headers)
 
 

@@ -93,6 +93,10 @@ class _Answer(Struct, frozen=True, kw_only=True, omit_defaults=True):
     durability: str = ""
     subject: str | None = None
     commitments: dict[str, str] = {}
+    conversation: str = ""
+    canary: str = ""
+    arm: str = ""
+    propensity_ppm: int = 0
     cut: tuple[str, ...] = ()
     """Lists of which only the beginning stands here."""
 
@@ -129,6 +133,10 @@ def answer_entry(record: Record, subject: str | None) -> bytes:
         durability=record.durability,
         subject=subject,
         commitments=record.commitments,
+        conversation=record.conversation,
+        canary=_text(record.canary),
+        arm=_text(record.arm),
+        propensity_ppm=record.propensity_ppm,
     )
     written = _encode(answer)
     if len(written) <= MAX_ENTRY:

@@ -26,26 +26,46 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from freehold.config.settings import Ledger
-from freehold.errors import ContentsDamaged, LedgerError, StoreError, SubjectErased, UnknownContents
+from freehold.errors import ContentsDamaged, FreeholdError, LedgerError, StoreError, SubjectErased, UnknownContents
 from freehold.gateway.entries import ANSWER, answer_entry, event_entry
 from freehold.gateway.erasures import keep_erasure
+from freehold.gateway.item_rows import FEEDBACK, ITEM, take_feedback, take_item
 from freehold.gateway.ledger_folder import LedgerFolder
+from freehold.gateway.ledger_storage import note_storage, open_contents
+from freehold.gateway.ledger_upkeep import Upkeep
+from freehold.gateway.shadow_rows import take_shadow
 from freehold.gateway.witnesses import Witnesses
-from freehold.ledger.contents import Contents
 from freehold.ledger.log import Log
+from freehold.ledger.notes import SignerKey, parse_note, sign_note
 from freehold.ledger.sealing import Field, RecordContents
 from freehold.ledger.subjects import Subjects
-from freehold.store.database import open_database
+from freehold.store.database import open_database, transaction
 from freehold.store.drain import Drain, EventLine, Line
-from freehold.store.events import Event, take_events
+from freehold.store.events import Event, set_aside, take_events
 from freehold.store.folder import JOURNAL, make_private
-from freehold.store.records import Private
+from freehold.store.items import forget_ended, forget_subject
+from freehold.store.records import Private, Record
+from freehold.store.shadows import SHADOW
+
+LEDGER = "FREEHOLD_LEDGER"
+"""The variable in which the writer's process is given its settings, as JSON."""
 
 ROUND_SECONDS = 0.4
 """Between two rounds. A checkpoint is at most this much and one round older than its newest entry."""
 
+ITEMS_END_SECONDS = 3600
+"""Between two looks for items whose time is over."""
+
+STUCK = "records cannot be moved on; they stay in the journal and nothing is lost"
+
 OTHER_SECONDS = 30.0
 """How long to wait for another writer's end. One whose supervisor is gone is in its last round."""
+
+SEGMENT_SECONDS = 600.0
+"""What is kept on its way to an object store: no contents stay here alone for longer, however few there are."""
+
+LONGEST_REQUEST_SECONDS = 86_400
+"""No request is on its way for longer: what began before an erasure that is older than this has been journaled."""
 
 log = logging.getLogger("freehold.ledger")
 
@@ -74,7 +94,7 @@ class LedgerWriter:
             self._db.execute("PRAGMA synchronous = FULL")
             self._books: _Books | None = None
             if settings.enabled:
-                books = _Books(self._db, LedgerFolder(data), settings.origin)
+                books = _Books(self._db, LedgerFolder(data), settings)
                 self._books = opened.enter_context(contextlib.closing(books))
             self._settings = settings
             self.failing = False
@@ -83,14 +103,24 @@ class LedgerWriter:
 
     def round(self) -> int:
         """Takes everything that is there now; gives how many records and events. Raises StoreError, LedgerError."""
+        began = int(time.time())
         taken = self._drain.drain_once()
         if self._books is not None:
             taken += self._take_events(self._books)
             self._books.committed()
+            self._books.drained(began)
         return taken
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Rounds until `stop`, and one more. What fails is said once, and tried again."""
+        """Rounds until `stop`, and one more, with the upkeep beside them. What fails is said once, and tried again."""
+        books = self._books
+        beside = None if books is None else asyncio.create_task(books.upkeep.run(stop))
+        await self._rounds(stop)
+        if books is not None and beside is not None:
+            await beside
+            await books.upkeep.finish()
+
+    async def _rounds(self, stop: asyncio.Event) -> None:
         witnesses = None if self._books is None else self._books.witnesses(self._settings.witnesses)
         stopping = False
         while not stopping:
@@ -102,9 +132,13 @@ class LedgerWriter:
                 if witnesses is not None and self._books is not None:
                     await self._books.have_cosigned(witnesses)
                 self.failing = False
+            except FreeholdError as error:
+                if not self.failing:
+                    log.error("%s: %s", STUCK, error.message)
+                self.failing = True
             except Exception:
                 if not self.failing:
-                    log.exception("records cannot be moved on; they stay in the journal and nothing is lost")
+                    log.exception(STUCK)
                 self.failing = True
         if witnesses is not None:
             witnesses.close()
@@ -123,18 +157,24 @@ class LedgerWriter:
 class _Books:
     """The ledger's side of a round: the store's `Follower`."""
 
-    def __init__(self, db: sqlite3.Connection, folder: LedgerFolder, origin: str | None) -> None:
+    def __init__(self, db: sqlite3.Connection, folder: LedgerFolder, settings: Ledger) -> None:
         self._db = db
-        name, signers = folder.origin(origin), folder.signers(origin)
+        name, signers = folder.origin(settings.origin), folder.signers(settings.origin)
+        note_storage(folder, settings.storage)
+        folder.note_master_key(settings.master_key)
+        self.upkeep = Upkeep(folder, settings.storage)
+        self._moves = settings.storage is not None
         self._subjects = Subjects(folder.subjects, folder.master_key)
-        self._contents = Contents(folder.contents, self._subjects)
+        self._contents = open_contents(folder, self._subjects, settings.storage)
         for gap in self._contents.settle():
             log.warning("contents: %s", gap)
         for erasure in self._subjects.resume(self._contents):
             keep_erasure(db, self._subjects, erasure)
         self._log = Log(folder.log, name, signers, self._head()[0])
+        self._ended_at = 0
         self._published: str | None = None
         self._fresh: str | None = None
+        self._sign_anew(signers)
         self.committed()
 
     def take(self, lines: list[Line]) -> None:
@@ -145,7 +185,7 @@ class _Books:
                     ANSWER,
                     line.record.id,
                     int(line.record.ended_at * 1000),
-                    answer_entry(line.record, pseudonyms.get(line.private.subject) if line.private else None),
+                    answer_entry(line.record, pseudonyms.get(line.record.id)),
                 )
                 for line in lines
             ]
@@ -158,24 +198,35 @@ class _Books:
             try:
                 new.append(_New(event.kind, event.id, event.at, event_entry(event)))
             except LedgerError as error:  # an event that cannot be written must not hold up all others
-                log.error("the event %s of %s has no entry: %s", event.kind, event.id, error)
+                log.error("the event %s of %s has no entry and is set aside: %s", event.kind, event.id, error)
+                set_aside(self._db, event, str(error))
         self._append(new)
 
     def take_lines_of_events(self, lines: list[EventLine]) -> None:
         """Takes events of the journal. What is kept apart from one is sealed as `KIND:ID`, under the key of the record that
-        its id names: where that is erased or expired, there is nobody to keep it for, and it is not kept."""
+        its id names: where that is erased or expired, there is nobody to keep it for, and it is not kept. Items have no entry
+        of their own (`item_rows.py`)."""
         events: list[Event] = []
         sealed: list[RecordContents] = []
         for line in lines:
             event, private = line.event, line.private
             subject = self._subject_of(event.id)
+            sealed_id: str | None = f"{event.kind}:{event.id}"
+            if event.kind == ITEM:
+                sealed_id = take_item(self._db, event, private, subject)
+            elif event.kind == FEEDBACK:
+                sealed_id = take_feedback(self._db, event, private, subject)
+            elif event.kind == SHADOW:
+                sealed_id = take_shadow(self._db, event, subject)
             if subject is not None:
                 event = replace(event, body={**event.body, "subject": subject})
-                if private is not None:
-                    sealed_id = f"{event.kind}:{event.id}"
+                if private is not None and sealed_id is not None:
                     sealed.append(RecordContents(sealed_id, subject, private.keep_until, _fields(private)))
-            events.append(event)
-        self._contents.write_many(sealed)
+            if event.kind != ITEM:
+                events.append(event)
+        refused = {one.id for one in self._contents.write_many(sealed) if one.reason == "subject-erased"}
+        for subject in {one.subject for one in sealed if one.id in refused}:
+            forget_subject(self._db, subject)  # erased at this very moment
         self.take_events(events)
 
     def committed(self) -> None:
@@ -184,6 +235,15 @@ class _Books:
         if checkpoint is not None and checkpoint != self._published:
             self._log.publish(checkpoint)
             self._published = self._fresh = checkpoint
+
+    def drained(self, began: int) -> None:
+        """Everything that was journaled by `began` (Unix seconds) has been taken: what is not needed after that goes."""
+        self._subjects.drop_tombstones(began - LONGEST_REQUEST_SECONDS)
+        if self._moves:
+            self._contents.finish_old(SEGMENT_SECONDS)
+        if began - self._ended_at >= ITEMS_END_SECONDS:
+            forget_ended(self._db, began)
+            self._ended_at = began
 
     def witnesses(self, configured: Mapping[str, str]) -> Witnesses | None:
         """The witnesses of this log, None when there are none."""
@@ -200,16 +260,40 @@ class _Books:
         self._subjects.close()
 
     def _seal(self, lines: list[Line]) -> dict[str, str]:
-        """Keeps what goes with the records; gives the subjects' pseudonyms."""
-        private = [(line.record.id, line.private) for line in lines if line.private is not None]
+        """Keeps what goes with the records; gives the pseudonyms of their subjects, by record.
+
+        A record whose subject was erased after it began gets neither: it would live on under a new key. Looked for before a
+        key is made, and again after that, since erasures happen meanwhile."""
+        private = [(line.record, line.private) for line in lines if line.private is not None]
+        private = self._not_erased(private)
         pseudonyms = self._subjects.pseudonyms({apart.subject for _, apart in private})
+        private = self._not_erased(private)
         self._contents.write_many(
             [
-                RecordContents(record_id, pseudonyms[apart.subject], apart.keep_until, _fields(apart))
-                for record_id, apart in private
+                RecordContents(record.id, pseudonyms[apart.subject], apart.keep_until, _fields(apart))
+                for record, apart in private
             ]
         )
-        return pseudonyms
+        return {record.id: pseudonyms[apart.subject] for record, apart in private}
+
+    def _not_erased(self, private: list[tuple[Record, Private]]) -> list[tuple[Record, Private]]:
+        erased = self._subjects.erased_at({apart.subject for _, apart in private})
+        if not erased:
+            return private
+        # Erasures are noted in whole seconds; what began within that second goes too.
+        return [(record, apart) for record, apart in private if record.started_at >= erased.get(apart.subject, -1) + 1]
+
+    def _sign_anew(self, signers: Sequence[SignerKey]) -> None:
+        """Has the keys of now sign the checkpoint in force where other ones did: what it says stays as it is."""
+        size, checkpoint = self._head()
+        if checkpoint is None:
+            return
+        note = parse_note(checkpoint)
+        signed = [(signature.name, signature.key_id) for signature in note.unverified]
+        if signed != [(signer.name, signer.verifier.id) for signer in signers]:
+            anew = sign_note(note.text, signers, int(time.time()))
+            with transaction(self._db):
+                self._db.execute("UPDATE ledger_head SET checkpoint = ? WHERE size = ?", (anew, size))
 
     def _subject_of(self, record_id: str) -> str | None:
         """The pseudonym under whose key the contents of a record are sealed; None when they cannot be opened any more."""

@@ -11,7 +11,10 @@
  9  settle the budget and keep the record, whatever happened
 10  answer in the caller's dialect, with the receipt's id in a header
 
-Where a workload has its reasoning traced, the answer is handed to the tracer after step 10, or, `inline`, before step 9.
+Three things lean on these steps without one of their own. A canary draws the arm in step 3, is reserved for in step 5, and has
+its candidate asked first from step 6 on. Capture decides in step 3 whether the item is kept, gathers it in step 8 and hands it
+over after step 10, and with it a copy of the request to the candidate in shadow. A trace is handed over after step 10, or,
+`inline` and for a whole answer, made before step 9.
 
 Steps 4 and 8 call the injected `Safeguards`, step 9 the injected `Recorder` and `Flusher`. Nothing is sent before step 7 is
 done; the last byte is sent after step 9, so an answer that a caller received whole has its record on this machine.
@@ -35,14 +38,14 @@ from freehold.errors import (
     InvalidField,
     RateLimited,
     RecordNotKept,
-    UnpricedModel,
-    Unsupported,
     VendorTimeout,
 )
 from freehold.gateway.answer import Answer, Stream, Whole
 from freehold.gateway.asking import Asking, Trail
 from freehold.gateway.book import Book, check_scope
 from freehold.gateway.callers import Callers
+from freehold.gateway.canaries import Canaries, lead
+from freehold.gateway.capture import Capturer
 from freehold.gateway.contents import Said, subject_of
 from freehold.gateway.exchange import Exchange
 from freehold.gateway.failure import for_caller
@@ -52,8 +55,9 @@ from freehold.gateway.metrics import Metrics
 from freehold.gateway.needs import measure
 from freehold.gateway.randomness import Randomness
 from freehold.gateway.relay import Relay, sealed
-from freehold.gateway.routing import ASSUMED_OUTPUT, Target, choose, prefix_key
+from freehold.gateway.routing import ASSUMED_OUTPUT, Target, choose, prefix_key, priced, same_dialect
 from freehold.gateway.seams import Flusher, OutputWatch, Recorder, Safeguards
+from freehold.gateway.shadow import Shadows
 from freehold.gateway.tracer import Tracer
 from freehold.gateway.traces import Heard
 from freehold.gateway.visit import Visit
@@ -75,6 +79,7 @@ class Parts(Struct):
 
     book: Callable[[], Book]
     callers: Callers
+    canaries: Canaries
     counters: Counters
     pool: Pool
     safeguards: Safeguards
@@ -82,6 +87,8 @@ class Parts(Struct):
     flusher: Flusher
     metrics: Metrics
     tracer: Tracer
+    capturer: Capturer
+    shadows: Shadows
     max_in_flight: int
     max_in_flight_per_key: int
 
@@ -125,6 +132,8 @@ class Lifecycle:
             await self._take(exchange, front, visit)
         finally:
             self.in_flight -= 1
+            if visit.placed is not None:
+                parts.canaries.ended(visit.id)
             left = self._by_key[key.id] - 1
             if left:
                 self._by_key[key.id] = left
@@ -162,12 +171,18 @@ class Lifecycle:
         watch = self._parts.safeguards.watch_output(visit.plan.name)
         if visit.plan.trace and visit.request is not None and visit.request.operation == "generate":
             watch = visit.heard = Heard(watch)
+        if visit.gathered is not None:
+            watch = visit.gathered.before(watch)
         if isinstance(answer.content, Whole):
             await self._answer_whole(exchange, front, visit, answer, answer.content, watch)
         else:
             await self._answer_stream(exchange, front, visit, answer, answer.content, watch)
         if visit.heard is not None:
             self._parts.tracer.after(visit)
+        if visit.gathered is not None:
+            self._parts.capturer.after(visit)
+            if visit.plan.shadow is not None:
+                self._parts.shadows.after(visit, self._parts.book())
 
     # --- steps 2 to 7 ---
 
@@ -179,24 +194,31 @@ class Lifecycle:
         needs = visit.needs = measure(request, len(exchange.body))
         if needs.vision or needs.files:
             check_urls(request)
-        # 3 find its workload
+        # 3 find its workload, and what the caller may use of it
         plan = visit.plan = book.plan(exchange.headers.get("x-freehold-workload"), request.model)
         visit.keeping = plan.keeping
         if visit.said is not None:
             self._name_subject(exchange, visit)
+        if plan.capture is not None:
+            parts.capturer.consider(visit, exchange.headers)
         targets = check_scope(visit.key, plan, book.targets(plan, request.model))
         if request.bound is not None:
-            targets = _same_dialect(targets, front.name, request.bound)
+            targets = same_dialect(targets, front.name, request.bound)
+        if parts.canaries.stale:
+            await parts.canaries.reload()
+        placed = parts.canaries.place(visit, plan, book, exchange.headers)
         # 4 safeguards on the input
         await parts.safeguards.check_input(request, plan.name)
-        # 5 reserve the budget
+        # 5 reserve the budget, count the rates
         targets = self._reserve(visit, book, targets)
         # 6 choose the candidates
         sticky = prefix_key(request.messages, request.model, visit.key.id) if plan.sticky else None
         choice = choose(
             targets, needs, strategy=plan.strategy, now=self._loop.time(), sticky_key=sticky, draw=self._draw
         )
-        # 7 ask them
+        if placed is not None:
+            choice = lead(choice, placed, self._loop.time())
+        # 7 ask them, first to last, until one commits
         body = exchange.body
         if (needs.vision or needs.files) and any(target.deployment.vendor.private for target in choice.targets):
             inlined = await inline_urls(request)
@@ -212,7 +234,7 @@ class Lifecycle:
             forwarded=forwarded_headers(exchange.headers, front.forwards) if front.forwards else b"",
             timeouts=plan.timeouts,
             retries=plan.retries,
-            hedge=plan.hedge,
+            hedge=plan.hedge if placed is None or not placed.measured else None,
             deadline=visit.began + plan.timeouts.total,
             trail=Trail(visit.attempts, lambda target: self._pay(visit, target), visit.spent_on_failure, visit.dropped),
         )
@@ -232,12 +254,11 @@ class Lifecycle:
         if not payers.budgets and not payers.rates:
             return targets
         if payers.hard:
-            priced = tuple(target for target in targets if target.price is not None)
-            if not priced:
-                names = ", ".join(target.deployment.name for target in targets)
-                raise UnpricedModel(f"The price of {names} is unknown, and a hard budget applies.", param="model")
-            targets = priced
-        nano = max(visit.worst(target) for target in targets) if payers.budgets else 0
+            targets = priced(targets)
+        asked = targets if visit.placed is None else (*targets, visit.placed.candidate)  # in both arms: they stay alike
+        nano = 0
+        if payers.budgets:
+            nano = visit.worst(asked[0]) if len(asked) == 1 else max([visit.worst(target) for target in asked])
         tokens = visit.needs.likely + (visit.needs.output or ASSUMED_OUTPUT)
         if nano > MOST_NANO or tokens > MOST_NANO:
             raise InvalidField("`max_tokens` is more than any model writes.", param="max_tokens")
@@ -276,7 +297,7 @@ class Lifecycle:
         visit.tally.take_reply(whole.reply)
         visit.whole = True
         try:
-            # 8 safeguards on the output
+            # 8 safeguards on the output as it passes
             if watch is not None:
                 watch.reply(whole.reply)
             origin = answer.deployment.origin
@@ -287,7 +308,7 @@ class Lifecycle:
                 body = front.write_reply(sealed(whole.reply, origin), visit.request)
             if visit.heard is not None:
                 await self._parts.tracer.inline(visit, self._loop.time(), told=exchange.headers.get(TRACED) == "1")
-            # 9 settle and record
+            # 9 settle the budget and keep the record
             visit.status = "answered"
             visit.gives(body)
             self._keep(visit)
@@ -305,7 +326,7 @@ class Lifecycle:
                 visit.said = Said(exchange.body, self._randomness.draw)  # the answer was not given after all
             self._tell(exchange, front, visit, error)
             return
-        # 10 answer
+        # 10 answer in the caller's dialect
         exchange.answer(200, body, answer_headers(visit) + visit.summary)
 
     # --- steps 8 to 10, an answer in chunks ---
@@ -327,18 +348,18 @@ class Lifecycle:
         try:
             while (batch := await stream.next()) is not None:
                 watchdog.touch()
-                data = relay.take(batch)
+                data = relay.take(batch)  # 8, and the caller's dialect
                 visit.gives(data)
                 if exchange.answered:
                     exchange.write(data)
-                elif data:
+                elif data:  # 10, but for its end
                     exchange.begin(200, answer_headers(visit), SSE, data)
                 await exchange.drain()
             last = relay.close()
             visit.gives(last)
             visit.whole = True
             visit.status = "answered"
-            self._keep(visit)  # 9, before the last byte
+            self._keep(visit)  # 9, before the end of 10
             if visit.on_disk:
                 await self._parts.flusher.flushed()
         except asyncio.CancelledError:
@@ -367,7 +388,7 @@ class Lifecycle:
         grant, visit.grant = visit.grant, None
         try:
             self._parts.recorder.append(record, visit.private(record), later=visit.may_wait)
-            visit.kept = True
+            visit.kept, visit.recorded = True, record
         finally:
             if grant is not None:
                 self._due.append((grant, record.cost_nano, record.input_tokens + record.output_tokens))
@@ -402,15 +423,3 @@ class Lifecycle:
             self._keep(visit)
         except RecordNotKept:
             log.exception("the record %s of a failed request could not be kept", visit.id)
-
-
-def _same_dialect(targets: tuple[Target, ...], front: str, bound: str) -> tuple[Target, ...]:
-    """The targets that speak the caller's own dialect, for a request that leans on state kept by a vendor."""
-    able = tuple(target for target in targets if front in target.deployment.ways)
-    if not able:
-        raise Unsupported(
-            f"`{bound}` leans on what one vendor keeps, and no model of this route speaks that vendor's dialect.",
-            "Send the whole conversation in the request, with store = false.",
-            param=bound,
-        )
-    return able

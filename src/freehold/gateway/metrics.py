@@ -68,13 +68,15 @@ class Series(Struct):
 
 class Counts(Struct):
     """Everything that one worker has counted since Freehold started. `lost` counts attempts that gave no answer by
-    (deployment, outcome, error), `turned_away` requests without a record by reason, `traces` outcomes by (workload, status)."""
+    (deployment, outcome, error), `turned_away` requests without a record by reason, `traces`, `items` and `shadows` outcomes by (workload, status)."""
 
     series: list[Series] = []
     lost: list[tuple[tuple[str, str, str], int]] = []
     turned_away: dict[str, int] = {}
     in_flight: int = 0
     traces: list[tuple[tuple[str, str], int]] = []
+    items: list[tuple[tuple[str, str], int]] = []
+    shadows: list[tuple[tuple[str, str], int]] = []
 
 
 class Metrics:
@@ -91,6 +93,8 @@ class Metrics:
         self._lost = Counter(dict(before.lost))
         self._turned_away = Counter(before.turned_away)
         self._traces = Counter(dict(before.traces))
+        self._items = Counter(dict(before.items))
+        self._shadows = Counter(dict(before.shadows))
         self._in_flight = 0
 
     def took(self, record: Record) -> None:
@@ -111,6 +115,15 @@ class Metrics:
     def traced(self, workload: str, status: str) -> None:
         """Counts what came of one trace: `checked`, `skipped` or `failed`."""
         self._traces[workload, status] += 1
+
+    def captured(self, workload: str, status: str) -> None:
+        """Counts what came of one answer that was to be captured: `kept`, `skipped` or `failed`."""
+        self._items[workload, status] += 1
+
+    def shadowed(self, workload: str, status: str, number: int = 1) -> None:
+        """Counts what came of copies that were to go to a candidate: `answered`, `failed` or `cancelled`; `dropped` when there
+        was no room, `budget` when it was spent, `skipped` when the candidate could not be asked."""
+        self._shadows[workload, status] += number
 
     def in_flight(self, number: int) -> None:
         self._in_flight = number
@@ -137,6 +150,8 @@ class Metrics:
             dict(self._turned_away),
             in_flight=self._in_flight,
             traces=list(self._traces.items()),
+            items=list(self._items.items()),
+            shadows=list(self._shadows.items()),
         )
 
     def _others(self) -> Iterator[Counts]:
@@ -156,6 +171,8 @@ def _summed(all_counts: Iterable[Counts]) -> Counts:
     lost: Counter[tuple[str, str, str]] = Counter()
     turned_away: Counter[str] = Counter()
     traces: Counter[tuple[str, str]] = Counter()
+    items: Counter[tuple[str, str]] = Counter()
+    shadows: Counter[tuple[str, str]] = Counter()
     in_flight = 0
     for counts in all_counts:
         for one in counts.series:
@@ -170,8 +187,18 @@ def _summed(all_counts: Iterable[Counts]) -> Counts:
         lost.update(dict(counts.lost))
         turned_away.update(counts.turned_away)
         traces.update(dict(counts.traces))
+        items.update(dict(counts.items))
+        shadows.update(dict(counts.shadows))
         in_flight += counts.in_flight
-    return Counts(list(series.values()), list(lost.items()), dict(turned_away), in_flight, list(traces.items()))
+    return Counts(
+        list(series.values()),
+        list(lost.items()),
+        dict(turned_away),
+        in_flight,
+        list(traces.items()),
+        list(items.items()),
+        list(shadows.items()),
+    )
 
 
 class _Page(Collector):
@@ -203,6 +230,15 @@ class _Page(Collector):
             away.add_metric((reason,), count)
         yield away
         yield _counter("freehold_traces", "Traces, by what came of them.", ("workload", "status"), self._counts.traces)
+        yield _counter(
+            "freehold_items", "Captured answers, by what came of them.", ("workload", "status"), self._counts.items
+        )
+        yield _counter(
+            "freehold_shadows",
+            "Copies for candidates, by what came of them.",
+            ("workload", "status"),
+            self._counts.shadows,
+        )
 
     def _requests(self) -> Iterator[Metric]:
         requests = CounterMetricFamily(

@@ -10,10 +10,13 @@ from typing import Any
 
 from freehold.errors import InvalidField, OutOfScope, UnknownModel
 from freehold.gateway.book import DEFAULT, Book, Plan, check_scope
+from freehold.gateway.canaries import Canaries
 from freehold.gateway.deployments import Deployment
 from freehold.gateway.needs import Needs
-from freehold.gateway.routing import Target, choose, explain
+from freehold.gateway.routing import Target, choose, explain, prefix_key
+from freehold.messages import Message, Role, Text
 from freehold.store.callers import Key
+from freehold.store.canaries import MILLION, Canary
 
 CREATED = 1_700_000_000
 _YES = frozenset({"1", "true", "yes"})
@@ -43,11 +46,11 @@ def show_model(book: Book, key: Key, name: str) -> dict[str, Any]:
     return row
 
 
-def explain_route(book: Book, key: Key, asked: Mapping[str, str]) -> dict[str, Any]:
-    """Why a request would go where it goes.
+def explain_route(book: Book, key: Key, asked: Mapping[str, str], canaries: Canaries | None = None) -> dict[str, Any]:
+    """Why a request would go where it goes, and which canary may have it go elsewhere.
 
-    `asked` may name `workload` or `model`, `input_tokens`, `max_tokens` and any of the needs (`vision`, `tools`, ...) as
-    true. Raises what the request itself would raise.
+    `asked` may name `workload` or `model`, `input_tokens`, `max_tokens`, any of the needs (`vision`, `tools`, ...) as true, and
+    what a sticky route goes by: `system`, the operator's words, and `prompt`, what the user says first. Raises what the request itself would raise.
     """
     model = asked.get("model", "")
     plan = book.plan(asked.get("workload"), model)
@@ -63,7 +66,10 @@ def explain_route(book: Book, key: Key, asked: Mapping[str, str]) -> dict[str, A
         output=_count(asked, "max_tokens"),
     )
     now = asyncio.get_running_loop().time()
-    choice = choose(targets, needs, strategy=plan.strategy, now=now, draw=random.Random())  # noqa: S311
+    system, prompt = asked.get("system", ""), asked.get("prompt", "")
+    sticky = prefix_key(_opening(system, prompt), model or plan.name, key.id) if plan.sticky else None
+    choice = choose(targets, needs, strategy=plan.strategy, now=now, sticky_key=sticky, draw=random.Random())  # noqa: S311
+    opening = " ".join(f"{system} {prompt}".split()) if plan.sticky else None
     by_name = {target.deployment.name: target for target in targets}
     return {
         "workload": plan.name,
@@ -76,9 +82,30 @@ def explain_route(book: Book, key: Key, asked: Mapping[str, str]) -> dict[str, A
                 "reason": why.reason,
                 **_state(by_name[why.deployment], needs, now),
             }
-            for why in explain(choice, plan.strategy, sticky=plan.sticky)
+            for why in explain(choice, plan.strategy, opening=opening)
         ],
         "failover": _failover(plan),
+        "canary": _canary(None if canaries is None else canaries.of(plan)),
+    }
+
+
+def _opening(system: str, prompt: str) -> tuple[Message, ...]:
+    """The beginning of a conversation, as a dialect reads one whose contents are plain text."""
+    said: tuple[tuple[Role, str], ...] = (("system", system), ("user", prompt))
+    return tuple(Message(role, (Text(text),)) for role, text in said if text)
+
+
+def _canary(canary: Canary | None) -> dict[str, Any] | None:
+    """Which share of the conversations a candidate gets before all others; None where none does."""
+    if canary is None:
+        return None
+    return {
+        "id": canary.id,
+        "candidate": canary.candidate,
+        "phase": canary.phase,
+        "share": canary.share_ppm / MILLION,
+        "step": canary.step + 1,
+        "steps": len(canary.steps),
     }
 
 
@@ -144,6 +171,8 @@ def _describe(deployment: Deployment) -> dict[str, Any]:
         "created_at": "2023-11-14T22:13:20Z",
         "kind": "model",
     }
+    if deployment.weights is not None:
+        described["weights"] = deployment.weights
     if row is not None:
         described |= {
             "context_tokens": row.context_tokens,

@@ -17,7 +17,7 @@ from freehold.catalog.catalog import at_moment
 from freehold.catalog.cost import Ceiling, ceiling, worst_case
 from freehold.catalog.rows import Price
 from freehold.config.settings import Conditions, Strategy
-from freehold.errors import ContextTooLong, FreeholdError, Unsupported
+from freehold.errors import ContextTooLong, FreeholdError, UnpricedModel, Unsupported
 from freehold.gateway.deployments import Deployment
 from freehold.gateway.needs import Needs
 from freehold.messages import File, Image, Message, Part, Text, ToolCall, ToolResult
@@ -25,6 +25,9 @@ from freehold.store.records import AppliedPrice
 
 ASSUMED_OUTPUT = 1_000
 """Output tokens that the cheapest is judged by, when the caller names no cap."""
+
+SHOWN_OPENING = 40
+"""Characters of a conversation's opening that an explanation repeats."""
 
 
 class Target(Struct):
@@ -102,19 +105,56 @@ def choose(
     if not able:
         raise _nobody(targets, problems)
     ready = [target for target in able if target.deployment.breaker.allows(now)]
-    waiting = [target for target in able if not target.deployment.breaker.allows(now)]
-    if ready:
+    if not ready:
+        ready = able  # never cool the last one down: asking may fail, not asking does fail
+    elif len(ready) < len(able):
+        waiting = [target for target in able if target not in ready]
         left_out += [Why(t.deployment.name, None, "Its circuit breaker is open after failures.") for t in waiting]
-    else:
-        ready = waiting  # never cool the last one down: asking may fail, not asking does fail
     if len(ready) > 1:
         ready = _ordered(ready, needs, strategy, sticky_key, draw)
     return Choice(tuple(ready), tuple(left_out))
 
 
-def explain(choice: Choice, strategy: Strategy, *, sticky: bool) -> list[Why]:
-    """The choice in words, one line a target, asked first to last and then those left out."""
-    how = "the prompt's prefix keeps it here (sticky)" if sticky else _HOW[strategy]
+def can_do(target: Target, needs: Needs) -> bool:
+    """Whether the target has the abilities and the room that are needed, as far as the catalog knows."""
+    return _problem(target.deployment, needs) is None
+
+
+def same_dialect(targets: tuple[Target, ...], front: str, bound: str) -> tuple[Target, ...]:
+    """The targets that speak the caller's own dialect, for a request that leans on state kept by a vendor.
+    Raises `Unsupported` when there are none."""
+    able = tuple(target for target in targets if front in target.deployment.ways)
+    if not able:
+        raise Unsupported(
+            f"`{bound}` leans on what one vendor keeps, and no model of this route speaks that vendor's dialect.",
+            "Send the whole conversation in the request, with store = false.",
+            param=bound,
+        )
+    return able
+
+
+def priced(targets: tuple[Target, ...]) -> tuple[Target, ...]:
+    """The targets whose price is known, for a request that a hard budget pays. Raises `UnpricedModel` when there are none."""
+    if len(targets) == 1 and targets[0].price is not None:
+        return targets
+    known = tuple(target for target in targets if target.price is not None)
+    if not known:
+        names = ", ".join(target.deployment.name for target in targets)
+        raise UnpricedModel(f"The price of {names} is unknown, and a hard budget applies.", param="model")
+    return known
+
+
+def explain(choice: Choice, strategy: Strategy, *, opening: str | None) -> list[Why]:
+    """The choice in words, one line a target, asked first to last and then those left out. `opening` is what a sticky choice
+    went by, the beginning of the conversation; None where the route is not sticky."""
+    if len(choice.targets) == 1:
+        how = "no other target is left"
+    elif opening is not None:
+        how = _kept_here(choice, opening)
+    elif strategy == "weighted":
+        how = f"this draw fell on it, as {_portion(choice)} of all do, and every request is drawn anew"
+    else:
+        how = _HOW[strategy]
     ranked = [
         Why(
             target.deployment.name,
@@ -128,10 +168,24 @@ def explain(choice: Choice, strategy: Strategy, *, sticky: bool) -> list[Why]:
 
 _HOW: dict[str, str] = {
     "ordered": "it stands first in the route",
-    "weighted": "drawn by weight",
     "cheapest": "the lowest price for a request of this size",
     "fastest": "the lowest average time to the first token",
 }
+
+
+def _kept_here(choice: Choice, opening: str) -> str:
+    """Which opening decided, and what that says of others."""
+    others = f"{_portion(choice)} of all openings do"
+    if not opening:
+        return f"no opening was given, and an empty one falls on it, as {others}; others may go elsewhere (sticky)"
+    shown = opening if len(opening) <= SHOWN_OPENING else f"{opening[: SHOWN_OPENING - 1]}…"
+    return f"with this key and model the opening {shown!r} falls on it, as {others}; another may go elsewhere (sticky)"
+
+
+def _portion(choice: Choice) -> str:
+    """The share of the draws that the first target gets, by the weights."""
+    weights = [max(0.0, target.weight) for target in choice.targets]
+    return f"{weights[0] / sum(weights):.0%}" if any(weights) else "none"
 
 
 def prefix_key(messages: Sequence[Message], model: str, caller: str) -> bytes:

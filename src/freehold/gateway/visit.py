@@ -9,7 +9,9 @@ from freehold.errors import FreeholdError
 from freehold.gateway.answer import Answer
 from freehold.gateway.book import Payers, Plan
 from freehold.gateway.contents import Keeping, Said
+from freehold.gateway.gathered import Gathered
 from freehold.gateway.needs import Needs
+from freehold.gateway.placed import Placed
 from freehold.gateway.routing import Target
 from freehold.gateway.tally import Tally
 from freehold.gateway.traces import Checked, Heard, Mode, Task
@@ -31,9 +33,11 @@ class Visit:
         "attempts",
         "began",
         "began_at",
+        "conversation",
         "dropped",
         "error",
         "front",
+        "gathered",
         "grant",
         "heard",
         "id",
@@ -42,8 +46,10 @@ class Visit:
         "key",
         "needs",
         "payers",
+        "placed",
         "plan",
         "policy",
+        "recorded",
         "request",
         "reserved",
         "said",
@@ -81,6 +87,10 @@ class Visit:
         self.heard: Heard | None = None
         self.traced: tuple[Task, Checked] | None = None
         self.summary = b""
+        self.conversation = ""
+        self.gathered: Gathered | None = None
+        self.recorded: Record | None = None
+        self.placed: Placed | None = None
         self.kept = False
 
     # --- money ---
@@ -122,7 +132,9 @@ class Visit:
     def cost(self, usage: Usage, price: Price | None) -> int:
         """What the whole request costs, failed and hedged attempts included."""
         lost = sum([attempt.cost_nano for attempt in self.attempts])
-        return lost if price is None else min(lost + cost(price, usage), MOST_NANO)
+        if price is not None:
+            lost += cost(price, usage)
+        return lost if lost < MOST_NANO else MOST_NANO
 
     def deployment(self) -> str:
         """Who answered, or failed last; empty when nobody was asked."""
@@ -135,7 +147,7 @@ class Visit:
     def record(self, ended_at: float, ended: float) -> Record:
         """The one record of this request."""
         usage = self.usage()
-        answer, request, error, tally = self.answer, self.request, self.error, self.tally
+        answer, request, error, tally, placed = self.answer, self.request, self.error, self.tally, self.placed
         price, applied = answer.target.price_at(self.began_at) if answer is not None else (None, None)
         return Record(
             id=self.id,
@@ -177,6 +189,10 @@ class Visit:
             policy=self.policy,
             durability=self._survived(),
             commitments=self.said.commitments() if self.said is not None else {},
+            conversation=self.conversation,
+            canary=placed.canary.id if placed is not None else "",
+            arm=placed.arm if placed is not None else "",
+            propensity_ppm=placed.propensity_ppm if placed is not None else 0,
         )
 
     # --- what was said ---

@@ -17,20 +17,26 @@ from freehold.config.settings import Settings
 from freehold.errors import FreeholdError, RecordNotKept
 from freehold.gateway.book import Book
 from freehold.gateway.callers import Callers, Keys
+from freehold.gateway.canaries import Canaries
+from freehold.gateway.capture import Capturer
 from freehold.gateway.deployments import Deployments
 from freehold.gateway.door import Door
+from freehold.gateway.feedback import Feedback
 from freehold.gateway.group_commit import GroupCommit
 from freehold.gateway.http import Clock, Limits, Server
 from freehold.gateway.lifecycle import Lifecycle, Parts
 from freehold.gateway.metrics import Metrics
 from freehold.gateway.receipts import Receipts
 from freehold.gateway.seams import NoSafeguards, Safeguards
+from freehold.gateway.shadow import Shadows
 from freehold.gateway.tracer import Tracer
 from freehold.outbound.pool import Pool
 from freehold.store.callers import load_keys
+from freehold.store.canaries import Canary, active_canaries
 from freehold.store.counters import Counters
 from freehold.store.database import open_database
 from freehold.store.folder import COUNTERS, JOURNAL, METRICS, door_secret
+from freehold.store.in_flight import IN_FLIGHT, InFlight
 from freehold.store.journal import Journal
 from freehold.vendors import load
 
@@ -73,6 +79,7 @@ class Worker:
         parts = Parts(
             book=lambda: self._book,
             callers=Callers(self._load_keys, self.counters),
+            canaries=Canaries(self._load_canaries, self.counters, InFlight(data / IN_FLIGHT, number), self._secret),
             counters=self.counters,
             pool=self._pool,
             safeguards=safeguards or NoSafeguards(),
@@ -80,12 +87,15 @@ class Worker:
             flusher=self._flushes,
             metrics=metrics,
             tracer=Tracer(self.journal, metrics),
+            capturer=Capturer(self.journal, metrics, self._secret),
+            shadows=Shadows(self._pool, self.counters, self.journal, metrics),
             max_in_flight=settings.door.max_in_flight,
             max_in_flight_per_key=settings.door.max_in_flight_per_key,
         )
         self._parts = parts
         self.lifecycle = Lifecycle(parts)
-        self.door = Door(self.lifecycle, parts, Receipts(data), time.time)
+        receipts, feedback = Receipts(data, settings.ledger.storage), Feedback(data, self.journal)
+        self.door = Door(self.lifecycle, parts, receipts, feedback, time.time)
         self._connections: set[Server] = set()
         self._clock = Clock()
         self._server: asyncio.Server | None = None
@@ -141,7 +151,10 @@ class Worker:
                 await self._ticking
         while self.lifecycle.in_flight:  # noqa: ASYNC110 (the cancelled ones are keeping their records)
             await asyncio.sleep(0)
-        await self._parts.tracer.close(max(0.0, deadline - time.monotonic()))
+        left = max(0.0, deadline - time.monotonic())
+        await asyncio.gather(
+            self._parts.tracer.close(left), self._parts.capturer.close(left), self._parts.shadows.close(left)
+        )
         self.lifecycle.finish()
         self.close()
 
@@ -160,9 +173,11 @@ class Worker:
     # --- inside ---
 
     def _warm_tracer(self) -> None:
-        """Begins the processes that check traces where a workload has any: the first one should not wait for its start."""
+        """Begins the processes that check traces and make items where a workload has any: the first should not wait for one."""
         for mode in {self._book.traces(name) for name in self._book.settings.workloads} - {False}:
             self._parts.tracer.warm(inline=mode == "inline")
+        if any(workload.capture is not None for workload in self._book.settings.workloads.values()):
+            self._parts.capturer.warm()
 
     def _make_book(self, settings: Settings, before: Deployments | None) -> Book:
         deployments = Deployments(
@@ -174,12 +189,17 @@ class Worker:
         """Writes what waits (`relaxed`), and closes finished segments; a disk that is full now may not be a second later."""
         with contextlib.suppress(RecordNotKept):
             self.journal.flush()
+            self.journal.rotate_old()
             if self.journal.rotated:
                 self._flushes.begin()
 
     def _load_keys(self) -> Keys:
         with contextlib.closing(open_database(self._data)) as db:
             return load_keys(db)
+
+    def _load_canaries(self) -> list[Canary]:
+        with contextlib.closing(open_database(self._data)) as db:
+            return active_canaries(db)
 
     async def _tick(self) -> None:
         ticks = 0
@@ -194,6 +214,7 @@ class Worker:
             self._parts.metrics.in_flight(self.lifecycle.in_flight)
             self._parts.metrics.save()
             self._keep_journal()
+            self._parts.canaries.save()
             if ticks % SWEEP_EVERY == 0:
                 self._pool.sweep()
             today = datetime.now(UTC).date()

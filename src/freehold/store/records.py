@@ -51,7 +51,10 @@ class Record(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=Tru
     empty when the caller is unknown. The token counts mean what `messages.Usage` says; `estimated` that we counted them.
     `dropped` names the parameters that the deployment did not take. `weights` is the SHA-256 of an own model's weights,
     `policy` the digest of the configuration in force, `durability` what the record survived before the answer was given.
-    `commitments` are salted commitments to contents, in hexadecimal digits, by field. `extra` is for rooms that come later.
+    `commitments` are salted commitments to contents, in hexadecimal digits, by field. `conversation` is a keyed digest of the
+    conversation, 16 hexadecimal digits, where its workload ties requests together. `canary` is the rollout that the request took
+    part in, `arm` the side it was assigned to, `propensity_ppm` the probability of that, in millionths. `extra` is for rooms that
+    come later.
     """
 
     id: str
@@ -93,6 +96,10 @@ class Record(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=Tru
     policy: str = ""
     durability: str = ""
     commitments: dict[str, str] = {}
+    conversation: str = ""
+    canary: str = ""
+    arm: str = ""
+    propensity_ppm: int = 0
     extra: dict[str, Any] = {}
 
 

@@ -1,16 +1,17 @@
 """The names under which money and rates are counted, decided here and nowhere else.
 
-A budget counts under `KIND:NAME:PERIOD` (`workload:ticket-triage:month`), a rate under `KIND:NAME:rate`. A period is
+A budget counts under `KIND:NAME:PERIOD` (`workload:ticket-triage:month`, and what its
+candidate costs in shadow under `shadow:ticket-triage:month`), a rate under `KIND:NAME:rate`. A period is
 known by the Unix second at which it began, so that any two can be compared. Pure; it knows neither counters nor records.
 """
 
 from datetime import UTC, datetime
 from typing import Literal
 
-Kind = Literal["key", "project", "workload"]
+Kind = Literal["key", "project", "workload", "shadow"]
 Period = Literal["day", "month"]
 
-KINDS: tuple[Kind, ...] = ("key", "project", "workload")
+KINDS: tuple[Kind, ...] = ("key", "project", "workload", "shadow")
 PERIODS: tuple[Period, ...] = ("day", "month")
 RATE = "rate"
 

@@ -31,7 +31,13 @@ GROUPS: Final[dict[By, str]] = {
 
 HOUR: Final = 3600
 _BATCH: Final = 5000
-_SPENT_BY: Final[tuple[tuple[Kind, str], ...]] = (("key", "key_id"), ("project", "project"), ("workload", "workload"))
+_SPENT_BY: Final[tuple[tuple[Kind, str, str], ...]] = (
+    ("key", "key_id", "key_id != 'shadow'"),
+    ("project", "project", "project != ''"),
+    ("workload", "workload", "key_id != 'shadow'"),
+    ("shadow", "workload", "key_id = 'shadow'"),
+)
+"""Each kind of budget: the column that names it, and which hours count. A copy for a candidate has `shadow` for its key."""
 
 
 class UsageRow(Struct, frozen=True, kw_only=True):
@@ -82,16 +88,17 @@ def usage(db: sqlite3.Connection, since: float, until: float, by: tuple[By, ...]
 
 
 def spent_by_scope(db: sqlite3.Connection, now: float) -> dict[str, int]:
-    """What every key, project and workload has spent in the UTC day and month around `now`, by budget scope.
+    """What every key, project, workload and workload's shadow has spent in the UTC day and month around `now`, by scope.
 
     In nano-dollars; what was swept counts as spent. This is what `Counters.rebuild` takes.
     """
     spent: dict[str, int] = {}
     for per in PERIODS:
         start = period_start(per, now)
-        for kind, column in _SPENT_BY:
+        for kind, column, which in _SPENT_BY:
+            counts = f"hour >= ? AND {column} != '' AND {which}"
             rows = db.execute(
-                f"SELECT {column}, sum(cost_nano) FROM usage_hours WHERE hour >= ? AND {column} != '' GROUP BY 1",  # noqa: S608
+                f"SELECT {column}, sum(cost_nano) FROM usage_hours WHERE {counts} GROUP BY 1",  # noqa: S608 (ours)
                 (start,),
             )
             for name, nano in rows:

@@ -1,0 +1,1 @@
+"""Redaction: what identifies a person or opens a door is replaced before anything is stored. Start at `redactor.py`."""

@@ -1,0 +1,103 @@
+"""The redactor: the same value has the same number, JSON stays JSON, and nothing that a rule finds is left."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from freehold.config.settings import REDACT_RULES
+from freehold.errors import InvalidField
+from freehold.redaction.redactor import Redactor
+from freehold.redaction.rules import RULES
+
+
+def redacted(text: str, *names: str) -> str:
+    return Redactor(names or RULES).begin().text(text)
+
+
+def test_the_configuration_names_the_rules_that_there_are() -> None:
+    assert tuple(RULES) == REDACT_RULES
+
+
+def test_a_value_has_one_number_wherever_it_stands() -> None:
+    redaction = Redactor().begin()
+    assert redaction.text("Ann@example.com wrote to bob@example.com.") == "[EMAIL_1] wrote to [EMAIL_2]."
+    assert redaction.text("So bob@example.com answered ann@example.com.") == "So [EMAIL_2] answered [EMAIL_1]."
+    assert redaction.counts == {"EMAIL": 2}
+    assert Redactor().begin().text("bob@example.com") == "[EMAIL_1]", "another item counts anew"
+
+
+def test_every_rule_takes_part_and_only_those_that_are_named() -> None:
+    text = "ann@example.com, +1 415 555 0132, 4111 1111 1111 1111, DE89370400440532013000, 192.0.2.1, 12345678Z, sk-abcdefghij0123456789"
+    assert redacted(text) == "[EMAIL_1], [PHONE_1], [CARD_1], [IBAN_1], [IP_1], [NATIONAL_ID_1], [SECRET_1]"
+    assert redacted(text, "ip") == text.replace("192.0.2.1", "[IP_1]")
+    assert Redactor(()).begin().text(text) == text
+
+
+def test_patterns_of_ones_own_come_first() -> None:
+    redactor = Redactor(("phone",), {"CUSTOMER": r"C-\d{6}", "ORDER": r"\+1 415 555 \d+"})
+    assert redactor.begin().text("C-123456 ordered +1 415 555 0132.") == "[CUSTOMER_1] ordered [ORDER_1]."
+
+
+@pytest.mark.parametrize(
+    ("names", "patterns"),
+    [(("emial",), {}), ((), {"lower": "x"}), ((), {"X": "("}), ((), {"X": "x?"}), ((), {"X-Y": "x"})],
+)
+def test_what_cannot_be_used_is_refused(names: tuple[str, ...], patterns: dict[str, str]) -> None:
+    with pytest.raises(InvalidField):
+        Redactor(names, patterns)
+
+
+def test_json_stays_json() -> None:
+    written = '{"card": 4111111111111111, "to": "ann@example.com", "n": 3, "ann@example.com": [true, null, 1.5]}'
+    assert json.loads(redacted(written)) == {
+        "card": "[CARD_1]",
+        "to": "[EMAIL_1]",
+        "n": 3,
+        "[EMAIL_1]": [True, None, 1.5],
+    }
+    assert redacted('{"to": "ann@example.com"}') == '{"to": "[EMAIL_1]"}', "as the model spaced it"
+    assert redacted("{4111111111111111") == "{[CARD_1]", "what was no JSON need not be any"
+
+
+def test_a_body_keeps_its_shape_and_loses_its_values() -> None:
+    body = {
+        "messages": [
+            {"role": "user", "content": [{"type": "text", "text": "I am ann@example.com"}]},
+            {
+                "role": "assistant",
+                "tool_calls": [{"id": "call_1", "function": {"arguments": '{"to":"ann@example.com"}'}}],
+            },
+            {"role": "tool", "tool_call_id": "call_1", "content": "sent to ann@example.com"},
+        ],
+        "temperature": 0.5,
+    }
+    assert Redactor().begin().value(body) == {
+        "messages": [
+            {"role": "user", "content": [{"type": "text", "text": "I am [EMAIL_1]"}]},
+            {"role": "assistant", "tool_calls": [{"id": "call_1", "function": {"arguments": '{"to":"[EMAIL_1]"}'}}]},
+            {"role": "tool", "tool_call_id": "call_1", "content": "sent to [EMAIL_1]"},
+        ],
+        "temperature": 0.5,
+    }
+
+
+SAMPLES = (
+    "ann@example.com",
+    "+49 30 90182015",
+    "4111 1111 1111 1111",
+    "192.0.2.17",
+    "12345678Z",
+    "DE89370400440532013000",
+)
+
+
+@given(st.lists(st.sampled_from(SAMPLES) | st.text(alphabet="abc é\n,", min_size=1, max_size=12), max_size=12))
+def test_nothing_that_a_rule_finds_is_left_and_the_rest_stays(pieces: list[str]) -> None:
+    out = redacted(" | ".join(pieces))
+    for sample in SAMPLES:
+        assert sample not in out
+    plain = [one for one in pieces if one not in SAMPLES]
+    assert [one for one in out.split(" | ") if not one.startswith("[")] == (plain or ([] if pieces else [""]))
+    assert redacted(out) == out, "a second time changes nothing"

@@ -1,0 +1,149 @@
+"""The rules: what each of them finds, and what only looks like it."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from freehold.redaction.rules import RULES, custom
+
+
+def found(rule: str, text: str) -> list[str]:
+    """What a rule finds in a text, as it stands there."""
+    return [text[start:end] for start, end, _ in RULES[rule].find(text)]
+
+
+@pytest.mark.parametrize(
+    ("rule", "text", "expected"),
+    [
+        (
+            "email",
+            "Ann <ann.o'neil+x@mail.example.co.uk>, b@example.com.",
+            ["ann.o'neil+x@mail.example.co.uk", "b@example.com"],
+        ),
+        ("email", "jörg@bücher.example", ["jörg@bücher.example"]),
+        ("email", "user@localhost, a@b, @example.com, x@y.1", []),
+        ("phone", "+49 (0)30 901820-15 or +1 415 555 0132", ["+49 (0)30 901820-15", "+1 415 555 0132"]),
+        ("phone", "0044 20 7946 0958, 030/901820 15", ["0044 20 7946 0958", "030/901820 15"]),
+        ("phone", "(415) 555-0132, 415-555-0132, 1-415-555-0132", ["(415) 555-0132", "415-555-0132", "1-415-555-0132"]),
+        ("phone", "06 12 34 56 78", ["06 12 34 56 78"]),
+        ("phone", "2026-11-25, 01.02.2024 10, order 4155550132, 0.123456789, 550e8400-e29b-41d4-a716-446655440000", []),
+        (
+            "card",
+            "4111 1111 1111 1111, 5500-0000-0000-0004; 378282246310005",
+            ["4111 1111 1111 1111", "5500-0000-0000-0004", "378282246310005"],
+        ),
+        ("card", "card 4111 1111 1111 1111 12 pieces", ["4111 1111 1111 1111"]),
+        ("card", "4111 1111 1111 1112, 1111111111111117, 0000000000000000, 41111111111111111111111", []),
+        (
+            "iban",
+            "DE89 3704 0044 0532 0130 00 IS MINE, gb82west12345698765432",
+            ["DE89 3704 0044 0532 0130 00", "gb82west12345698765432"],
+        ),
+        ("iban", "DE89 3704 0044 0532 0130 01, DE00000000000000000000X", []),
+        (
+            "ip",
+            "from 192.0.2.17, 2001:db8::8a2e:370:7334 and ::ffff:192.0.2.1.",
+            ["192.0.2.17", "2001:db8::8a2e:370:7334", "::ffff:192.0.2.1"],
+        ),
+        ("ip", "at 10:30:00, version 1.2.3, 300.1.1.1, 1.2.3.4.5, a::b::c", []),
+        (
+            "national_id",
+            "DNI 12345678Z, RSSMRA85T10A562S, 131052-308T",
+            ["12345678Z", "RSSMRA85T10A562S", "131052-308T"],
+        ),
+        (
+            "national_id",
+            "811218-9876, 85.07.30-033.28, 390.533.447-05",
+            ["811218-9876", "85.07.30-033.28", "390.533.447-05"],
+        ),
+        (
+            "national_id",
+            "756.9217.0769.85, 2341 2341 2346, 943 476 5919",
+            ["756.9217.0769.85", "2341 2341 2346", "943 476 5919"],
+        ),
+        (
+            "national_id",
+            "11010519491231002X; 2 55 08 14 168 025 38; 078-05-1120",
+            ["11010519491231002X", "2 55 08 14 168 025 38", "078-05-1120"],
+        ),
+        ("national_id", "86 095 742 719, 44051401359, BSN 111222333", ["86 095 742 719", "44051401359", "111222333"]),
+        ("national_id", "12345678A, order 111222333, 811218-9877, 756.9217.0769.86, 000-12-3456", []),
+        (
+            "secret",
+            "sk-proj-abcdefghij0123456789 and AKIAIOSFODNN7EXAMPLE",
+            ["sk-proj-abcdefghij0123456789", "AKIAIOSFODNN7EXAMPLE"],
+        ),
+        ("secret", "password: hunter2-hunter2; token=abcdefgh1", ["hunter2-hunter2", "abcdefgh1"]),
+        ("secret", "Authorization: Bearer abc.def-1234567", ["abc.def-1234567"]),
+        ("secret", "postgres://app:s3cret-pw@db.example/x", ["app:s3cret-pw"]),
+        ("secret", '{"api_key": "0123456789abcdef"}', ["0123456789abcdef"]),
+        ("secret", "The password is required. A token: something. risk-averse, task-oriented", []),
+    ],
+)
+def test_a_rule_finds_what_has_the_form_and_nothing_else(rule: str, text: str, expected: list[str]) -> None:
+    assert found(rule, text) == expected
+
+
+def test_a_private_key_goes_whole_even_when_its_end_is_missing() -> None:
+    key = "-----BEGIN EC PRIVATE KEY-----\nMHcCAQEE\nabc\n-----END EC PRIVATE KEY-----"
+    assert found("secret", f"Here:\n{key}\nDone.") == [key]
+    assert found("secret", "Here:\n-----BEGIN PRIVATE KEY-----\nMHcC") == ["-----BEGIN PRIVATE KEY-----\nMHcC"]
+
+
+def test_one_value_has_one_spelling() -> None:
+    def values(rule: str, text: str) -> set[str]:
+        return {value for _, _, value in RULES[rule].find(text)}
+
+    assert values("email", "Ann@Example.com ann@example.com") == {"ann@example.com"}
+    assert values("card", "4111 1111 1111 1111 / 4111111111111111") == {"4111111111111111"}
+    assert values("iban", "DE89 3704 0044 0532 0130 00, de89370400440532013000") == {"DE89370400440532013000"}
+    assert values("ip", "2001:db8::1 2001:0db8:0:0:0:0:0:1") == {"2001:db8::1"}
+
+
+@pytest.mark.parametrize("rule", sorted(RULES))
+@pytest.mark.parametrize(
+    "piece",
+    [
+        "a",
+        "1",
+        "1 ",
+        "1.",
+        "1-",
+        "a.",
+        "@",
+        "a@",
+        "a@a.",
+        ":",
+        "1:",
+        "A1",
+        "(",
+        "+1",
+        "://a:",
+        "sk-",
+        "token=",
+        "eyJ",
+        "DE11 ",
+        "a" * 50 + "@",
+    ],
+)
+def test_no_text_takes_longer_than_in_proportion_to_its_length(rule: str, piece: str) -> None:
+    """A pattern that backtracks without bound would not come back from this, and the run would be ended from outside."""
+    assert len(list(RULES[rule].find(piece * (20_000 // len(piece))))) >= 0
+
+
+IDS = ("12345678Z", "2 55 08 14 168 025 38", "RSSMRA85T10A562S", "131052-308T", "943 476 5919", "078-05-1120")
+
+
+@given(st.lists(st.sampled_from(IDS) | st.text(alphabet="aZ1 -.", max_size=40), max_size=8))
+def test_a_number_is_found_wherever_it_stands(pieces: list[str]) -> None:
+    """In words of its own, whatever stands between it and the next."""
+    text = " ; ".join(pieces)
+    left = found("national_id", text)
+    for one in pieces:
+        if one in IDS:
+            assert one in left
+
+
+def test_a_pattern_that_stands_everywhere_is_refused() -> None:
+    with pytest.raises(ValueError, match="fits an empty text"):
+        custom("X", "a*")
