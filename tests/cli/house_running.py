@@ -131,6 +131,10 @@ class House:
         """The process id of the ledger's writer, None while it is being started again."""
         return self._children("freehold.cli.ledger_writer", None).get(0)
 
+    def rollouts(self) -> int | None:
+        """The process id of what watches canaries, None while it is being started again."""
+        return self._children("freehold.cli.rollouts", None).get(0)
+
     def _children(self, module: str, numbered_by: str | None) -> dict[int, int]:
         listed = subprocess.run(
             ["ps", "-A", "-ww", "-o", "pid=,ppid=,stat=,args="], capture_output=True, text=True, check=True

@@ -60,6 +60,21 @@ async def test_what_is_asked_for_goes_along() -> None:
     assert said.stdout.startswith("workload w, ordered, sticky\n")
 
 
+async def test_the_opening_that_a_sticky_route_goes_by_goes_along() -> None:
+    async with canned(whole(200, NOTHING)) as (url, requests):
+        await run_beside("route", "explain", "w", "--prompt", "Hi you", "--system", "Brief", "--url", url, "--key", "k")
+    assert requests[0].split(b" ")[1] == b"/v1/routes/explain?input_tokens=0&model=w&system=Brief&prompt=Hi+you"
+
+
+async def test_a_canary_that_goes_before_the_route_is_told() -> None:
+    canary = b'{"id":"can_1","candidate":"own/nano","phase":"running","share":0.05,"step":2,"steps":5}'
+    async with canned(whole(200, NOTHING[:-1] + b',"canary":' + canary + b"}")) as (url, _):
+        said = await run_beside("route", "explain", "w", "--url", url, "--key", "k")
+    assert said.stdout.splitlines()[-1] == (
+        "Before all of them own/nano, for 5 % of the conversations: the canary can_1 is running, step 2 of 5."
+    )
+
+
 async def test_a_workload_that_is_not_there_is_told_in_the_doors_words(tmp_path: Path) -> None:
     async with running(tmp_path, TOML) as door:
         with pytest.raises(VendorRefused, match="There is no workload 'none'"):

@@ -1,4 +1,5 @@
-"""The processes of one Freehold, put together: engines, workers, the ledger's writer. This is the supervisor's composition root.
+"""The processes of one Freehold, put together: engines, workers, the ledger's writer, the rollouts. This is the supervisor's
+composition root.
 
 1 the store, the first key, the counters · 2 the socket · 3 the engines · 4 the workers · 5 `ready`. The end is the same
 backwards: workers drain while engines still answer them, and what they wrote is stored last.
@@ -23,14 +24,19 @@ from freehold.cli.settings import read_settings
 from freehold.config.paths import cache_dir
 from freehold.config.settings import Settings
 from freehold.errors import ConfigError, StoreError
+from freehold.gateway.ledger_writer import LEDGER
 from freehold.gateway.supervisor import Bookkeeper, listen
 from freehold.gateway.worker import BACKLOG
 from freehold.processes import Child, Supervisor
 from freehold.serving.launch import EngineSpec, plan, ready
 from freehold.store.folder import METRICS, make_private
+from freehold.store.in_flight import IN_FLIGHT
 
 LEDGER_SECONDS = 30
 """How long the ledger's writer may take to its end: everything that was journaled is in the ledger then."""
+
+ROLLOUTS_SECONDS = 5
+"""How long the rollouts' process may take to its end; what it decides by then is in the ledger too."""
 
 log = logging.getLogger("freehold.up")
 
@@ -70,6 +76,7 @@ class House:
         bookkeeper.prepare()
         bookkeeper.note_policy(self._settings)
         _empty(self._data / METRICS)
+        _empty(self._data / IN_FLIGHT)
         # 2 the socket
         listening = listen(self._host, self._port, BACKLOG)
         url = f"http://{f'[{self._host}]' if ':' in self._host else self._host}:{listening.getsockname()[1]}"
@@ -86,6 +93,7 @@ class House:
         for number in range(self._workers):
             supervisor.start(self._worker_child(number, listening.fileno(), hears, engines, bookkeeper))
         supervisor.start(self._ledger_child())
+        supervisor.start(self._rollouts_child())
         # 5 ready
         state_file(self._data).write_bytes(msgspec.json.encode({"url": url, "pid": os.getpid()}))
         waiting = asyncio.create_task(self._announce(url, all_up, engines))
@@ -94,7 +102,9 @@ class House:
         # the end, backwards; ours is the last descriptor of the socket, and nobody must wait in its queue
         listening.close()
         await supervisor.stop("worker", self._settings.door.drain_seconds + 5)
+        await supervisor.stop("rollouts", ROLLOUTS_SECONDS)
         await supervisor.stop("ledger", LEDGER_SECONDS)
+        await asyncio.to_thread(bookkeeper.complete)
         await supervisor.stop("engine", 5)
         state_file(self._data).unlink(missing_ok=True)
 
@@ -115,6 +125,7 @@ class House:
     def _reload(self, supervisor: Supervisor, bookkeeper: Bookkeeper) -> None:
         """Has every worker read the configuration anew, and notes it when it can be used."""
         supervisor.signal("worker", signal.SIGHUP)
+        supervisor.signal("rollouts", signal.SIGHUP)
         with contextlib.suppress(ConfigError):  # each worker says what is wrong, and keeps the one before
             bookkeeper.note_policy(read_settings(self._path))
 
@@ -132,9 +143,17 @@ class House:
         return all_up
 
     def _ledger_child(self) -> Child:
-        ledger = msgspec.json.encode(self._settings.ledger).decode()
-        argv = [sys.executable, "-m", "freehold.cli.ledger_writer", "--data", str(self._data), "--ledger", ledger]
-        return Child(name="ledger", argv=[*argv, "--log", self._settings.door.log], environ=self._environ)
+        # Not on the command line, which everybody on the machine may read: they hold the object store's keys.
+        environ = {**self._environ, LEDGER: msgspec.json.encode(self._settings.ledger).decode()}
+        argv = [sys.executable, "-m", "freehold.cli.ledger_writer", "--data", str(self._data)]
+        return Child(name="ledger", argv=[*argv, "--log", self._settings.door.log], environ=environ)
+
+    def _rollouts_child(self) -> Child:
+        argv = [sys.executable, "-m", "freehold.cli.rollouts", "--data", str(self._data)]
+        argv += ["--log", self._settings.door.log]
+        if self._path is not None:
+            argv += ["--config", str(self._path)]
+        return Child(name="rollouts", argv=argv, environ=self._environ)
 
     def _worker_child(
         self, number: int, fd: int, hears: int, engines: list[EngineSpec], bookkeeper: Bookkeeper
@@ -177,10 +196,10 @@ def _say(sentence: str) -> None:
     print(sentence, file=sys.stderr, flush=True)
 
 
-def _empty(metrics: Path) -> None:
-    """The folder of the workers' metrics, without what an earlier run left."""
-    metrics.mkdir(mode=0o700, parents=True, exist_ok=True)
-    for left in metrics.glob("w*.json"):
+def _empty(folder: Path) -> None:
+    """A folder in which each worker leaves a file, without what an earlier run left."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for left in folder.glob("w*.json"):
         left.unlink(missing_ok=True)
 
 

@@ -17,6 +17,10 @@ def explain(
     ] = None,
     input_tokens: Annotated[int, typer.Option(help="Length of the input.")] = 0,
     max_tokens: Annotated[int | None, typer.Option(help="Cap of the output.")] = None,
+    prompt: Annotated[
+        str | None, typer.Option(help="What the user says first: a sticky route goes by it, the system's words and the key.")
+    ] = None,
+    system: Annotated[str | None, typer.Option(help="The system's words before it.")] = None,
     url: Annotated[str | None, typer.Option(help="Where the door is; default: the one of this data folder.")] = None,
     key: Annotated[
         str | None, typer.Option(help="The key; default: FREEHOLD_API_KEY, else the first admin key.")
@@ -39,6 +43,10 @@ def explain(
         asked["workload"] = workload
     if max_tokens is not None:
         asked["max_tokens"] = str(max_tokens)
+    if system is not None:
+        asked["system"] = system
+    if prompt is not None:
+        asked["prompt"] = prompt
     found = get(door, f"/v1/routes/explain?{urlencode(asked)}")
     if json:
         print(msgspec.json.format(msgspec.json.encode(found), indent=2).decode())
@@ -68,3 +76,9 @@ def explain(
     print(f"workload {found['workload']}, {found['strategy']}{', sticky' if found['sticky'] else ''}")
     console.print(table)
     print(f"Then: {found['failover']}.")
+    canary = found.get("canary")
+    if canary is not None:
+        print(
+            f"Before all of them {canary['candidate']}, for {100 * canary['share']:g} % of the conversations: the canary "
+            f"{canary['id']} is {canary['phase']}, step {canary['step']} of {canary['steps']}."
+        )

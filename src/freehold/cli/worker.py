@@ -20,6 +20,7 @@ import uvloop
 
 from freehold.cli.settings import read_settings
 from freehold.config.paths import environment
+from freehold.gateway.unkept import Unkept
 from freehold.gateway.worker import Worker
 from freehold.processes import watch_parent
 
@@ -41,6 +42,7 @@ def main() -> None:
         level=options.log.upper(),
         format=f"%(asctime)s worker-{options.number} %(levelname)s %(message)s",
     )
+    logging.getLogger("freehold.lifecycle").addFilter(Unkept())
     uvloop.run(_run(options))
 
 

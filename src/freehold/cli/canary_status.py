@@ -1,0 +1,91 @@
+"""`freehold canary status`: where every canary stands, what it has shown, and what it still has to."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+
+def status(
+    workload: Annotated[str | None, typer.Argument(help="The workload; default: all.")] = None,
+    every: Annotated[bool, typer.Option("--all", help="Those before the newest one of each workload too.")] = False,
+    data: Annotated[Path | None, typer.Option(help="The data folder.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+) -> None:
+    """Shows the newest canary of each workload, with the tests that decide about it."""
+    import contextlib
+
+    import msgspec
+
+    from freehold.cli.canary_store import plain
+    from freehold.config.paths import data_dir, environment
+    from freehold.store.canaries import list_canaries
+    from freehold.store.database import open_database
+    from freehold.trials.canary import standing
+    from freehold.trials.shadow import standings
+
+    with contextlib.closing(open_database(data_dir(data, environment()))) as db:
+        canaries = list_canaries(db, workload)
+        if not every:
+            newest = {canary.workload: canary for canary in reversed(canaries)}
+            canaries = list(newest.values())
+        shown = [plain(canary) | {"shown": standing(db, canary)} for canary in canaries]
+        shadows = [one for one in standings(db) if workload in (None, one["workload"])]
+    if json:
+        found = {"canaries": shown, "shadows": shadows}
+        print(msgspec.json.format(msgspec.json.encode(found), indent=2).decode())
+        return
+    if not shown and not shadows:
+        print("There is no canary. `freehold canary start WORKLOAD --candidate M` begins one.")
+    for one in shown:
+        print("\n".join(_lines(one)))
+    for one in shadows:
+        print("\n".join(_shadow_lines(one)))
+
+
+def _lines(one: dict[str, Any]) -> list[str]:
+    told, rules = one["shown"], one["rules"]
+    phase = one["phase"].replace("_", " ")
+    lines = [f"{one['workload']}: {one['candidate']}, {phase}" + (f" ({one['reason']})" if one["reason"] else "")]
+    if one["phase"] in ("running", "paused"):
+        steps = ", ".join(f"{step / 10_000:g} %" for step in one["steps"])
+        now = f"{one['share_ppm'] / 10_000:g} %"
+        lines.append(f"  share        {now}, step {one['step'] + 1} of {len(one['steps'])} ({steps})")
+        lines.append(f"  at this step {told['conversations_at_step']} of {rules['min_items']} conversations")
+    for arm in ("candidate", "incumbent"):
+        side = told[f"{arm}_arm"]
+        mean = f"mean score {side['mean_ppm'] / 1e6:.4f}" if side["scored"] else "no scores"
+        lines.append(
+            f"  {arm:<12} {side['requests']} requests, {side['failed']} failed, {side['scored']} conversations, {mean}"
+            + (f", {side['unscored']} unscored" if side["unscored"] else "")
+        )
+    for name, sentence in TESTS.items():
+        test = told["tests"].get(name)
+        if test is not None:
+            part = 100 * max(0.0, test["log_e_milli"]) / test["threshold_milli"]
+            reached = f"reached at {test['crossed_at']}" if "crossed_at" in test else f"{part:.0f} % of the evidence"
+            lines.append(f"  {name:<12} {sentence}: {reached} (n = {test['n']})")
+    return [*lines, f"  {one['id']}"]
+
+
+def _shadow_lines(one: dict[str, Any]) -> list[str]:
+    means = " against ".join(f"{one[f'{name}_mean_ppm'] / 1e6:.4f}" for name in ("candidate", "incumbent"))
+    lines = [f"{one['workload']}: {one['candidate']}, in shadow"]
+    lines.append(f"  pairs        {one['pairs']} conversations, {one['failed']} failed, mean score {means}")
+    for name, sentence in (("no_worse", "no worse than the margin"), ("harm", "worse")):
+        test = one[name]
+        part = 100 * max(0.0, test["log_e_milli"]) / test["threshold_milli"]
+        reached = f"shown at {test['crossed_at']}" if "crossed_at" in test else f"{part:.0f} % of the evidence"
+        lines.append(f"  {name:<12} {sentence}: {reached}")
+    return lines
+
+
+TESTS = {
+    "no_worse": "not too much worse to go on",
+    "harm": "worse, taken back",
+    "errors": "fails too often, taken back",
+    "blocked": "stopped by safeguards too often, taken back",
+    "slow": "too slow, taken back",
+    "drift": "fallen since its promotion, taken back",
+}
+"""Each test, and what follows when it has all its evidence."""

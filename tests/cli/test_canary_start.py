@@ -1,0 +1,138 @@
+"""`freehold canary start`: what begins, with which rules, and what is refused before any caller is asked to bear it."""
+
+import asyncio
+import json
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from cli.canaries import events, newest
+from cli.commands import Said, run, run_beside
+from cli.trial_desk import desk
+from freehold.cli.settings import known_vendors
+from freehold.config.digest import route_digest
+from freehold.config.reading import read
+from freehold.errors import FreeholdError, InvalidField, UnknownWorkload
+
+TOML = """
+[vendors.echo]
+
+[vendors.rack]
+speaks = "openai-chat"
+base_url = "http://127.0.0.1:9/v1"
+
+[workloads.default]
+route = ["requested"]
+
+[workloads.triage]
+route = ["rack/good"]
+canary = { margin = 0.02, min_items = 7 }
+
+[workloads.graded]
+route = ["rack/good"]
+capture = {}
+graders = [{ kind = "regex", pattern = "yes" }]
+
+[workloads.judged]
+route = ["rack/good"]
+capture = {}
+"""
+
+
+def start(folder: Path, *words: str) -> Said:
+    path = folder / "freehold.toml"
+    path.write_text(TOML)
+    return run("canary", "start", *words, "--config", str(path), "--data", str(folder / "data"))
+
+
+def test_a_canary_begins_with_the_rules_of_its_workload_and_what_the_command_changes(tmp_path: Path) -> None:
+    done = start(
+        tmp_path, "triage", "--candidate", "rack/new", "--errors-only", "--alpha", "0.01", "--steps", "1,50,100"
+    )
+    canary = newest(tmp_path / "data")
+    assert done.stdout == f"{canary.id}: rack/new now gets 0.01 of triage's conversations.\n"
+    assert (canary.steps, canary.candidate, canary.graded) == ((10_000, 500_000, 1_000_000), "rack/new", False)
+    assert {name: canary.rules[name] for name in ("margin", "alpha", "min_items", "harm")} == {
+        "margin": 0.02,
+        "alpha": 0.01,
+        "min_items": 7,
+        "harm": 0.03,
+    }
+    settings = read(tmp_path / "freehold.toml", {}, known_vendors())
+    assert canary.route == route_digest(settings.workloads["triage"])
+    (event,) = events(tmp_path / "data")
+    assert event.body["by"]
+    assert "trial" not in event.body
+
+
+def test_it_warns_when_no_trial_was_passed(tmp_path: Path) -> None:
+    done = start(tmp_path, "triage", "--candidate", "rack/new", "--errors-only", "--json")
+    assert done.stderr.startswith("warning: no trial of rack/new on triage is in the ledger as passed;")
+    assert json.loads(done.stdout)["phase"] == "running"
+
+
+def test_grades_need_graders_that_grade_by_themselves(tmp_path: Path) -> None:
+    with pytest.raises(InvalidField, match="The workload triage captures nothing, so no answer could be graded"):
+        start(tmp_path, "triage", "--candidate", "rack/new")
+    with pytest.raises(InvalidField, match="The workload judged has no grader that grades by itself"):
+        start(tmp_path, "judged", "--candidate", "rack/new")
+    start(tmp_path, "graded", "--candidate", "rack/new")
+    assert newest(tmp_path / "data").graded
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("default", "--candidate", "rack/new"), "The workload default asks whatever model its callers name"),
+        (("triage", "--candidate", "nowhere/new"), "There is no model 'nowhere/new' here."),
+        (("triage", "--candidate", "own/nano"), "There is no model 'own/nano' here."),
+        (("triage", "--candidate", "new"), "There is no model 'new' here."),
+        (("triage", "--candidate", "rack/good"), "rack/good serves triage already."),
+        (("triage", "--candidate", "rack/new", "--steps", "some"), "'some' are no steps."),
+        (("triage", "--candidate", "rack/new", "--steps", "5,1"), "The steps must rise and end with 100."),
+        (("triage", "--candidate", "rack/new", "--steps", "5,50"), "The steps must rise and end with 100."),
+        (("triage", "--candidate", "rack/new", "--margin", "1.5"), "--margin: Expected `float` < 1.0."),
+        (("triage", "--candidate", "rack/new", "--min-items", "0"), "--min-items: Expected `int` >= 1."),
+    ],
+)
+def test_what_makes_no_sense_is_refused_and_nothing_begins(
+    tmp_path: Path, words: tuple[str, ...], sentence: str
+) -> None:
+    with pytest.raises(FreeholdError) as refused:
+        start(tmp_path, *words, "--errors-only")
+    assert refused.value.sentence.startswith(sentence)
+    assert not (tmp_path / "data" / "freehold.db").exists() or events(tmp_path / "data") == []
+
+
+def test_a_workload_must_be_there(tmp_path: Path) -> None:
+    with pytest.raises(UnknownWorkload):
+        start(tmp_path, "nothing", "--candidate", "rack/new", "--errors-only")
+
+
+def test_a_second_one_is_refused_while_the_first_decides(tmp_path: Path) -> None:
+    start(tmp_path, "triage", "--candidate", "rack/new", "--errors-only")
+    with pytest.raises(InvalidField, match=r"\(rack/new\) of triage is running"):
+        start(tmp_path, "triage", "--candidate", "rack/other", "--errors-only")
+
+
+def test_whole_percentages_and_parts_of_them_are_steps(tmp_path: Path) -> None:
+    start(tmp_path, "triage", "--candidate", "rack/new", "--errors-only", "--steps", "0.5%, 12.25, 100")
+    assert newest(tmp_path / "data").steps == (5_000, 122_500, 1_000_000)
+    assert msgspec.json.encode(newest(tmp_path / "data"))
+
+
+async def test_a_passed_trial_of_this_candidate_is_named_in_the_event(tmp_path: Path) -> None:
+    async with desk(tmp_path) as here:
+        trial = await here.plan(60, "--margin", "0.3", candidate="skilled/right-99")
+        ran = await here.trial("run", trial)
+        assert "pass" in ran.stdout.lower()
+        await asyncio.to_thread(here.door.write_ledger)
+        words = ("canary", "start", "sums", "--errors-only", "--config", str(here.config), "--data", str(here.data))
+        done = await run_beside(*words, "--candidate", "skilled/right-99")
+        assert done.stderr == ""
+        (started,) = [event for event in events(here.data) if event.kind == "canary.started"]
+        assert started.body["trial"] == trial
+        await run_beside("canary", "abort", "sums", "--data", str(here.data))
+        other = await run_beside(*words, "--candidate", "skilled/right-74")
+        assert other.stderr.startswith("warning: no trial of skilled/right-74 on sums")

@@ -1,0 +1,113 @@
+"""`freehold canary status`."""
+
+import contextlib
+import json
+from pathlib import Path
+
+from msgspec.structs import asdict
+
+from cli.canaries import begin
+from cli.commands import run
+from freehold.config.settings import CanaryRules
+from freehold.store.canaries import change_canary, keep_state, read_state
+from freehold.store.database import open_database, transaction
+from freehold.store.shadows import keep_test
+from freehold.trials.canary import encode_state
+from freehold.trials.rollouts import Seen, arrived, observe
+from freehold.trials.rollouts import begin as begin_state
+from freehold.trials.shadow import begin as begin_shadow
+from freehold.trials.shadow import counted, encode_standing
+
+RULES = CanaryRules(margin=0.5, harm=0.3, min_items=5, max_p95_ratio=0)
+
+
+def with_outcomes(data: Path) -> str:
+    """A canary that has seen four conversations, one of them failed; gives its id."""
+    canary = begin(data, rules=asdict(RULES))
+    state = begin_state(RULES, canary.steps)
+    for number in range(4):
+        state = observe(
+            state,
+            RULES,
+            Seen(
+                arm="candidate" if number % 2 else "incumbent",
+                propensity_ppm=500_000,
+                score=0.0 if number == 1 else 1.0,
+                first=True,
+                failed=number == 1,
+            ),
+        )
+    with contextlib.closing(open_database(data)) as db, transaction(db):
+        keep_state(db, canary.id, encode_state(arrived(state, [True])))
+    return canary.id
+
+
+def test_nothing_is_said_of_nothing_but_how_to_begin(tmp_path: Path) -> None:
+    done = run("canary", "status", "--data", str(tmp_path))
+    assert done.stdout == "There is no canary. `freehold canary start WORKLOAD --candidate M` begins one.\n"
+    assert json.loads(run("canary", "status", "--data", str(tmp_path), "--json").stdout) == {
+        "canaries": [],
+        "shadows": [],
+    }
+
+
+def test_a_canary_is_shown_with_what_it_has_to_show(tmp_path: Path) -> None:
+    name = with_outcomes(tmp_path)
+    lines = run("canary", "status", "triage", "--data", str(tmp_path)).stdout.splitlines()
+    assert lines[:5] == [
+        "triage: own/nano, running",
+        "  share        50 %, step 1 of 2 (50 %, 100 %)",
+        "  at this step 2 of 5 conversations",
+        "  candidate    2 requests, 1 failed, 2 conversations, mean score 0.5000",
+        "  incumbent    2 requests, 0 failed, 2 conversations, mean score 1.0000",
+    ]
+    assert lines[5].startswith("  no_worse     not too much worse to go on: ")
+    assert lines[5].endswith(" % of the evidence (n = 4)")
+    assert [line.split()[0] for line in lines[6:-1]] == ["harm", "errors", "blocked"]
+    assert lines[-1] == f"  {name}"
+
+
+def test_machines_get_every_number(tmp_path: Path) -> None:
+    name = with_outcomes(tmp_path)
+    found = json.loads(run("canary", "status", "--data", str(tmp_path), "--json").stdout)
+    (canary,) = found["canaries"]
+    assert (canary["id"], canary["share_ppm"]) == (name, 500_000)
+    assert canary["shown"]["candidate_arm"] == {
+        "requests": 2,
+        "failed": 1,
+        "blocked": 0,
+        "scored": 2,
+        "unscored": 0,
+        "mean_ppm": 500_000,
+    }
+    assert canary["shown"]["recent_failures"] == 1
+
+
+def test_the_newest_of_each_workload_is_shown_and_all_where_asked_for(tmp_path: Path) -> None:
+    first = begin(tmp_path)
+    with contextlib.closing(open_database(tmp_path)) as db, transaction(db):
+        change_canary(db, first, "rolled_back", {}, phase="rolled_back", reason="shown to fail")
+    second = begin(tmp_path)
+    other = begin(tmp_path, workload="claims")
+
+    def shown(*words: str) -> list[str]:
+        told = json.loads(run("canary", "status", *words, "--data", str(tmp_path), "--json").stdout)
+        return [one["id"] for one in told["canaries"]]
+
+    assert set(shown()) == {second.id, other.id}
+    assert shown("triage") == [second.id]
+    assert shown("triage", "--all") == [second.id, first.id]
+    text = run("canary", "status", "triage", "--all", "--data", str(tmp_path)).stdout
+    assert "triage: own/nano, rolled back (shown to fail)" in text
+
+
+def test_a_shadow_is_shown_beside_them(tmp_path: Path) -> None:
+    standing = counted(begin_shadow(RULES), 1.0, 0.5)
+    with contextlib.closing(open_database(tmp_path)) as db, transaction(db):
+        keep_test(db, "triage", "own/nano", encode_standing(standing))
+        assert read_state(db, "x") == b""
+    lines = run("canary", "status", "--data", str(tmp_path)).stdout.splitlines()
+    assert lines[:2] == [
+        "triage: own/nano, in shadow",
+        "  pairs        1 conversations, 0 failed, mean score 1.0000 against 0.5000",
+    ]

@@ -1,0 +1,346 @@
+"""The rounds of a canary on a real store: what counts, in which order, once, and what a decision leaves behind."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from msgspec.structs import asdict
+
+from freehold.config.digest import route_digest
+from freehold.config.settings import CanaryRules, Settings, TargetSettings, Workload
+from freehold.store.canaries import MILLION, Canary, change_canary, find_canary, start_canary
+from freehold.store.database import open_database, transaction
+from freehold.store.events import Event, take_events
+from freehold.store.in_flight import IN_FLIGHT, Settled
+from freehold.store.records import Record
+from freehold.trials.canary import Rollouts, answered_itself, standing
+from freehold.trials.grading import Score
+from store.samples import NOON, record
+
+RULES = CanaryRules(margin=0.5, harm=0.3, min_items=3, max_error_rate=0.2, max_p95_ratio=0, patience=600.0)
+
+
+class Graded:
+    """Scores that the test decides, by record."""
+
+    def __init__(self) -> None:
+        self.scores: dict[str, Score] = {}
+
+    def score(self, record: Record, now: float) -> Score:
+        return self.scores.get(record.id, 1.0)
+
+
+class Bench:
+    """A store with a canary, and what its rounds are given."""
+
+    def __init__(self, data: Path) -> None:
+        self.data = data
+        self.db = open_database(data)
+        self.job = Workload(name="triage", route=(TargetSettings(model="rack/good"),))
+        self.graded = Graded()
+        self.told = 0
+        self.number = 0
+        self.settle(NOON + 10_000)
+        self.rollouts = self.restarted()
+
+    def restarted(self) -> Rollouts:
+        """The process after a death: nothing but the store is left."""
+        settings = Settings(workloads={"triage": self.job})
+        return Rollouts(self.db, Settled(self.db, self.data), lambda: settings, self.graded, self._tell)
+
+    def _tell(self) -> None:
+        self.told += 1
+
+    def begin(
+        self, rules: CanaryRules = RULES, *, graded: bool = False, steps: tuple[int, ...] = (500_000, MILLION)
+    ) -> Canary:
+        return start_canary(
+            self.db,
+            workload="triage",
+            candidate="rack/new",
+            route=route_digest(self.job),
+            steps=steps,
+            rules=asdict(rules),
+            graded=graded,
+            now=NOON,
+        )
+
+    def settle(self, at: float, **oldest: float) -> None:
+        """What the only worker leaves: everything that began before `at` has ended, but for what is named."""
+        (self.data / IN_FLIGHT).mkdir(exist_ok=True)
+        left = msgspec.json.encode({"at": at + 0.5, "oldest": oldest})
+        (self.data / IN_FLIGHT / "w00.json").write_bytes(left)
+
+    def add(self, canary: Canary, count: int = 1, **fields: Any) -> list[str]:
+        """Stores records of the candidate's arm that went well, each in a conversation of its own, but for what is said."""
+        ids: list[str] = []
+        for _ in range(count):
+            self.number += 1
+            given: dict[str, Any] = {
+                "canary": canary.id,
+                "arm": "candidate",
+                "propensity_ppm": canary.share_ppm,
+                "conversation": f"c{self.number}",
+                "deployment": "rack/new",
+                "started_at": NOON + self.number,
+                "ended_at": NOON + self.number + 0.5,
+                "total_ms": 500.0,
+                "first_token_ms": 100.0,
+            }
+            one = record(self.number, **{**given, **fields})
+            body = msgspec.json.encode(one).decode()
+            row = (one.id, one.ended_at, "", "", "", "triage", one.deployment, one.status, *[0] * 11, body)
+            self.db.execute(f"INSERT INTO records VALUES ({', '.join('?' * 20)})", row)
+            ids.append(one.id)
+        return ids
+
+    def round(self) -> int:
+        return self.rollouts.round(NOON + 100)
+
+    def now(self, canary: Canary) -> Canary:
+        found = find_canary(self.db, canary.id)
+        assert found is not None
+        return found
+
+    def events(self) -> list[Event]:
+        found: list[Event] = []
+        take_events(self.db, found.extend)
+        return found
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    made = Bench(tmp_path)
+    yield made
+    made.db.close()
+
+
+def test_outcomes_count_once_and_leave_the_waiting_line(bench: Bench) -> None:
+    canary = bench.begin()
+    bench.add(canary, 2)
+    bench.add(canary, 3, arm="incumbent", deployment="rack/good")
+    assert bench.round() == 5
+    assert bench.round() == 0
+    shown = standing(bench.db, bench.now(canary))
+    assert (shown["candidate_arm"]["requests"], shown["incumbent_arm"]["requests"]) == (2, 3)
+    assert shown["conversations_at_step"] == 2
+
+
+def test_nothing_counts_before_what_began_earlier_has_ended(bench: Bench) -> None:
+    canary = bench.begin()
+    bench.add(canary, 5)  # began at NOON + 1 ... + 5
+    bench.settle(NOON + 50, **{canary.id: NOON + 3})
+    assert bench.round() == 2
+    bench.settle(NOON + 50)
+    assert bench.round() == 3
+
+
+def test_outcomes_wait_no_longer_than_patience(bench: Bench) -> None:
+    canary = bench.begin(msgspec.structs.replace(RULES, patience=30.0))
+    bench.add(canary, 5)
+    bench.settle(NOON + 200, **{canary.id: NOON + 3})
+    assert bench.rollouts.round(NOON + 20) == 2
+    assert bench.rollouts.round(NOON + 34.5) == 2  # what began before NOON + 4.5
+    assert bench.rollouts.round(NOON + 100) == 1
+
+
+def test_a_conversation_counts_once_for_quality_and_every_request_for_failures(bench: Bench) -> None:
+    canary = bench.begin()
+    bench.add(canary, 4, conversation="the same")
+    bench.round()
+    arm = standing(bench.db, canary)["candidate_arm"]
+    assert (arm["requests"], arm["scored"]) == (4, 1)
+
+
+def test_a_candidate_that_does_well_advances_and_is_promoted_with_an_event_each(bench: Bench) -> None:
+    canary = bench.begin()
+    bench.events()
+    for _ in range(30):
+        bench.add(canary, 2)
+        bench.add(canary, 2, arm="incumbent", deployment="rack/good")
+    bench.round()
+    advanced = bench.now(canary)
+    assert (advanced.phase, advanced.step) == ("running", 1)
+    bench.add(canary, 5)  # assigned at the share of before, and recorded only now
+    bench.round()
+    assert bench.now(canary) == advanced
+    bench.add(advanced, 3)
+    bench.round()
+    promoted = bench.now(canary)
+    assert (promoted.phase, promoted.reason) == ("promoted", "every step is passed")
+    first, second = bench.events()
+    assert (first.kind, second.kind) == ("canary.advanced", "canary.promoted")
+    assert first.body["tests"]["no_worse"]["crossed_at"] > 0
+    assert first.body["share_ppm"] == second.body["share_ppm"] == MILLION
+    assert bench.told == 2
+
+
+def test_a_failing_candidate_is_taken_back_in_the_round_that_sees_it(bench: Bench) -> None:
+    canary = bench.begin()
+    bench.events()
+    bench.add(canary, 20, deployment="rack/good")  # the incumbent answered in its place
+    bench.settle(NOON)  # nothing is settled: the emergency cap looks at what arrives
+    bench.round()
+    (event,) = bench.events()
+    assert event.kind == "canary.rolled_back"
+    assert bench.now(canary).phase == "rolled_back"
+    assert event.body["recent_failures"] >= 10
+
+
+def test_after_a_decision_that_ends_it_nothing_more_counts(bench: Bench) -> None:
+    canary = bench.begin()
+    bench.add(canary, 40, status="failed", deployment="rack/new", code="vendor-timeout")
+    bench.round()
+    assert bench.now(canary).phase == "rolled_back"
+    counted = standing(bench.db, bench.now(canary))["candidate_arm"]["requests"]
+    bench.add(canary, 10)
+    assert bench.round() == 0
+    assert standing(bench.db, bench.now(canary))["candidate_arm"]["requests"] == counted
+    assert bench.db.execute("SELECT count(*) FROM canary_outcomes").fetchone() == (0,)
+
+
+def test_a_death_before_the_commit_repeats_and_one_after_it_does_not(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    canary = bench.begin()
+    bench.events()
+    bench.add(canary, 40, status="failed", code="vendor-timeout")
+
+    def dies(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr("freehold.trials.canary.keep_state", dies)
+        with pytest.raises(KeyboardInterrupt):
+            bench.round()
+    assert bench.now(canary) == canary
+    assert bench.events() == []
+    bench.rollouts = bench.restarted()
+    bench.round()
+    assert [event.kind for event in bench.events()] == ["canary.rolled_back"]
+    ended = standing(bench.db, bench.now(canary))
+    bench.rollouts = bench.restarted()
+    bench.round()
+    assert bench.events() == []
+    assert standing(bench.db, bench.now(canary)) == ended
+
+
+def test_splitting_the_rounds_anywhere_changes_nothing(tmp_path: Path) -> None:
+    ends: list[dict[str, Any]] = []
+    for every in (1, 7, 1000):
+        bench = Bench(tmp_path / str(every))
+        canary = bench.begin(msgspec.structs.replace(RULES, min_items=10_000, emergency_error_rate=1.0))
+        for number in range(60):
+            arm, model = ("candidate", "rack/new") if number % 3 else ("incumbent", "rack/good")
+            bench.add(canary, arm=arm, deployment="rack/good" if number % 10 == 4 else model)
+            if number % every == 0:
+                bench.rollouts = bench.restarted()
+                bench.round()
+        bench.round()
+        ends.append(standing(bench.db, bench.now(canary)))
+        bench.db.close()
+    assert ends[0] == ends[1] == ends[2]
+
+
+def test_a_canary_that_a_person_ended_meanwhile_stays_ended(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    canary = bench.begin()
+    bench.add(canary, 40, status="failed", code="vendor-timeout")
+    bench.events()
+    counting = bench.rollouts._count  # pyright: ignore[reportPrivateUsage]
+
+    def after_a_person(*given: Any) -> Any:
+        change_canary(bench.db, bench.now(canary), "aborted", {}, phase="aborted")
+        return counting(*given)
+
+    monkeypatch.setattr(bench.rollouts, "_count", after_a_person)
+    bench.round()
+    assert bench.now(canary).phase == "aborted"
+    assert [event.kind for event in bench.events()] == ["canary.aborted"]
+
+
+def test_a_paused_canary_is_watched_and_does_not_advance(bench: Bench) -> None:
+    canary = bench.begin()
+    with transaction(bench.db):
+        change_canary(bench.db, canary, "paused", {}, phase="paused")
+    bench.add(canary, 30)
+    bench.add(canary, 30, arm="incumbent", deployment="rack/good")
+    bench.round()
+    assert bench.now(canary).phase == "paused"
+    with transaction(bench.db):
+        change_canary(bench.db, bench.now(canary), "resumed", {}, phase="running")
+    bench.add(canary, 1)
+    bench.round()
+    assert bench.now(canary).step == 1
+
+
+def test_a_route_that_the_configuration_changed_ends_the_canary(bench: Bench) -> None:
+    canary = bench.begin()
+    bench.events()
+    bench.job = Workload(name="triage", route=(TargetSettings(model="rack/new"),))
+    bench.rollouts = bench.restarted()
+    bench.round()
+    assert bench.now(canary).phase == "aborted"
+    (event,) = bench.events()
+    assert (event.kind, event.body["reason"]) == ("canary.aborted", "the configuration changed the route")
+    assert bench.told == 1
+
+
+def test_what_the_door_turned_away_counts_for_nobody_and_who_left_early_is_no_failure(bench: Bench) -> None:
+    canary = bench.begin()
+    bench.add(canary, status="refused", deployment="", code="budget-exhausted", first_token_ms=None)
+    bench.add(canary, status="cancelled", first_token_ms=None)
+    bench.add(canary, status="cancelled")
+    assert bench.round() == 3
+    shown = standing(bench.db, canary)
+    assert (shown["candidate_arm"]["requests"], shown["candidate_arm"]["failed"]) == (2, 0)
+    assert shown["candidate_arm"]["scored"] == 1  # the one who left before the first word: an answer that nobody got
+    assert shown["candidate_arm"]["mean_ppm"] == 0
+    assert shown["tests"]["errors"]["n"] == 0
+
+
+def test_safeguard_hits_are_counted(bench: Bench) -> None:
+    canary = bench.begin()
+    bench.add(canary, status="refused", code="blocked")
+    bench.add(canary, finish="content_filter")
+    bench.add(canary)
+    bench.round()
+    assert standing(bench.db, canary)["candidate_arm"]["blocked"] == 2
+
+
+def test_grades_decide_where_there_are_any_and_an_answer_in_the_candidates_place_scores_nothing(bench: Bench) -> None:
+    canary = bench.begin(graded=True)
+    ids = bench.add(canary, 4)
+    bench.graded.scores = {ids[0]: 0.25, ids[1]: None, ids[2]: "outside"}
+    (failed_over,) = bench.add(canary, deployment="rack/good")
+    bench.graded.scores[failed_over] = 1.0
+    bench.round()
+    arm = standing(bench.db, canary)["candidate_arm"]
+    assert (arm["requests"], arm["scored"], arm["unscored"]) == (5, 3, 1)
+    assert arm["mean_ppm"] == 416_667  # (0.25 + 1 + 0) / 3
+
+
+def test_an_answer_whose_grade_is_still_to_come_holds_up_those_behind_it(bench: Bench) -> None:
+    canary = bench.begin(graded=True)
+    ids = bench.add(canary, 3)
+    bench.graded.scores = {ids[1]: "later"}
+    assert bench.round() == 1
+    assert bench.round() == 0
+    bench.graded.scores = {}
+    assert bench.round() == 2
+
+
+def test_the_models_own_answer_is_told_from_one_in_its_place() -> None:
+    candidate = record(arm="candidate", deployment="rack/new")
+    assert answered_itself(candidate, "rack/new")
+    assert not answered_itself(record(arm="candidate", deployment="rack/good"), "rack/new")
+    assert not answered_itself(record(arm="candidate", deployment="rack/new", status="failed"), "rack/new")
+    assert answered_itself(record(arm="incumbent", deployment="rack/any"), "rack/new")
+
+
+def test_an_idle_round_writes_nothing(bench: Bench) -> None:
+    bench.begin()
+    changes = bench.db.total_changes
+    assert bench.round() == 0
+    assert bench.db.total_changes == changes

@@ -1,0 +1,57 @@
+"""The upper limit of the incumbent's 95th percentile: published ranks, and how often it is too low."""
+
+import random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from freehold.trials.quantiles import FIRST, STEP, Times, took, upper_rank
+
+
+@pytest.mark.parametrize(("n", "alpha", "rank"), [(59, 0.05, 59), (58, 0.05, None), (93, 0.05, 92), (124, 0.05, 122)])
+def test_the_rank_is_that_of_the_published_tables_of_tolerance_limits(n: int, alpha: float, rank: int | None) -> None:
+    """Wilks 1941: with 95 % confidence the largest of 59, the second largest of 93 and the third largest of 124 are above the
+    95th percentile."""
+    assert upper_rank(n, alpha) == rank
+
+
+def test_there_is_no_limit_before_the_first_look_and_then_one_that_only_a_look_changes() -> None:
+    times, draw = Times(), random.Random(1)
+    for number in range(1, 4 * FIRST):
+        before = times.limit
+        times = took(times, draw.expovariate(1 / 300), 0.05)
+        if number in (FIRST, 2 * FIRST):
+            assert times.looks == (1 if number == FIRST else 2)
+        else:
+            assert times.limit == before
+    assert times.limit is not None
+
+
+def test_the_limit_is_hardly_ever_below_the_percentile_at_any_look() -> None:
+    low = 0
+    for seed in range(40):
+        times, draw = Times(), random.Random(seed)
+        for _ in range(1024):
+            times = took(times, draw.uniform(0, 1000), 0.1)
+            if times.limit is not None and times.limit < 950:
+                low += 1
+                break
+    assert low <= 8  # 0.1 of 40 is 4
+
+
+def test_the_limit_comes_near_the_percentile() -> None:
+    times, draw = Times(), random.Random(5)
+    for _ in range(16 * FIRST):
+        times = took(times, draw.uniform(0, 1000), 0.05)
+    assert times.limit is not None
+    assert 950 <= times.limit <= 1000
+
+
+@given(st.lists(st.floats(0.01, 1e6), min_size=1, max_size=50))
+def test_every_time_is_counted_once_in_a_bucket_of_its_size(times: list[float]) -> None:
+    counted = Times()
+    for ms in times:
+        counted = took(counted, ms, 0.05)
+    assert counted.n == sum(counted.buckets.values()) == len(times)
+    assert min(times) / STEP <= STEP ** min(counted.buckets) <= min(times) * STEP * 1.0001
