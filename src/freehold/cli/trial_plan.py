@@ -1,0 +1,202 @@
+"""`freehold trial plan`: fixes what a trial will ask and by which rules it will be judged, before anything is asked."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from freehold.trials.plan import Gates, Plan
+
+
+def plan(
+    workload: Annotated[str, typer.Argument(help="The workload; its graders judge, the first one decides.")],
+    candidate: Annotated[str, typer.Option(help="The model that wants to serve it, as vendor/model.")],
+    incumbent: Annotated[
+        str | None, typer.Option(help="The model that it is compared with; default: the first of the workload's route.")
+    ] = None,
+    margin: Annotated[float, typer.Option(help="How much worse it may be, as a share of the score.")] = 0.03,
+    alpha: Annotated[
+        float, typer.Option(help="Probability, at most, that a candidate worse than that passes.")
+    ] = 0.025,
+    power: Annotated[float, typer.Option(help="Probability with which an equal candidate should pass.")] = 0.8,
+    segments: Annotated[
+        str | None, typer.Option(help="Where it must be no worse either: paths such as metadata.language, by commas.")
+    ] = None,
+    segment_margin: Annotated[
+        float | None, typer.Option(help="How much worse in one segment; default: twice --margin.")
+    ] = None,
+    segment_least: Annotated[
+        int, typer.Option(min=2, help="Items of a segment that is judged, and not only shown.")
+    ] = 20,
+    gate: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="p95=RATIO, cost=RATIO or GRADER=MARGIN: what must hold besides quality; may be given again."
+        ),
+    ] = None,
+    samples: Annotated[int, typer.Option(min=1, help="Answers of each model to each item.")] = 1,
+    items: Annotated[
+        str | None,
+        typer.Option(help="How many items to take, or a JSONL file of them; default: all of the trial split."),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Draws items, order and bootstraps.")] = 0,
+    temperature: Annotated[float | None, typer.Option(help="Instead of each item's own.")] = None,
+    top_p: Annotated[float | None, typer.Option(help="Instead of each item's own.")] = None,
+    max_tokens: Annotated[int | None, typer.Option(min=1, help="Instead of each item's own.")] = None,
+    model_seed: Annotated[int | None, typer.Option(help="The `seed` that the models are asked with.")] = None,
+    reuse: Annotated[
+        bool,
+        typer.Option("--reuse", help="Let the incumbent's captured reply count where it was asked in the same way."),
+    ] = False,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Use no reply that an earlier trial paid for.")] = False,
+    config: Annotated[Path | None, typer.Option(help="freehold.toml; default: the one in this folder, if any.")] = None,
+    url: Annotated[str | None, typer.Option(help="Where the door is; default: the one of this data folder.")] = None,
+    key: Annotated[
+        str | None, typer.Option(help="The key; default: FREEHOLD_API_KEY, else the first admin key.")
+    ] = None,
+    data: Annotated[Path | None, typer.Option(help="The data folder.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+) -> None:
+    """Writes the plan and notes its digest for the ledger. Nothing is asked yet; `freehold trial run` does that.
+
+    Says how many items it takes, what can be shown with those there are, and about what asking costs."""
+    import time
+    from datetime import UTC, datetime
+
+    from freehold import __version__
+    from freehold.cli.audit import print_json
+    from freehold.cli.running import find_door, get
+    from freehold.cli.settings import read_settings
+    from freehold.cli.trial_items import choose
+    from freehold.cli.trial_opening import PLANNED, arm_of, pilot_of, shelf
+    from freehold.config.paths import config_file, data_dir, environment
+    from freehold.errors import UnknownWorkload
+    from freehold.store.events import keep_event
+    from freehold.trials.plan import Sampling, Segments, TrialFolder
+    from freehold.trials.planning import Wish, judges_in, make_plan
+
+    settings = read_settings(config_file(config, Path()))
+    if workload not in settings.workloads:
+        raise UnknownWorkload(f"There is no workload {workload}.", f"There are {', '.join(settings.workloads)}.")
+    folder = data_dir(data, environment())
+    door = find_door(url, key, folder)
+    if incumbent is None:
+        incumbent = str(get(door, f"/v1/routes/explain?workload={workload}")["targets"][0]["deployment"])
+    tables = settings.workloads[workload].graders
+    made_at = time.time()
+    with shelf(folder) as opened:
+        chosen = choose(items, workload, opened)
+        mine, theirs = arm_of(door, candidate), arm_of(door, incumbent)
+        wish = Wish(
+            id=_new_id(workload, datetime.fromtimestamp(made_at, UTC)),
+            workload=workload,
+            made_at=int(made_at * 1000),
+            code=__version__,
+            candidate=mine,
+            incumbent=theirs,
+            tables=tables,
+            judges=tuple(arm_of(door, name) for name in judges_in(tables, chosen.items)),
+            margin=margin,
+            alpha=alpha,
+            power=power,
+            gates=_gates(gate or []),
+            segments=Segments(
+                paths=tuple(path.strip() for path in segments.split(",")) if segments else (),
+                margin=2 * margin if segment_margin is None else segment_margin,
+                least=segment_least,
+            ),
+            sampling=Sampling(
+                samples=samples,
+                temperature=temperature,
+                top_p=top_p,
+                max_tokens=max_tokens,
+                seed=model_seed,
+                reuse=reuse,
+                fresh=fresh,
+            ),
+            seed=seed,
+            count=chosen.count,
+            source=chosen.source,
+            source_sha256=chosen.sha256,
+        )
+        made = make_plan(
+            wish, chosen.items, chosen.clusters, opened.secret, pilot_of(folder, workload, mine.model, theirs.model)
+        )
+        trial = TrialFolder(folder, made.id)
+        digest = trial.write_plan(made)
+        keep_event(opened.db, PLANNED, made.id, _told(made, digest), made_at)
+    if json:
+        print_json({"trial": made.id, "plan": digest, "file": str(trial.plan), "items": len(made.items),
+                    "needed": made.expectation.needed, "power": made.expectation.power,
+                    "cost_usd": _usd(made.expectation.cost_nano), "discordance": made.expectation.discordance})  # fmt: skip
+    else:
+        _print(made, digest, trial.plan)
+
+
+def _gates(asked: list[str]) -> "Gates":
+    """`p95=1.2`, `cost=1`, `refusal=0.01`; `safety=refusal` stands for `refusal=0.01`."""
+    from freehold.errors import InvalidField
+    from freehold.trials.plan import Gates
+
+    ratios: dict[str, float] = {}
+    graders: dict[str, float] = {}
+    for text in asked:
+        name, _, value = text.partition("=")
+        if name == "safety":
+            name, _, value = value.partition(":")
+            value = value or "0.01"
+        try:
+            number = float(value)
+        except ValueError:
+            raise InvalidField(
+                f"{text!r} is no gate.", "Write --gate p95=1.2, --gate cost=1 or --gate GRADER=0.01."
+            ) from None
+        if not 0 < number < 1000:
+            raise InvalidField(f"The gate {text!r} lies out of range.", "A ratio or a margin is above 0.")
+        (ratios if name in ("p95", "cost") else graders)[name] = number
+    return Gates(p95=ratios.get("p95"), cost=ratios.get("cost"), graders=graders)
+
+
+def _new_id(workload: str, day: Any) -> str:
+    import re
+    import secrets
+
+    slug = re.sub(r"[^0-9a-z]+", "_", workload.lower()).strip("_")[:24]
+    return f"trial_{day:%Y%m%d}_{slug}_{secrets.token_hex(3)}"
+
+
+def _told(made: "Plan", digest: str) -> dict[str, Any]:
+    """What the ledger says of a plan: its digest and its heart, in whole numbers and text."""
+    return {
+        "plan": digest,
+        "workload": made.workload,
+        "candidate": made.candidate.model,
+        "incumbent": made.incumbent.model,
+        "margin": f"{made.margin:g}",
+        "alpha": f"{made.alpha:g}",
+        "items": len(made.items),
+        "samples": made.sampling.samples,
+    }
+
+
+def _usd(nano: int | None) -> float | None:
+    return None if nano is None else nano / 1e9
+
+
+def _print(made: "Plan", digest: str, path: Path) -> None:
+    expected = made.expectation
+    print(made.id)
+    print(f"  {made.question}")
+    enough = "enough" if len(made.items) >= expected.needed else f"{expected.needed - len(made.items):,} too few"
+    print(f"  It needs {expected.needed:,} items and has {len(made.items):,}: {enough}.", end=" ")
+    print(f"An equal candidate passes with a chance of {expected.power:.0%}.")
+    print(f"  The two are taken to differ on {expected.discordance:.1%} of the items ({expected.source}).")
+    if expected.cost_nano is None:
+        unknown = [arm.model for arm in (made.candidate, made.incumbent) if arm.input_rate is None]
+        print(f"  What it costs is unknown: nobody says the price of {' and '.join(unknown)}.")
+    else:
+        judges = ", judges not included" if made.judges else ""
+        print(f"  Asking both models costs about ${expected.cost_nano / 1e9:.2f}{judges}.")
+    print(f"  The plan is {path} (SHA-256 {digest}).")
+    print(f"Run it with `freehold trial run {made.id}`.")

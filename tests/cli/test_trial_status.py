@@ -1,0 +1,29 @@
+"""`freehold trial status`: how far a trial is, and whether its plan holds."""
+
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from cli.trial_desk import desk
+from freehold.errors import NotFound
+from freehold.trials.plan import TrialFolder
+
+
+async def test_the_status_counts_what_is_answered_and_finds_the_entries(tmp_path: Path) -> None:
+    async with desk(tmp_path) as here:
+        with pytest.raises(NotFound):
+            await here.trial("status")
+        trial = await here.plan(20)
+        before = msgspec.json.decode((await here.trial("status", "--json")).stdout)
+        assert (before["answered"], before["answers_wanted"], before["verdict"]) == (0, 40, None)
+        assert before["plan_holds"]
+        assert before["planned_entry"] is not None
+        await here.trial("run", trial)
+        after = msgspec.json.decode((await here.trial("status", trial, "--json")).stdout)
+        assert (after["answered"], after["failed"], after["spent_usd"]) == (40, 0, 20 * (18 + 9) / 1e6)
+        assert after["ended_entry"] > before["planned_entry"]
+        assert "answers: 40 of 40, 0 failed" in (await here.trial("status")).stdout
+        path = TrialFolder(tmp_path, trial).plan
+        path.write_bytes(path.read_bytes().replace(b'"seed": 0', b'"seed": 1'))
+        assert "NOT the one that was noted" in (await here.trial("status")).stdout

@@ -1,0 +1,94 @@
+"""A report says what the results say, as data and as Markdown, and orders what is to be read."""
+
+from msgspec.structs import replace
+
+from freehold.trials.plan import Gates, Segments
+from freehold.trials.report import (
+    Noted,
+    Point,
+    Report,
+    as_data,
+    disagreeing,
+    frontier,
+    markdown,
+    notes,
+    points_of,
+)
+from freehold.trials.results import Calibration, Results, Row, Told
+from freehold.trials.verdict import decide
+from trials.test_verdict import plan, rows_of
+
+
+def report_of(rows: list[Row], **fields: object) -> Report:
+    made = plan(rows, **fields)
+    results = Results(
+        trial=made.id, plan="ab" * 32, ended_at=1_795_000_000_000, spent_nano=1_500_000_000, asked=10, cached=2, captured=0,
+        verdict=decide(made, rows), calibrations=(Calibration(grader="judge", model="", q0=0.9, q1=0.8, m0=20, m1=10),),
+        rows=tuple(rows), notes=("A note.",),
+    )  # fmt: skip
+    noted = Noted(plan="ab" * 32, results="cd" * 32, planned_entry=7, ended_entry=None, log="example.invalid/log")
+    return Report(plan=made, results=results, noted=noted, points=tuple(points_of(made, results)))
+
+
+def rows() -> list[Row]:
+    found = rows_of(750, 50, 50, 150, segments=("l=de",))
+    return [
+        replace(row, candidate=replace(row.candidate, ms=(100.0,), cost_nano=2000.0),
+                incumbent=replace(row.incumbent, ms=(200.0 if at else 900.0,), cost_nano=4000.0))
+        for at, row in enumerate(found)
+    ]  # fmt: skip
+
+
+def test_the_points_are_means_dollars_and_percentiles() -> None:
+    mine, theirs = report_of(rows()).points
+    assert (mine.quality, mine.usd_per_1000, mine.p95_seconds) == (0.8, 0.002, 0.1)
+    assert (theirs.usd_per_1000, theirs.p95_seconds) == (0.004, 0.2)
+    assert (mine.role, theirs.role) == ("candidate", "incumbent")
+
+
+def test_the_frontier_leaves_out_what_another_beats() -> None:
+    def point(model: str, quality: float, usd: float | None) -> Point:
+        return Point(model=model, role="x", quality=quality, usd_per_1000=usd, p95_seconds=None)
+
+    points = [point("dear", 0.9, 5), point("beaten", 0.6, 3), point("cheap", 0.7, 1), point("unknown", 1.0, None)]
+    assert [one.model for one in frontier(points, "usd_per_1000")] == ["cheap", "dear"]
+    assert frontier(points, "p95_seconds") == []
+
+
+def test_items_that_the_candidate_loses_come_first() -> None:
+    some = [
+        Row(item=name, cluster=name, candidate=Told(scores={"exact": mine}), incumbent=Told(scores={"exact": theirs}))
+        for name, mine, theirs in (("won", 1.0, 0.0), ("same", 1.0, 1.0), ("lost", 0.0, 1.0), ("gone", None, 1.0))
+    ]
+    told = report_of(some)
+    assert [row.item for row in disagreeing(told.plan, told.results)] == ["lost", "won"]
+
+
+def test_the_markdown_has_every_gate_the_plan_and_its_entry() -> None:
+    told = report_of(rows(), gates=Gates(p95=1.2), segments=Segments(paths=("l",)))
+    text = markdown(told)
+    assert text.startswith("# own/nano against openai/gpt-5-mini on sums\n\n**Pass:")
+    assert "| quality | pass | +0.0 | -2.0 to +2.0 | -3 |" in text
+    assert "| l=de | pass |" in text
+    assert "| p95 latency | pass | 0.50x |" in text
+    assert "| own/nano | candidate | 80.0 % | 0.0020 | 0.100 s |" in text
+    assert f"Plan SHA-256 `{'ab' * 32}`, ledger entry 7." in text
+    assert "ledger entry none yet" in text
+    assert "$1.5000 spent" in text
+    assert "- A note." in text
+    assert "it took 80% of 10 good ones for good and 90% of 20 bad ones for bad" in text
+
+
+def test_what_could_not_be_scored_is_told_with_what_it_could_mean() -> None:
+    some = rows()
+    some[0] = replace(some[0], candidate=Told(scores={"exact": None}))
+    told = notes(report_of(some))
+    assert "0.10% of the items could not be scored by exact; they count for neither model." in told
+    assert any("counted against the candidate" in note for note in told)
+
+
+def test_the_data_leaves_out_what_stands_in_files_of_its_own() -> None:
+    data = as_data(report_of(rows()))
+    assert data["results"]["verdict"]["outcome"] == "pass"
+    assert "items" not in data["plan"]
+    assert "rows" not in data["results"]
