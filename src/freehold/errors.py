@@ -70,12 +70,20 @@
     │   ├── EntryChanged      422  entry-changed
     │   ├── EntriesSwapped    422  entries-swapped
     │   └── RootMismatch      422  root-mismatch
+    ├── TrainingError         422  what a model shall be trained on may not, or cannot, be used
+    │   ├── MalformedDataset  422  malformed-dataset
+    │   ├── RowForbidden      422  row-forbidden
+    │   ├── Contaminated      422  contaminated
+    │   └── PromotionRefused  422  promotion-refused
     ├── InternalError         500  internal-error
     ├── ContentsDamaged       500  contents-damaged
     ├── ConfigError                config-error       (command line only)
     ├── StoreError                 store-error        (command line only)
     ├── CatalogError               catalog-error      (command line only)
-    └── FetchError                 fetch-error        (command line only)
+    ├── FetchError                 fetch-error        (command line only)
+    ├── RegistryError              registry-error     (command line only)
+    ├── TrialError                 trial-error        (command line only)
+    └── InvalidGrader              invalid-grader     (command line only)
 
 Pure. It knows no dialect: `dialects/` turn these into each caller's own error body.
 """
@@ -591,6 +599,57 @@ class RootMismatch(LedgerError):
     default_advice = "Compare with a copy: history was rewritten after signing, or the checkpoint is another log's."
 
 
+# --- what a model is trained on ---------------------------------------------------------------------------------------------
+
+
+class TrainingError(FreeholdError):
+    """What a model shall be trained on may not, or cannot, be used. Nothing is trained."""
+
+    code = "training-error"
+    status = 422
+
+
+class MalformedDataset(TrainingError):
+    """A line of a dataset is not a row, or was changed after it was written."""
+
+    code = "malformed-dataset"
+    default_advice = "Make the dataset again; rows are not edited by hand, because their hashes stand in the lineage."
+
+
+class RowForbidden(TrainingError):
+    """The terms of a row, or of one of its ancestors, do not permit the use, or are not known."""
+
+    code = "row-forbidden"
+    default_advice = (
+        "Leave the rows out and have their inputs answered by a teacher that may: `freehold traces make`. "
+        "A use that you answer for is overridden with `freehold terms override`."
+    )
+
+
+class Contaminated(TrainingError):
+    """Rows give away items of a sealed evaluation set, so what the model scores there would mean nothing."""
+
+    code = "contaminated"
+    default_advice = "Leave out the rows that are named, or evaluate on other items."
+
+
+class ExportRefused(TrainingError):
+    """An exported model does not say what the weights say that it was made from. Nothing is left of it."""
+
+    code = "export-refused"
+    default_advice = "Export with less compression (F16), or tell us: the two should never differ there."
+
+
+class PromotionRefused(TrainingError):
+    """A version of an own model has no passed trial, or what it was made from may not be used so. It is not served."""
+
+    code = "promotion-refused"
+    default_advice = (
+        "Run a trial of this version and promote it when it has passed, or answer for it: "
+        "`freehold models promote NAME@VERSION --override REASON --by NAME`."
+    )
+
+
 # --- ours ----------------------------------------------------------------------------------------------------------------
 
 
@@ -655,3 +714,21 @@ class FetchError(FreeholdError):
     """A model's weights could not be fetched or do not have the right checksum."""
 
     code = "fetch-error"
+
+
+class RegistryError(FreeholdError):
+    """A version of an own model cannot be registered, found or read as it stands."""
+
+    code = "registry-error"
+
+
+class TrialError(FreeholdError):
+    """A trial cannot be planned, run or reported as it stands."""
+
+    code = "trial-error"
+
+
+class InvalidGrader(FreeholdError):
+    """A grader cannot be made from its table: an unknown kind or option, or a value that it cannot use; `param` names it."""
+
+    code = "invalid-grader"

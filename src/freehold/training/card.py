@@ -1,0 +1,87 @@
+"""The model card: one page in Markdown that says what a model is, what it was made from, what it owes, and how it did.
+
+It knows the lineage and nothing of how it came about. Its head is the YAML that model hubs read.
+"""
+
+import json
+from collections.abc import Iterable
+
+from freehold.training.lineage import Lineage
+
+
+def model_card(lineage: Lineage) -> str:
+    """The card. Every number stands in the lineage; nothing is rounded but shares, to a tenth of a per cent."""
+    parts = [
+        _head(lineage),
+        f"# {lineage.model}\n\n{_about(lineage)}",
+        *_section("What it owes", _duties(lineage)),
+        f"## What it was made from\n\n{_sources(lineage)}",
+        *_section(
+            "Overrides", [f"- {one.terms}, {one.terms_date}: {one.reason} ({one.by})" for one in lineage.overrides]
+        ),
+        *_section("How it did", _measured(lineage)),
+        *_section("Limits", [f"- {limit}" for limit in lineage.limits]),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _head(lineage: Lineage) -> str:
+    licence = lineage.licence if not lineage.owed.flowing else "other"
+    lines = ["---", f"license: {json.dumps(licence.lower())}"]
+    if lineage.base:
+        lines.append(f"base_model: {json.dumps(lineage.base)}")
+    lines += ["library_name: transformers", "pipeline_tag: text-generation", "---"]
+    return "\n".join(lines)
+
+
+def _about(lineage: Lineage) -> str:
+    start = f"It starts from {lineage.base}." if lineage.base else "It was trained from scratch."
+    flowing = ", ".join(lineage.owed.flowing)
+    under = f" It is also under {flowing}, whose terms hold for it and for what is made from it." if flowing else ""
+    return (
+        f"A model of {lineage.parameters:,} parameters ({lineage.architecture}) for {lineage.task}. {start} "
+        f"Licence: {lineage.licence}.{under}\n\n"
+        f"Weights sha256:{lineage.weights}, made on {lineage.created} by the run {lineage.run} with the code {lineage.code}."
+    )
+
+
+def _duties(lineage: Lineage) -> list[str]:
+    owed = lineage.owed
+    name = [f"- Offered to others, its name begins with {owed.name_prefix}."] if owed.name_prefix else []
+    return name + [f"- {notice}" for notice in owed.notices]
+
+
+def _sources(lineage: Lineage) -> str:
+    rows = [
+        (
+            one.producer,
+            one.route,
+            f"{one.terms} ({one.terms_date})" if one.terms else "unknown",
+            one.licence,
+            f"{one.rows:,}",
+        )
+        for one in lineage.sources
+    ]
+    table = _table(("producer", "route", "terms", "licence", "rows"), rows)
+    return f"{table}\n\nDataset sha256:{lineage.dataset}. No row gives away any of {lineage.sealed:,} sealed items."
+
+
+def _measured(lineage: Lineage) -> list[str]:
+    rows = [
+        (one.name, f"{one.value:.1%}", f"{one.low:.1%} to {one.high:.1%}", f"{one.items:,}") for one in lineage.measured
+    ]
+    return [_table(("on held-out items", "share", "95 % interval", "items"), rows)] if rows else []
+
+
+def _section(title: str, lines: list[str]) -> list[str]:
+    return [f"## {title}\n\n" + "\n".join(lines)] if lines else []
+
+
+def _table(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    lines = [_line(heads := list(heads)), _line("---" for _ in heads)]
+    return "\n".join([*lines, *(_line(row) for row in rows)])
+
+
+def _line(cells: Iterable[str]) -> str:
+    safe = (cell.replace("|", "\\|") for cell in cells)
+    return f"| {' | '.join(safe)} |"

@@ -1,0 +1,211 @@
+"""Runs: one execution of a recipe each, a folder below `runs/` of the data folder. Made here, found here, and told whether they go on.
+
+    runs/nano-20261126-103000-1a2b3c/
+        recipe.json      the recipe, every value written out
+        run.json         when it was made, by which code, digest of the recipe
+        lock             held while a process trains; holds its number
+        log.txt          what that process said
+        progress.jsonl   what it told (progress.py)
+        checkpoint.pt    what it goes on from
+        model/           the weights, when it is done
+
+It knows files and no model. A run goes on as long as somebody holds its lock, so a run whose process was killed is never taken for one that runs.
+"""
+
+import fcntl
+import hashlib
+import os
+import signal
+from collections.abc import Generator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal, TypeVar
+
+import msgspec
+from msgspec import Struct
+
+from freehold import __version__
+from freehold.errors import ConfigError
+from freehold.training.progress import Alarm, Ended, Line, Scored, Step, read_progress
+from freehold.training.provenance import Override
+from freehold.training.recipe import Recipe, write_recipe
+
+State = Literal["running", "done", "stopped"]
+
+
+class Run(Struct, frozen=True, kw_only=True):
+    """What does not change of a run. `recipe` is the SHA-256 of the recipe with every value written out; `made_at` ISO 8601, UTC; `overrides` those
+    of the ledger that its rows may rest on."""
+
+    id: str
+    model: str
+    stage: str
+    made_at: str
+    code: str
+    recipe: str
+    overrides: tuple[Override, ...] = ()
+
+
+Kind = TypeVar("Kind", Run, Recipe)
+
+
+class RunFolder:
+    """The files of one run."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @property
+    def progress(self) -> Path:
+        return self.path / "progress.jsonl"
+
+    @property
+    def log(self) -> Path:
+        return self.path / "log.txt"
+
+    @property
+    def weights(self) -> Path:
+        return self.path / "model"
+
+    def run(self) -> Run:
+        """Raises ConfigError for a folder that is no run."""
+        return _read(self.path / "run.json", Run)
+
+    def recipe(self) -> Recipe:
+        """Raises ConfigError for a folder that is no run."""
+        return _read(self.path / "recipe.json", Recipe)
+
+    def lines(self) -> list[Line]:
+        """What the run has told."""
+        return read_progress(self.progress)
+
+    def process(self) -> int | None:
+        """The number of the process that trains now; None when none does."""
+        try:
+            file = (self.path / "lock").open("rb")
+        except FileNotFoundError:
+            return None
+        with file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return int(file.read() or b"0") or None
+        return None
+
+    def state(self) -> State:
+        """Whether it runs, is done, or stopped on the way and can go on."""
+        if self.process() is not None:
+            return "running"
+        ends = [line for line in self.lines() if isinstance(line, Ended)]
+        return "done" if ends and ends[-1].done else "stopped"
+
+    @contextmanager
+    def held(self) -> Generator[None, None, None]:
+        """Holds the run while this process trains. Raises ConfigError when another does."""
+        with (self.path / "lock").open("a+b") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise ConfigError(
+                    f"The run {self.path.name} goes on in another process.", "Watch it: `freehold train show`."
+                ) from None
+            file.truncate(0)
+            file.write(str(os.getpid()).encode())
+            file.flush()
+            yield
+
+
+class Standing(Struct, frozen=True, kw_only=True):
+    """Where a run stands: its last step and the newest score of each level, as `train list` and `train show` tell them."""
+
+    state: State
+    step: Step | None
+    scores: tuple[Scored, ...]
+    alarms: tuple[Alarm, ...]
+    ended: Ended | None
+
+    @property
+    def accuracy(self) -> float | None:
+        """The share of right answers over the newest scores, with steps where there are any."""
+        shown = [one for one in self.scores if one.thinking] or list(self.scores)
+        items = sum(one.items for one in shown)
+        return sum(one.right for one in shown) / items if items else None
+
+
+def new_run(data: Path, recipe: Recipe, now: datetime | None = None, overrides: tuple[Override, ...] = ()) -> RunFolder:
+    """A new run of a recipe in the data folder."""
+    made_at = now or datetime.now(UTC)
+    written = write_recipe(recipe)
+    name = recipe.model.partition("/")[2]
+    base = (
+        f"{name}-{made_at:%Y%m%d-%H%M%S}-{hashlib.sha256(written + str(made_at.timestamp()).encode()).hexdigest()[:6]}"
+    )
+    path = data / "runs" / base
+    path.mkdir(parents=True)
+    run = Run(
+        id=base,
+        model=recipe.model,
+        stage=recipe.stage,
+        made_at=made_at.isoformat(timespec="seconds"),
+        code=__version__,
+        recipe=hashlib.sha256(written).hexdigest(),
+        overrides=overrides,
+    )
+    (path / "recipe.json").write_bytes(written)
+    (path / "run.json").write_bytes(msgspec.json.encode(run))
+    return RunFolder(path)
+
+
+def list_runs(data: Path) -> list[RunFolder]:
+    """All runs of a data folder, the oldest first."""
+    found = [RunFolder(path.parent) for path in (data / "runs").glob("*/run.json")]
+    return sorted(found, key=lambda one: one.run().made_at)
+
+
+def find_run(data: Path, name: str | None) -> RunFolder:
+    """The run whose id begins with `name`; the newest without one. Raises ConfigError where there is none, or more than one."""
+    runs = [one for one in list_runs(data) if name is None or one.path.name.startswith(name)]
+    if not runs:
+        raise ConfigError(
+            f"There is no run {name}." if name else "There are no runs.", "List them: `freehold train list`."
+        )
+    if name is not None and len(runs) > 1 and not any(one.path.name == name for one in runs):
+        raise ConfigError(
+            f"{len(runs)} runs begin with {name}.", f"Say more: {', '.join(one.path.name for one in runs)}."
+        )
+    return next((one for one in runs if one.path.name == name), runs[-1])
+
+
+def stop_run(folder: RunFolder) -> bool:
+    """Asks the process that trains to end with a checkpoint; False when none does."""
+    number = folder.process()
+    if number is None:
+        return False
+    try:
+        os.kill(number, signal.SIGTERM)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def standing(folder: RunFolder) -> Standing:
+    """Where a run stands now."""
+    lines = folder.lines()
+    scores = {(one.task, one.level, one.thinking): one for one in lines if isinstance(one, Scored)}
+    steps = [one for one in lines if isinstance(one, Step)]
+    ends = [one for one in lines if isinstance(one, Ended)]
+    return Standing(
+        state=folder.state(),
+        step=steps[-1] if steps else None,
+        scores=tuple(scores[key] for key in sorted(scores)),
+        alarms=tuple(one for one in lines if isinstance(one, Alarm)),
+        ended=ends[-1] if ends else None,
+    )
+
+
+def _read(path: Path, kind: type[Kind]) -> Kind:
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=kind)
+    except (OSError, msgspec.MsgspecError) as error:
+        raise ConfigError(f"{path.parent} is no run: {error}.", "List the runs: `freehold train list`.") from error

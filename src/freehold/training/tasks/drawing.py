@@ -1,0 +1,56 @@
+"""Drawing problems of one split: training rows without end, and held-out sets in which no problem stands twice.
+
+It knows tasks and hashes, and no model. It exists so that whoever trains and whoever judges ask the same function, and neither can
+take the other's problems.
+"""
+
+from collections.abc import Iterator, Mapping
+from itertools import islice
+from random import Random
+
+from freehold.training.tasks.task import Problem, Split, Task, seeded
+
+PATIENCE = 2_000
+"""Draws in a row that give nothing new before a level counts as used up. The smallest split is one in twenty."""
+
+
+def draw(task: Task, split: Split, levels: Mapping[int, float], seed: int) -> Iterator[Problem]:
+    """Problems of the split without end, levels by their weights; the same for the same seed. Problems may come again, as small
+    levels have few.
+
+    Raises ValueError when a level has no problem in the split, or when no weight is above 0."""
+    rng = seeded(task.name, split, seed)
+    names = [level for level, weight in levels.items() if weight > 0]
+    weights = [levels[level] for level in names]
+    if not names:
+        raise ValueError("no level has a weight above 0")
+    while True:
+        level = rng.choices(names, weights)[0]
+        yield _one(task, split, level, rng)
+
+
+def held_out(task: Task, split: Split, level: int, count: int, seed: int = 0) -> list[Problem]:
+    """Up to `count` problems of one level, no two alike; fewer when the split of that level has no more."""
+    return list(islice(_distinct(task, split, level, seed), count))
+
+
+def _one(task: Task, split: Split, level: int, rng: Random) -> Problem:
+    for _ in range(PATIENCE):
+        problem = task.generate(level, rng.randrange(2**62))
+        if task.split(problem) == split:
+            return problem
+    raise ValueError(f"{task.name} has no problem of level {level} for {split}")
+
+
+def _distinct(task: Task, split: Split, level: int, seed: int) -> Iterator[Problem]:
+    rng = seeded(task.name, split, level, seed)
+    seen: set[str] = set()
+    idle = 0
+    while idle < PATIENCE:
+        problem = task.generate(level, rng.randrange(2**62))
+        digest = task.digest(problem)
+        idle += 1
+        if digest not in seen and task.split(problem) == split:
+            seen.add(digest)
+            idle = 0
+            yield problem

@@ -1,0 +1,213 @@
+"""Refund policy: a shop's rules in words, a return, and the decision with the rules applied one by one.
+
+    Apply the rules in order; a later rule overrides an earlier one.      1: limit 30
+    1. Items can be returned within 30 days.                              2: books no
+    2. For books the limit is 10 days instead.                            3: member yes, limit 30+14=44
+    3. Members have 14 more days.                                         4: 47-12=35, 35>44 no
+    4. What is returned after the limit is refused.                       5: opened yes, gift no, 13700*10%=1370, ...
+    5. For opened items a fee of 10 percent is kept, except for gifts.
+    Case: shoes, $137.00, bought on day 12, returned on day 47.           refund $123.30
+    member yes, gift no, ...
+
+It is the kind of work that a company rents a model for: the rules are the company's own, they change, they have exceptions and an
+order, and the answer is money. Every policy is drawn anew (8 to 12 rules, their numbers, categories and exceptions, and the order
+of those that decide whether), so the rules must be read; they cannot be learned by heart. A level is how many rules have an effect
+on the case beside the two that every policy has: how many interact.
+"""
+
+from collections.abc import Mapping
+from itertools import count
+from random import Random
+from typing import Any, ClassVar
+
+import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
+
+from freehold.training.tasks.refund_rules import FLAGS, KINDS, Applied, Case, Outcome, Rule, State, money
+from freehold.training.tasks.task import Check, Problem, Solution, StepCheck, Task, lines_of, pieces, seeded
+
+CATEGORIES = ("books", "shoes", "toys", "phones", "lamps", "coats")
+
+ALWAYS = ("limit", "late")
+
+SHUFFLED = ("late", "sale", "opened-category", "faulty", "no-receipt")
+"""Rules that decide whether: they stand in any order, so the order must be heeded."""
+
+LEAST, MOST = 8, 12
+"""Rules of a policy."""
+
+ODDS: Mapping[str, float] = {"receipt": 0.7, "faulty": 0.25, "sale": 0.2}
+"""How often a flag holds on the easiest level; the others in a quarter of the cases. Each level adds to it or takes from it, so
+that cases in which many rules have an effect can be found among a few dozen."""
+
+REFUSED = 0.25
+"""About the share of cases that are refused, so that nobody is right by always refusing; where rules that interact leave few such
+cases, what comes after this many `TRIES` is taken."""
+
+TRIES = 20
+
+_NUMBERS: Mapping[str, tuple[int, ...]] = {
+    "limit": (14, 21, 28, 30, 45, 60),
+    "category-limit": (5, 7, 10, 20, 40, 90),
+    "member-days": (5, 7, 10, 14, 15),
+    "gift-days": (5, 10, 20, 30),
+    "grace": (2, 3, 5, 7, 10),
+    "used": (50, 60, 70, 80),
+    "opened-fee": (10, 20, 30),
+    "postage": (200, 300, 400, 450, 500, 650),
+    "credit-cap": (3000, 4000, 5000, 6000, 8000),
+    "minimum": (300, 500, 800, 1000),
+}
+
+
+class Policy(Struct, frozen=True):
+    """A policy and a case of it."""
+
+    rules: tuple[Rule, ...]
+    case: Case
+
+
+class RefundPolicy(Task):
+    """Decisions on returns, in cents."""
+
+    name: ClassVar[str] = "refund-policy"
+    version: ClassVar[str] = "1"
+    levels: ClassVar[tuple[int, ...]] = (0, 1, 2, 3, 4, 5)
+    beyond: ClassVar[tuple[int, ...]] = (6, 7)
+    opposites: ClassVar[Mapping[str, str]] = {" yes": " no", " no": " yes", " refused": " refund", " credit": " refund"}
+
+    def generate(self, level: int, seed: int) -> Problem:
+        """A policy and a case on which exactly `level` optional rules have an effect."""
+        rng = seeded(self.name, self.admits(level), seed)
+        refused = rng.random() < REFUSED
+        for draw in count():
+            policy = _draw(rng, level)
+            applied = _apply(policy)
+            as_wanted = draw > TRIES or (applied[-1].state.outcome == "refused") == refused
+            if as_wanted and sum(one.effect for one in applied) == level:
+                return Problem(self.name, level, msgspec.to_builtins(policy, order="sorted"))
+        raise AssertionError("unreachable: count() does not end")
+
+    def solve(self, problem: Problem) -> Solution:
+        """One line a rule; the answer is `refused`, or `refund` or `credit` with the amount."""
+        policy = _read(problem)
+        applied = _apply(policy)
+        lines = tuple(f"{place}: {one.line}" for place, one in enumerate(applied, 1))
+        return Solution(lines, _answer(applied[-1].state))
+
+    def verify(self, problem: Problem, trace: str) -> Check:
+        """Each line must apply the next rule to what the lines before it, as written, have come to."""
+        policy = _read(problem)
+        state = State(policy.case.cents)
+        checks: list[StepCheck] = []
+        for place, line in enumerate(lines_of(trace), 1):
+            if place > len(policy.rules):
+                checks.append(StepCheck(line, "refuted", "", "No rule is left."))
+                continue
+            rule = policy.rules[place - 1]
+            applied = KINDS[rule.kind].apply(rule, policy.case, state)
+            found = f"{place}: {applied.line}"
+            state = applied.state
+            if line == found:
+                checks.append(StepCheck(line, "verified", found, f"Rule {place} is applied as it says."))
+            elif line.startswith(f"{place}: "):
+                checks.append(StepCheck(line, "refuted", found, f"Rule {place} says otherwise, or a sum is wrong."))
+                state = _as_written(applied, line)
+            else:
+                checks.append(StepCheck(line, "not_checkable", found, f"It does not say that it applies rule {place}."))
+        return Check(tuple(checks), _answer(state) if len(checks) >= len(policy.rules) else None)
+
+    def canonical(self, problem: Problem) -> bytes:
+        """The rules and the case as data, with sorted keys."""
+        return msgspec.json.encode(_read(problem), order="sorted")
+
+    def render(self, problem: Problem) -> str:
+        """The policy and the case, in words."""
+        policy = _read(problem)
+        case = policy.case
+        rules = [f"{place}. {KINDS[rule.kind].sentence(rule)}" for place, rule in enumerate(policy.rules, 1)]
+        flags = ", ".join(f"{flag} {'yes' if flag in case.flags else 'no'}" for flag in FLAGS)
+        bought = f"bought on day {case.bought}, returned on day {case.returned}"
+        what = f"Case: {case.category}, {money(case.cents)}, {bought}, {flags}."
+        return "\n".join((_OPENING, *rules, what, _QUESTION))
+
+    def vocabulary(self) -> frozenset[str]:
+        """The words of all rules, cases and lines, digits and signs."""
+        words = (*FLAGS, *CATEGORIES, "limit", "yes", "no", "refund", "credit", "refused")
+        case = "Case: bought on day 0, returned on day 0."
+        found = set(pieces("\n".join(("0123456789+-*=%<>,:;.$", _OPENING, _QUESTION, case, *words))))
+        found |= {f" {word}" for word in words}
+        for kind, about in KINDS.items():
+            rules = (Rule(kind, 1, category, spares) for category in CATEGORIES for spares in _SPARES)
+            found |= {piece for rule in rules for piece in pieces(f". {about.sentence(rule)}")}
+        return frozenset(found)
+
+
+TASK = RefundPolicy
+
+_OPENING = "Apply the rules in order; a later rule overrides an earlier one."
+_QUESTION = "What is decided?"
+_SPARES = ("member", "faulty", "gift")
+
+
+def _read(problem: Problem) -> Policy:
+    data: dict[str, Any] = problem.data
+    return msgspec.convert(data, Policy)
+
+
+def _draw(rng: Random, level: int) -> Policy:
+    case = _case(rng, level)
+    optional = [kind for kind in KINDS if kind not in ALWAYS]
+    size = rng.randint(min(MOST, max(LEAST, level + 5)), MOST)
+    chosen = {*ALWAYS, *rng.sample(optional, size - len(ALWAYS))}
+    order = [kind for kind in KINDS if kind in chosen]
+    places = [place for place, kind in enumerate(order) if kind in SHUFFLED]
+    mixed = [order[place] for place in places]
+    rng.shuffle(mixed)
+    for place, kind in zip(places, mixed, strict=True):
+        order[place] = kind
+    if "grace" in order:  # it has something to forgive only behind `late`
+        order.remove("grace")
+        order.insert(order.index("late") + 1, "grace")
+    return Policy(tuple(_rule(kind, case, level, rng) for kind in order), case)
+
+
+def _case(rng: Random, level: int) -> Case:
+    bought = rng.randint(1, 200)
+    odds = {flag: ODDS.get(flag, 0.25) + 0.1 * level for flag in FLAGS}
+    odds |= {"receipt": ODDS["receipt"] - 0.08 * level, "sale": ODDS["sale"]}
+    flags = frozenset(flag for flag in FLAGS if rng.random() < odds[flag])
+    price = rng.randint(20, 200) * 100
+    return Case(rng.choice(CATEGORIES), price, bought, bought + rng.randint(1, 90), flags)
+
+
+def _rule(kind: str, case: Case, level: int, rng: Random) -> Rule:
+    meant = case.category if rng.random() < 0.12 * (level + 1) else rng.choice(CATEGORIES)
+    category = meant if kind in ("category-limit", "opened-category") else ""
+    spares = rng.choice(_SPARES) if kind in ("opened-fee", "postage") else ""
+    return Rule(kind, rng.choice(_NUMBERS.get(kind, (0,))), category, spares)
+
+
+def _apply(policy: Policy) -> list[Applied]:
+    state = State(policy.case.cents)
+    found: list[Applied] = []
+    for rule in policy.rules:
+        found.append(KINDS[rule.kind].apply(rule, policy.case, state))
+        state = found[-1].state
+    return found
+
+
+def _answer(state: State) -> str:
+    return "refused" if state.outcome == "refused" else f"{state.outcome} {money(state.cents)}"
+
+
+def _as_written(applied: Applied, line: str) -> State:
+    """The state that a wrong line leads to: what it ends with, where the rule gives a number or an outcome there."""
+    end = line.rsplit(maxsplit=1)[-1].rpartition("=")[2]
+    if applied.gives in ("limit", "cents") and end.isdecimal() and len(end) < 12:
+        return replace(applied.state, **{applied.gives: int(end)})
+    if applied.gives == "outcome" and end in ("refund", "credit", "refused"):
+        outcome: Outcome = end
+        return replace(applied.state, outcome=outcome)
+    return applied.state

@@ -1,0 +1,132 @@
+"""A workload as a task: its captured items are the problems, its graders judge the answers.
+
+It knows items and graders, whatever they are of. It exists so that what a company does every day can be trained for like any other
+task: the answers are graded by what its trials grade by, and the steps are checked by the verifiers of traces. There is one level,
+and nothing solves a captured item but a reference that somebody gave it; steps come from a teacher (`training/traces.py`).
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, cast
+
+import msgspec
+
+from freehold import graders
+from freehold.errors import ConfigError
+from freehold.graders.grader import Grader
+from freehold.graders.visible import without_reasoning
+from freehold.items import Given, Grade, Item
+from freehold.reasoning.check import check_trace
+from freehold.reasoning.verifier import Context, Verifier
+from freehold.training.tasks.selftest import GARBAGE
+from freehold.training.tasks.task import Check, Problem, Solution, StepCheck, Task, pieces
+
+SECONDS = 10.0
+"""For the check of one trace."""
+
+
+class WorkloadTask(Task):
+    """The items of one workload, with the table of its first grader."""
+
+    name: ClassVar[str] = "workload"
+    version: ClassVar[str] = "1"
+    levels: ClassVar[tuple[int, ...]] = (1,)
+    opposites: ClassVar[Mapping[str, str]] = {}
+    closed: ClassVar[bool] = False
+    ordered: ClassVar[bool] = False
+
+    def __init__(self, items: Sequence[Item], grader: Mapping[str, Any], verifiers: Sequence[Verifier] = ()) -> None:
+        """Raises InvalidGrader for a table that makes no grader, ConfigError for one that asks models, and for no items."""
+        if not items:
+            raise ConfigError("The workload has no items.", "Capture some, or import them: `freehold items import`.")
+        self._items = {item.id: item for item in items}
+        self._ids = sorted(self._items)
+        self._verifiers = verifiers
+        built = graders.build(grader)
+        if not isinstance(built, Grader):
+            raise ConfigError(
+                f"The grader {built.name} asks models, and cannot reward.", "Put one first that grades by itself."
+            )
+        self._grades = built
+
+    def generate(self, level: int, seed: int) -> Problem:
+        """The item of this seed: all come once, in the order of their ids, before one comes again."""
+        self.admits(level)
+        return Problem(self.name, level, {"item": self._ids[seed % len(self._ids)]})
+
+    def solve(self, problem: Problem) -> Solution:
+        """The item's reference, without steps. Raises LookupError where it has none."""
+        reference: Any = self.item(problem).reference
+        if reference is None or reference == []:
+            raise LookupError(f"nobody has said what is right for the item {problem.data['item']}")
+        right: Any = cast("list[Any]", reference)[0] if isinstance(reference, list) else reference
+        return Solution((), right if isinstance(right, str) else msgspec.json.encode(right).decode())
+
+    def verify(self, problem: Problem, trace: str) -> Check:
+        """What the verifiers of traces say of each step. Where it leads to is open: `answer` is None."""
+        context = Context(question=self.render(problem))
+        checked = check_trace(trace, context, self._verifiers, seconds=SECONDS)
+        found: list[StepCheck] = []
+        for step in checked.steps:
+            verdict = checked.verdict(step.index)
+            about = [one for one in checked.findings if one.step == step.index and one.verdict == verdict]
+            said, reason = (about[0].found, about[0].reason) if about else ("", "No verifier found a claim in it.")
+            found.append(StepCheck(step.text, verdict, said, reason))
+        return Check(tuple(found), None)
+
+    def grade(self, problem: Problem, text: str) -> Grade:
+        """The grade by the workload's grader, of the answer without its reasoning."""
+        return self._grades.grade(self.item(problem), Given(text=without_reasoning(text)))
+
+    def canonical(self, problem: Problem) -> bytes:
+        """The messages, in lower case, white space apart."""
+        return " ".join(self.render(problem).casefold().split()).encode()
+
+    def render(self, problem: Problem) -> str:
+        """The messages, each with its role."""
+        return "\n".join(f"{role}: {text}" for role, text in turns(self.item(problem)))
+
+    def item(self, problem: Problem) -> Item:
+        """The captured item."""
+        return self._items[str(problem.data["item"])]
+
+    def vocabulary(self) -> frozenset[str]:
+        """Single characters: the words are open."""
+        return frozenset({*map(chr, range(32, 127)), "\n", *pieces("0123456789")})
+
+
+def turns(item: Item) -> list[tuple[str, str]]:
+    """(role, text) of each message of an item. Parts that are not text are left out."""
+    messages: Any = item.input.get("messages") or []
+    return [(str(message.get("role", "user")), _text(message.get("content"))) for message in messages]
+
+
+def self_test_workload(task: WorkloadTask, count: int = 50) -> list[str]:
+    """What the workload's grader gets wrong, a sentence each: an item's own reference scores 1, the reference of another item that
+    says something else does not always, garbage never. Items without a reference say nothing."""
+    problems = [task.generate(1, seed) for seed in range(count)]
+    known = [(problem, task.solve(problem).answer) for problem in problems if task.item(problem).reference is not None]
+    if not known:
+        return ["no item has a reference, so nothing shows that the grader tells right from wrong"]
+    wrong = [
+        f"{problem.data['item']}: its reference does not score 1"
+        for problem, answer in known
+        if task.grade(problem, answer).score != 1.0
+    ]
+    for problem, _ in known:
+        wrong += [
+            f"{problem.data['item']}: {text[:40]!r} scores 1"
+            for text in GARBAGE
+            if task.grade(problem, text).score == 1.0
+        ]
+    others = {answer for _, answer in known}
+    foreign = [task.grade(problem, other).score for problem, answer in known for other in others if other != answer]
+    if foreign and all(score == 1.0 for score in foreign):
+        wrong.append("every answer scores 1")
+    return wrong
+
+
+def _text(content: Any) -> str:
+    if isinstance(content, str):
+        return content
+    parts = cast("list[dict[str, Any]]", content) if isinstance(content, list) else []
+    return "\n".join(str(part.get("text", "")) for part in parts if part.get("type") in ("text", "input_text"))

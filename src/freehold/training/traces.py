@@ -1,0 +1,313 @@
+"""Traces from a teacher: the inputs of a workload's items, answered anew by a model that may teach, kept where they hold.
+
+It knows items, pedigrees and a task; who asks the door is handed in. It exists because what a rented model answered may mostly not be learned
+from, while what the company's own users asked may: so the inputs are taken, and the outputs left where they are.
+
+`make_traces`, step by step; the numbers stand in the code:
+
+1. may this teacher teach this student? Else nothing is asked
+2. an item whose input holds what another model said has that model as an ancestor; where its terms forbid the use, the item is left out
+3. each item that has too few traces yet is asked again, up to `samples` times, counting what earlier runs have asked
+4. an answer is kept when the workload's grader gives it the full score and no verifier refutes a step of it
+5. every attempt is a line on the disk before the next one counts, so a run that is cut off goes on where it was
+"""
+
+import asyncio
+import hashlib
+import os
+from collections import Counter, defaultdict
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final, Literal, cast
+
+import msgspec
+from msgspec import Struct
+
+from freehold.catalog.terms import Terms
+from freehold.errors import FreeholdError, MalformedDataset, RowForbidden
+from freehold.items import Item
+from freehold.training.dataset import Dataset, Example, Turn
+from freehold.training.provenance import Override, Pedigree, Student, may_use, pedigree_of_answer
+from freehold.training.tasks.task import END, THINK, Problem, judge
+from freehold.training.tasks.workload import WorkloadTask, turns
+
+INPUT: Final = "input"
+
+Outcome = Literal["kept", "wrong", "refuted", "unscored", "failed"]
+"""What became of an attempt: kept; the grader found it wrong, or a verifier a step; the grader could not tell; no answer came."""
+
+
+class Answered(Struct, frozen=True):
+    """What a teacher said: its chain of thought where it shows one, its answer, and how the answer ended."""
+
+    text: str
+    chain: str = ""
+    whole: bool = True
+
+
+class Unanswered(Struct, frozen=True):
+    """No answer came, and why. `final` says that asking again would not help."""
+
+    reason: str
+    final: bool = False
+
+
+Ask = Callable[[dict[str, Any], int], Awaitable[Answered | Unanswered]]
+"""Puts a body of Chat Completions, without its model, to the teacher; the number tells the samples of an item apart."""
+
+
+class Attempt(Struct, frozen=True, omit_defaults=True):
+    """One line of the log of a run. `example` stands there when it was kept."""
+
+    item: str
+    number: int
+    outcome: Outcome
+    reason: str = ""
+    example: Example | None = None
+    final: bool = False
+
+
+class Wanted(Struct, frozen=True, kw_only=True):
+    """What is to be made: for whom, by which teacher (`vendor/model`), on which day, how often each item is asked at most and how many
+    traces of it are enough. `body` is put into every question, such as `max_tokens`. `lineage` are the pedigrees of what an own teacher was
+    made from, by hash; without them an own model may not teach."""
+
+    student: Student
+    teacher: str
+    route: Literal["api", "weights"]
+    on: str
+    samples: int = 8
+    enough: int = 1
+    body: dict[str, Any] = {}
+    lineage: dict[str, Pedigree] = {}
+
+
+class Made(Struct, frozen=True):
+    """What came of it: the dataset, how attempts ended, items without a trace yet, and items left out with the reason."""
+
+    dataset: Dataset
+    outcomes: dict[str, int]
+    without: tuple[str, ...]
+    left_out: dict[str, str]
+
+
+class AttemptLog:
+    """The attempts of a run and of those before it, as lines of a file that only its owner reads: it holds what callers wrote."""
+
+    def __init__(self, path: Path) -> None:
+        """Opens the log, or makes it. A last line that was cut off is dropped; any other that cannot be read raises MalformedDataset."""
+        self._of: dict[str, list[Attempt]] = defaultdict(list)
+        decode = msgspec.json.Decoder(Attempt).decode
+        self._file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600), "r+b")
+        good = 0
+        for place, line in enumerate(self._file, 1):
+            if not line.endswith(b"\n"):
+                break
+            try:
+                self._keep(decode(line))
+            except msgspec.MsgspecError as error:
+                raise MalformedDataset(f"Line {place} of {path.name} is no attempt: {error}.") from None
+            good += len(line)
+        self._file.seek(good)
+        self._file.truncate()
+
+    def append(self, attempt: Attempt) -> None:
+        """Keeps an attempt; it is with the disk afterwards."""
+        self._file.write(msgspec.json.encode(attempt) + b"\n")
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        self._keep(attempt)
+
+    def of(self, item: str) -> Sequence[Attempt]:
+        """The attempts at an item, in their order."""
+        return self._of.get(item, ())
+
+    def close(self) -> None:
+        """Closes the file."""
+        self._file.close()
+
+    def _keep(self, attempt: Attempt) -> None:
+        self._of[attempt.item].append(attempt)
+
+
+async def make_traces(
+    wanted: Wanted,
+    items: Sequence[Item],
+    task: WorkloadTask,
+    ask: Ask,
+    log: AttemptLog,
+    terms: Terms,
+    *,
+    overrides: Sequence[Override] = (),
+    concurrency: int = 8,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Made:
+    """Makes the traces. Raises RowForbidden when the teacher may not teach this student, and what `ask` raises when nothing more can be
+    asked; what was kept until then is in the log."""
+    # 1
+    require_teacher(wanted, terms, overrides)
+    # 2
+    pedigrees = {item.id: ancestry(item, wanted, terms) for item in items}
+    left_out = {item.id: why for item in items if (why := _why_not(item, pedigrees[item.id], wanted, terms, overrides))}
+    waiting = iter([item for item in items if item.id not in left_out])
+    judging = asyncio.Lock()  # verifiers hold processes of their own, and answer one question at a time
+    done = 0
+    total = len(items) - len(left_out)
+
+    problems: list[FreeholdError] = []
+
+    async def answer(item: Item) -> None:
+        # 3
+        for number in _numbers(log.of(item.id), wanted):
+            said = await ask(_body(item, wanted), number)
+            async with judging:
+                attempt = await asyncio.to_thread(_judged, item, number, said, task, pedigrees[item.id], wanted, terms)
+                # 5
+                await asyncio.to_thread(log.append, attempt)
+            if problems or attempt.final or _enough(log.of(item.id), wanted):
+                return
+
+    async def work() -> None:
+        nonlocal done
+        for item in waiting:
+            try:
+                await answer(item)
+            except FreeholdError as error:
+                problems.append(error)
+            if problems:
+                return
+            done += 1
+            progress(done, total)
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(concurrency):
+            group.create_task(work())
+    if problems:
+        raise problems[0]
+    return _made([item for item in items if item.id not in left_out], log, pedigrees, left_out, wanted)
+
+
+def require_teacher(wanted: Wanted, terms: Terms, overrides: Sequence[Override] = ()) -> None:
+    """Raises RowForbidden, with the clause, when the teacher's answers may not teach the student steps."""
+    pedigree = pedigree_of_answer(wanted.teacher, wanted.on, terms, route=wanted.route, parents=tuple(wanted.lineage))
+    decision = may_use("answers", {**wanted.lineage, "answers": pedigree}, wanted.student, "distil", terms, overrides)
+    if not decision.allowed:
+        raise RowForbidden(
+            f"{wanted.teacher} may not teach {wanted.student.name}: {decision.reason.partition(': ')[2] or decision.reason}",
+            "Take a teacher whose terms permit it, such as open weights that run here; docs/concepts/pedigree.md lists them.",
+        )
+
+
+def ancestry(item: Item, wanted: Wanted, terms: Terms) -> dict[str, Pedigree]:
+    """The pedigrees of what an item's input is made of, by hash: the caller's words, and, where the conversation holds them, the words of
+    the model that answered then."""
+    said = turns(item)
+    callers = "\n".join(text for role, text in said if role != "assistant")
+    found = {_hash(INPUT, callers): _of_customer(item.workload)}
+    models = "\n".join(text for role, text in said if role == "assistant")
+    if models:
+        day = datetime.fromtimestamp(item.at / 1000, UTC).date().isoformat() if item.at else wanted.on
+        found[_hash("said", models)] = pedigree_of_answer(item.model or "unknown/unknown", day, terms)
+    return found
+
+
+def _why_not(
+    item: Item, known: dict[str, Pedigree], wanted: Wanted, terms: Terms, overrides: Sequence[Override]
+) -> str | None:
+    """Why an item cannot be asked, None when it can."""
+    for message in cast("list[dict[str, Any]]", item.input.get("messages") or []):
+        content = message.get("content")
+        if isinstance(content, list) and any(
+            part.get("type") != "text" for part in cast("list[dict[str, Any]]", content)
+        ):
+            return "it holds more than text"
+    if not any(role == "user" for role, _ in turns(item)):
+        return "nobody asks anything in it"
+    for name in known:
+        decision = may_use(name, known, wanted.student, "distil", terms, overrides)
+        if not decision.allowed:
+            return f"its conversation holds words of a model: {decision.reason.partition(': ')[2] or decision.reason}"
+    return None
+
+
+def _numbers(mine: Sequence[Attempt], wanted: Wanted) -> list[int]:
+    """The samples of an item that are still to be asked for. What got no answer is asked again by the next run."""
+    if any(attempt.final for attempt in mine) or _enough(mine, wanted):
+        return []
+    asked = {attempt.number for attempt in mine if attempt.outcome != "failed"}
+    return [number for number in range(wanted.samples) if number not in asked]
+
+
+def _enough(mine: Sequence[Attempt], wanted: Wanted) -> bool:
+    return sum(attempt.outcome == "kept" for attempt in mine) >= wanted.enough
+
+
+def _body(item: Item, wanted: Wanted) -> dict[str, Any]:
+    return {"messages": item.input["messages"], **wanted.body}
+
+
+def _judged(
+    item: Item,
+    number: int,
+    answer: Answered | Unanswered,
+    task: WorkloadTask,
+    known: dict[str, Pedigree],
+    wanted: Wanted,
+    terms: Terms,
+) -> Attempt:
+    if isinstance(answer, Unanswered):
+        return Attempt(item.id, number, "failed", answer.reason, final=answer.final)
+    if not answer.whole or not answer.text.strip():
+        return Attempt(item.id, number, "wrong", "the answer was cut off, or is empty")
+    reply = "\n".join((THINK, answer.chain.strip(), END, answer.text)) if answer.chain.strip() else answer.text
+    problem = Problem(task.name, 1, {"item": item.id})
+    # 4
+    judgement = judge(task, problem, reply)
+    grade = judgement.grade
+    if grade.score is None:
+        return Attempt(item.id, number, "unscored", grade.reason)
+    if grade.score < 1.0:
+        return Attempt(item.id, number, "wrong", grade.reason)
+    refuted = next((step for step in judgement.check.steps if step.verdict == "refuted"), None)
+    if refuted is not None:
+        return Attempt(item.id, number, "refuted", f"{refuted.text[:200]}: {refuted.reason}")
+    pedigree = pedigree_of_answer(
+        wanted.teacher, wanted.on, terms, route=wanted.route, parents=(*known, *wanted.lineage)
+    )
+    example = Example(
+        turns=tuple(Turn(role, text) for role, text in turns(item)),
+        reply=reply,
+        pedigree=pedigree,
+        task=item.workload,
+        problem=task.digest(problem),
+    )
+    return Attempt(item.id, number, "kept", grade.reason, example)
+
+
+def _made(
+    items: Sequence[Item],
+    log: AttemptLog,
+    known: dict[str, dict[str, Pedigree]],
+    left_out: dict[str, str],
+    wanted: Wanted,
+) -> Made:
+    examples: list[Example] = []
+    ancestors = dict(wanted.lineage)
+    outcomes: Counter[str] = Counter()
+    without: list[str] = []
+    for item in items:
+        kept = [attempt.example for attempt in log.of(item.id) if attempt.example is not None]
+        outcomes.update(attempt.outcome for attempt in log.of(item.id))
+        examples += kept
+        ancestors |= known[item.id] if kept else {}
+        without += [] if kept else [item.id]
+    return Made(Dataset(tuple(examples), ancestors), dict(outcomes), tuple(without), left_out)
+
+
+def _of_customer(workload: str) -> Pedigree:
+    return Pedigree(producer=f"customer/{workload}", route="customer", terms="customer-data", terms_date="2026-01-01")
+
+
+def _hash(kind: str, text: str) -> str:
+    return hashlib.sha256(f"{kind}\0{text}".encode(errors="replace")).hexdigest()

@@ -1,0 +1,72 @@
+"""Arithmetic chains: by hand."""
+
+import pytest
+
+from freehold.training.tasks.arithmetic_chains import ArithmeticChains
+from freehold.training.tasks.task import Problem
+
+BY_HAND = [
+    (["+123", "-45", "+678"], ("123-45=78", "78+678=756"), "756"),
+    (["+45", "-123"], ("45-123=-78",), "-78"),
+    (["+0", "-999", "+999", "-1"], ("0-999=-999", "-999+999=0", "0-1=-1"), "-1"),
+]
+
+
+@pytest.mark.parametrize(("terms", "lines", "answer"), BY_HAND)
+def test_a_chain_is_summed_from_left_to_right(terms: list[str], lines: tuple[str, ...], answer: str) -> None:
+    solution = ArithmeticChains().solve(Problem("arithmetic-chains", len(terms), {"terms": terms}))
+    assert (solution.lines, solution.answer) == (lines, answer)
+
+
+def test_a_fine_step_writes_the_result_from_its_last_digit_first() -> None:
+    problem = Problem("arithmetic-chains", 3, {"terms": ["+45", "-123", "+198"]})
+    assert ArithmeticChains(steps="fine").solve(problem).lines == ("45-123=-87>-78", "-78+198=021>120")
+
+
+def test_either_way_of_writing_verifies_whatever_the_task_writes() -> None:
+    problem = Problem("arithmetic-chains", 3, {"terms": ["+45", "-123", "+198"]})
+    check = ArithmeticChains().verify(problem, "45-123=-87>-78\n-78+198=120")
+    assert (check.sound, check.answer) == (True, "120")
+
+
+@pytest.mark.parametrize(
+    ("trace", "verdicts", "answer"),
+    [
+        ("2+3=6\n6-1=5", ["refuted", "verified"], "5"),
+        ("2+3=5\n5+1=6", ["verified", "refuted"], "6"),
+        ("2+3=5", ["verified"], None),
+        ("2+3=5\n5-1=4\n4+0=4", ["verified", "verified", "refuted"], "4"),
+        ("two and three\n5-1=4", ["not_checkable", "verified"], "4"),
+        ("2+3=05\n5-1=4", ["refuted", "verified"], "4"),
+        ("2+3=6>5\n5-1=4", ["refuted", "verified"], "4"),
+        ("", [], None),
+    ],
+)
+def test_each_line_is_judged_by_itself(trace: str, verdicts: list[str], answer: str | None) -> None:
+    check = ArithmeticChains().verify(Problem("arithmetic-chains", 3, {"terms": ["+2", "+3", "-1"]}), trace)
+    assert [step.verdict for step in check.steps] == verdicts
+    assert check.answer == answer
+
+
+def test_what_a_line_should_have_been_is_told() -> None:
+    check = ArithmeticChains().verify(Problem("arithmetic-chains", 2, {"terms": ["+2", "+3"]}), "2+3=6")
+    assert check.steps[0].found == "2+3=5"
+
+
+def test_a_level_is_the_number_of_terms_and_digits_bound_them() -> None:
+    for level in (2, 5, 8):
+        for seed in range(50):
+            terms = ArithmeticChains().generate(level, seed).data["terms"]
+            assert len(terms) == level
+            assert all(0 <= int(term[1:]) <= 999 for term in terms)
+    longer = [ArithmeticChains(digits=6).generate(2, seed).data["terms"][0] for seed in range(50)]
+    assert max(map(len, longer)) == 7
+
+
+def test_the_prompt_shows_the_sum() -> None:
+    assert ArithmeticChains().render(Problem("arithmetic-chains", 3, {"terms": ["+1", "-2", "+3"]})) == "1-2+3=?"
+
+
+def test_numbers_have_1_to_12_digits() -> None:
+    with pytest.raises(ValueError, match="1 to 12"):
+        ArithmeticChains(digits=13)

@@ -1,0 +1,120 @@
+"""Refund policy: whole cases by hand."""
+
+from typing import Any
+
+import pytest
+
+from freehold.training.tasks.refund_policy import CATEGORIES, RefundPolicy
+from freehold.training.tasks.task import Problem
+
+
+def problem_of(rules: list[dict[str, Any]], flags: list[str], **case: Any) -> Problem:
+    about = {"category": "books", "cents": 13700, "bought": 12, "returned": 47, "flags": flags, **case}
+    return Problem("refund-policy", 1, {"rules": rules, "case": about})
+
+
+RULES: list[dict[str, Any]] = [
+    {"kind": "limit", "number": 30},
+    {"kind": "member-days", "number": 14},
+    {"kind": "late"},
+    {"kind": "sale"},
+    {"kind": "faulty"},
+    {"kind": "no-receipt"},
+    {"kind": "opened-fee", "number": 20, "spares": "gift"},
+    {"kind": "postage", "number": 450, "spares": "faulty"},
+    {"kind": "credit-cap", "number": 8000},
+]
+
+BY_HAND: list[tuple[list[str], dict[str, Any], str]] = [
+    # 35 days, a member has 44; opened: 137.00 - 27.40 = 109.60; postage: 105.10; no receipt: credit, at most 80.00
+    (["member", "opened"], {}, "credit $80.00"),
+    (["member", "opened", "receipt"], {}, "refund $105.10"),
+    (["opened", "receipt"], {}, "refused"),  # 35 days, and 30 for others
+    (["opened", "receipt", "faulty"], {}, "refund $109.60"),  # faulty overrides late, and spares the postage
+    (["member", "receipt", "sale"], {}, "refused"),
+    (["receipt", "gift", "opened"], {"returned": 42}, "refund $132.50"),  # the 30th day is in time; a gift has no fee
+    (["receipt"], {"returned": 43}, "refused"),
+    (["sale", "faulty"], {"cents": 2000, "returned": 13}, "credit $20.00"),  # faulty, and without a receipt
+]
+
+
+@pytest.mark.parametrize(("flags", "case", "answer"), BY_HAND)
+def test_a_case_is_decided_as_by_hand(flags: list[str], case: dict[str, Any], answer: str) -> None:
+    assert RefundPolicy().solve(problem_of(RULES, flags, **case)).answer == answer
+
+
+def test_the_order_of_the_rules_decides() -> None:
+    faulty_last = [*RULES[:3], RULES[3], RULES[4]]
+    sale_last = [*RULES[:3], RULES[4], RULES[3]]
+    case = problem_of(faulty_last, ["faulty", "sale", "receipt"], returned=20)
+    assert RefundPolicy().solve(case).answer == "refund $137.00"
+    assert RefundPolicy().solve(problem_of(sale_last, ["faulty", "sale", "receipt"], returned=20)).answer == "refused"
+
+
+def test_the_prompt_is_the_policy_and_the_case_in_words() -> None:
+    text = RefundPolicy().render(problem_of(RULES[:3], ["member"]))
+    assert text == (
+        "Apply the rules in order; a later rule overrides an earlier one.\n"
+        "1. Items can be returned within 30 days.\n"
+        "2. Members have 14 more days.\n"
+        "3. What is returned after the limit is refused.\n"
+        "Case: books, $137.00, bought on day 12, returned on day 47, member yes, gift no, sale no, opened no, used no, "
+        "faulty no, receipt no.\n"
+        "What is decided?"
+    )
+
+
+@pytest.mark.parametrize(
+    ("trace", "verdicts"),
+    [
+        ("1: limit 30\n2: member yes, limit 30+14=45\n3: 47-12=35, 35>45 no", ["verified", "refuted", "verified"]),
+        ("1: limit 30\n2: member no\n3: 47-12=35, 35>44 no", ["verified", "refuted", "verified"]),
+        ("1: limit 20\n2: member yes, limit 20+14=34\n3: 47-12=35, 35>34 yes, refused", ["refuted", *["verified"] * 2]),
+        ("1: limit 30\n3: 47-12=35, 35>30 yes, refused", ["verified", "not_checkable"]),
+        ("Books are fine", ["not_checkable"]),
+        (
+            "1: limit 30\n2: member yes, limit 30+14=44\n3: 47-12=35, 35>44 no\n4: sale no",
+            ["verified", "verified", "verified", "refuted"],
+        ),
+    ],
+)
+def test_each_rule_is_judged_by_the_state_as_written(trace: str, verdicts: list[str]) -> None:
+    check = RefundPolicy().verify(problem_of(RULES[:3], ["member"]), trace)
+    assert [step.verdict for step in check.steps] == verdicts
+
+
+def test_a_trace_leads_to_the_answer_that_it_writes() -> None:
+    lines = "1: limit 20\n2: member yes, limit 20+14=34\n3: 47-12=35, 35>34 yes, refused"
+    assert RefundPolicy().verify(problem_of(RULES[:3], ["member"]), lines).answer == "refused"
+
+
+def test_policies_have_8_to_12_rules_among_them_limit_and_late_and_a_level_of_effects() -> None:
+    task = RefundPolicy()
+    for level in task.levels:
+        for seed in range(8):
+            problem = task.generate(level, seed)
+            rules: list[dict[str, Any]] = problem.data["rules"]
+            kinds = [rule["kind"] for rule in rules]
+            assert 8 <= len(kinds) <= 12
+            assert {"limit", "late"} <= set(kinds)
+            assert kinds[0] == "limit"
+            assert problem.data["case"]["category"] in CATEGORIES
+            if "grace" in kinds:
+                assert kinds.index("grace") == kinds.index("late") + 1
+
+
+def test_no_outcome_is_the_right_one_by_default() -> None:
+    task = RefundPolicy()
+    answers = [task.solve(task.generate(level, seed)).answer.split()[0] for level in (2, 3, 4) for seed in range(60)]
+    assert 24 <= answers.count("refused") <= 72
+    assert answers.count("credit") >= 12
+    assert answers.count("refund") >= 36
+
+
+def test_rules_that_decide_whether_stand_in_any_order() -> None:
+    orders = set[str]()
+    for seed in range(80):
+        kinds = [rule["kind"] for rule in RefundPolicy().generate(3, seed).data["rules"]]
+        if "faulty" in kinds:
+            orders.add("late first" if kinds.index("late") < kinds.index("faulty") else "faulty first")
+    assert orders == {"late first", "faulty first"}

@@ -1,0 +1,106 @@
+"""The contamination gate: planted leaks of each kind are found and named, and clean rows pass."""
+
+import pytest
+
+from freehold.errors import Contaminated
+from freehold.training.contamination import Gate, Sealed
+from freehold.training.dataset import Example
+from freehold.training.tasks.arithmetic_chains import ArithmeticChains
+from freehold.training.tasks.drawing import held_out
+from freehold.training.tasks.refund_policy import RefundPolicy
+from freehold.training.tasks.task import Problem, Task, write_reply
+from training.rows import TASKS, row
+
+STORY = (
+    "A farmer in the north has seventeen brown goats and sells four of them at the market in spring, "
+    "then buys nine white sheep from a neighbour who moves to the coast. How many animals does the farmer have now?"
+)
+OTHER = (
+    "A teacher prints thirty copies of a test for two classes and finds after the lesson that eleven of the copies "
+    "were never used by anybody in the room. How many pupils wrote the test that day?"
+)
+SEALED = [Sealed("goats", STORY), Sealed("copies", OTHER), Sealed("short", "What is the capital of Burkina Faso?")]
+
+
+def example_of(task: Task, problem: Problem, *, named: bool = True) -> Example:
+    made = row(task.render(problem), write_reply(task.solve(problem)), TASKS, task.name, task.digest(problem))
+    return made if named else row(made.turns[0].text, made.reply)
+
+
+def test_clean_rows_pass() -> None:
+    Gate(SEALED).check([row("How many goats are there in the north?"), row("What is the capital of France?")])
+
+
+@pytest.mark.parametrize(
+    ("asked", "reply", "item", "how"),
+    [
+        (STORY, "22", "goats", {"n-gram", "near-duplicate"}),
+        (STORY.replace("north", "south"), "22", "goats", {"n-gram"}),
+        (STORY.upper().replace(" ", "\n "), "22", "goats", {"n-gram", "near-duplicate"}),
+        ("Think of this: " + " ".join(STORY.split()[4:18]) + " and so on.", "22", "goats", {"n-gram"}),
+        ("Tell me a story.", "Once upon a time: " + STORY, "goats", {"n-gram"}),
+        ("Quiz. what is the capital of  Burkina Faso ? Answer:", "Ouagadougou", "short", {"n-gram"}),
+        (OTHER.replace("thirty", "forty"), "19", "copies", {"n-gram"}),
+    ],
+)
+def test_a_planted_leak_is_found_and_named(asked: str, reply: str, item: str, how: set[str]) -> None:
+    planted = row(asked, reply)
+    gate = Gate(SEALED)
+    found = list(gate.leaks([row("Is it late?"), planted, row("Is it early?")]))
+    assert {leak.how for leak in found} >= how
+    assert {(leak.row, leak.item) for leak in found} == {(planted.hash, item)}
+    with pytest.raises(Contaminated) as caught:
+        gate.check([planted])
+    assert planted.hash[:12] in caught.value.sentence
+    assert item in caught.value.sentence
+
+
+def test_a_near_duplicate_without_13_words_in_a_row_is_found() -> None:
+    words = [f"w{n}" for n in range(120)]
+    asked = " ".join("changed" if n % 40 == 20 else word for n, word in enumerate(words))
+    found = list(Gate([Sealed("long", " ".join(words))], alike=0.6).leaks([row(asked)]))
+    assert "near-duplicate" in {leak.how for leak in found}
+
+
+def test_the_same_problem_in_other_words_is_found_by_its_digest() -> None:
+    task = ArithmeticChains()
+    problem = Problem(task.name, 3, {"terms": ["+12", "-5", "+3"]})
+    sealed = Sealed("chain", task.render(problem), task.name, task.digest(problem))
+    in_words = row("Take five from twelve and add three.", "10", TASKS, task.name, task.digest(problem))
+    assert [(leak.item, leak.how) for leak in Gate([sealed]).leaks([in_words])] == [("chain", "canonical")]
+
+
+@pytest.mark.parametrize("task", [ArithmeticChains(), RefundPolicy()], ids=["chains", "refund"])
+def test_training_rows_of_a_task_pass_and_one_planted_among_them_does_not(task: Task) -> None:
+    level = task.levels[2]
+    sealed = [
+        Sealed(task.digest(problem)[:8], task.render(problem), task.name, task.digest(problem))
+        for problem in held_out(task, "test", level, 25)
+    ]
+    clean = [example_of(task, problem) for problem in held_out(task, "train", level, 40)]
+    gate = Gate(sealed)
+    gate.check(clean)
+    leaked = example_of(task, held_out(task, "test", level, 25)[17])
+    found = list(gate.leaks([*clean[:20], leaked, *clean[20:]]))
+    assert [(leak.row, leak.item, leak.how) for leak in found] == [(leaked.hash, sealed[17].id, "canonical")]
+
+
+def test_a_row_that_hides_which_task_made_it_is_found_by_its_words() -> None:
+    task = RefundPolicy()
+    problem = task.generate(3, 5)
+    sealed = Sealed("refund", task.render(problem), task.name, task.digest(problem))
+    hidden = example_of(task, problem, named=False)
+    assert {leak.how for leak in Gate([sealed]).leaks([hidden])} == {"n-gram", "near-duplicate"}
+
+
+def test_words_that_stand_in_many_items_give_nothing_away() -> None:
+    rules = "Answer in one word and do not explain yourself, as the house rules of this company ask."
+    items = [Sealed(str(n), f"{rules} Is number {n * 7919} prime?") for n in range(40)]
+    assert (
+        list(Gate(items).leaks([row(f"{rules} Is the sky blue, or what colour does it have at night in winter?")]))
+        == []
+    )
+
+
+def test_an_empty_set_lets_everything_pass() -> None:
+    Gate([]).check([row(STORY)])

@@ -1,0 +1,126 @@
+"""The gates before a promotion: terms and contamination again, and a passed trial of these very weights or somebody's word."""
+
+import hashlib
+
+import pytest
+from msgspec.structs import replace
+
+from freehold.catalog.terms import Terms
+from freehold.errors import Contaminated, PromotionRefused, RowForbidden
+from freehold.training.contamination import Sealed
+from freehold.training.dataset import Dataset
+from freehold.training.lineage import Source, sources_of
+from freehold.training.manifest import Manifest
+from freehold.training.promotion import Answered, PassedTrial, require_promotable, use_of
+from freehold.training.provenance import Override, Student, pedigree_of_answer
+from training.rows import OPENAI, row
+from training.versions import manifest
+
+TERMS = Terms.load()
+NANO = Student(name="own/nano")
+FILES = {"nano.gguf": b"GGUF one"}
+WEIGHTS = hashlib.sha256(b"GGUF one").hexdigest()
+TRIAL = PassedTrial(trial="trial_1", plan="p" * 64, results="r" * 64, weights=WEIGHTS, place=7)
+WORD = Answered("The trial's vendor is down.", "ops")
+QUESTION = (
+    "A parcel of seven kilograms went to Lisbon on the fourth of March and came back twice, so who pays for both of its ways?"
+)
+
+
+def made_of(dataset: Dataset, base: str = "") -> Manifest:
+    return manifest("nano", FILES, dataset=dataset.digest, sources=sources_of(dataset), base=base)
+
+
+def test_a_passed_trial_of_these_weights_is_the_evidence() -> None:
+    assert require_promotable(manifest("nano", FILES), TRIAL, TERMS, NANO) == {
+        "rows": "absent",
+        "sealed": 0,
+        "trial": "trial_1",
+        "plan": "p" * 64,
+        "results": "r" * 64,
+        "place": 7,
+    }
+
+
+def test_a_trial_of_other_weights_is_none() -> None:
+    with pytest.raises(PromotionRefused, match=r"trial_1 tried the weights 999999999999, and this version has"):
+        require_promotable(manifest("nano", FILES), replace(TRIAL, weights="9" * 64), TERMS, NANO)
+
+
+def test_without_a_trial_nothing_is_promoted_unless_somebody_answers_for_it() -> None:
+    with pytest.raises(PromotionRefused, match="has passed, as far as the ledger knows"):
+        require_promotable(manifest("nano", FILES), None, TERMS, NANO)
+    told = require_promotable(manifest("nano", FILES), WORD, TERMS, NANO)
+    assert (told["override"], told["by"]) == ("The trial's vendor is down.", "ops")
+
+
+@pytest.mark.parametrize("word", [Answered("", "ops"), Answered("urgent", " ")])
+def test_a_word_needs_a_reason_and_a_name(word: Answered) -> None:
+    with pytest.raises(PromotionRefused, match="needs a reason"):
+        require_promotable(manifest("nano", FILES), word, TERMS, NANO)
+
+
+def test_rows_that_may_not_teach_are_refused_again_and_no_word_for_the_trial_frees_them() -> None:
+    rows = Dataset((row("a"), row("b", pedigree=OPENAI)))
+    for evidence in (TRIAL, WORD):
+        with pytest.raises(RowForbidden, match=r"1 of 1 rows may not distil own/nano\. .*openai/gpt-5-mini"):
+            require_promotable(made_of(rows), evidence, TERMS, NANO, dataset=rows)
+
+
+def test_without_the_rows_the_sources_of_the_lineage_are_asked() -> None:
+    rows = Dataset((row("a"), row("b", pedigree=OPENAI)))
+    with pytest.raises(RowForbidden, match=r"Rows by openai/gpt-5-mini may not train own/nano: OpenAI"):
+        require_promotable(made_of(rows), TRIAL, TERMS, NANO)
+
+
+def test_an_override_of_the_terms_in_the_ledger_frees_them() -> None:
+    rows = Dataset((row("b", pedigree=OPENAI),))
+    override = Override(
+        terms="openai-services-agreement", terms_date="2026-01-01", use="distil", student="own/nano", reason="r", by="b"
+    )
+    assert require_promotable(made_of(rows), TRIAL, TERMS, NANO, dataset=rows, overrides=[override])["rows"] == "checked"
+    assert require_promotable(made_of(rows), TRIAL, TERMS, NANO, overrides=[override])["rows"] == "absent"
+
+
+def test_other_rows_than_those_of_the_lineage_are_refused() -> None:
+    rows = Dataset((row("a"),))
+    with pytest.raises(PromotionRefused, match="These rows are not those that own/nano was trained on"):
+        require_promotable(made_of(rows), TRIAL, TERMS, NANO, dataset=Dataset((row("b"),)))
+
+
+def test_an_item_that_was_sealed_since_is_found_in_the_rows() -> None:
+    rows = Dataset((row(f"Answer this. {QUESTION} Be brief."),))
+    with pytest.raises(Contaminated, match="gives away item_1"):
+        require_promotable(made_of(rows), TRIAL, TERMS, NANO, dataset=rows, sealed=[Sealed("item_1", QUESTION)])
+    told = require_promotable(
+        made_of(rows), TRIAL, TERMS, NANO, dataset=rows, sealed=[Sealed("item_2", "Which colour has the sea in winter, and why?")]
+    )
+    assert told["sealed"] == 1
+
+
+def test_a_base_that_may_not_be_changed_is_refused() -> None:
+    rows = Dataset((row("a"),))
+    qwen = pedigree_of_answer("qwen/qwen3-0.6b", "2026-06-01", TERMS, route="weights")
+    student = Student(name="own/nano", base="qwen/qwen3-0.6b")
+    version = made_of(rows, "qwen/qwen3-0.6b")
+    assert require_promotable(version, TRIAL, TERMS, student, dataset=rows, base=qwen)["rows"] == "checked"
+    assert require_promotable(version, TRIAL, TERMS, student, base=qwen)["rows"] == "absent"
+    for given in (rows, None):
+        with pytest.raises(RowForbidden, match="come without a pedigree that is theirs"):
+            require_promotable(version, TRIAL, TERMS, student, dataset=given)
+
+
+def test_what_an_own_model_wrote_needs_other_sources_behind_it() -> None:
+    own = Source("own/mini", "own", "own-models", "2026-01-01", "", 10)
+    program = Source("freehold/x", "program", "freehold-tasks", "2026-01-01", "", 3)
+    assert require_promotable(manifest("nano", FILES, sources=(own, program)), TRIAL, TERMS, NANO)["rows"] == "absent"
+    with pytest.raises(RowForbidden, match="does not name what that was made from"):
+        require_promotable(manifest("nano", FILES, sources=(own,)), TRIAL, TERMS, NANO)
+
+
+@pytest.mark.parametrize(
+    ("producer", "use"),
+    [("freehold/x", "train"), ("customer/claims", "train"), ("openai/gpt-5-mini", "distil"), ("own/mini", "distil")],
+)
+def test_answers_of_models_are_distilled_and_everything_else_is_trained_on(producer: str, use: str) -> None:
+    assert use_of(producer) == use

@@ -1,0 +1,214 @@
+"""Traces from a teacher: who may teach, what is asked, what is kept, and going on after a cut."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from freehold.catalog.terms import Terms
+from freehold.errors import BudgetExhausted, MalformedDataset, RowForbidden
+from freehold.items import Item
+from freehold.reasoning.arithmetic import Arithmetic
+from freehold.training.dataset import Turn, admit
+from freehold.training.provenance import Override, Pedigree, Student
+from freehold.training.tasks.workload import WorkloadTask
+from freehold.training.traces import (
+    Answered,
+    AttemptLog,
+    Made,
+    Unanswered,
+    Wanted,
+    make_traces,
+    require_teacher,
+)
+
+TERMS = Terms.load()
+STUDENT = Student(name="own/sums")
+
+
+def wanted(teacher: str = "deepseek/deepseek-chat", **more: Any) -> Wanted:
+    return Wanted(student=STUDENT, teacher=teacher, route="api", on="2026-11-01", **more)
+
+
+def item(name: str, asked: str, reference: str | None, *before: dict[str, Any], model: str = "") -> Item:
+    messages = [*before, {"role": "user", "content": asked}]
+    return Item(
+        id=name, workload="sums", input={"messages": messages}, reference=reference, model=model, at=1_790_000_000_000
+    )
+
+
+ITEMS = [item("a", "2+3?", "5"), item("b", "4+4?", "8"), item("c", "1+1?", "2")]
+
+Said = dict[str, list[Answered | Unanswered]]
+
+
+class Teacher:
+    """Answers as it is told, by question and sample; what is missing is wrong."""
+
+    def __init__(self, said: Said) -> None:
+        self.said = said
+        self.asked: list[tuple[str, int]] = []
+        self.bodies: list[dict[str, Any]] = []
+
+    async def ask(self, body: dict[str, Any], number: int) -> Answered | Unanswered:
+        question = body["messages"][-1]["content"]
+        self.asked.append((question, number))
+        self.bodies.append(body)
+        answers = self.said.get(question, [])
+        return answers[number] if number < len(answers) else Answered("0")
+
+
+async def made_by(
+    teacher: Teacher, tmp_path: Path, want: Wanted | None = None, items: list[Item] | None = None, **more: Any
+) -> Made:
+    items = ITEMS if items is None else items
+    task = WorkloadTask(items, {"kind": "exact"}, (Arithmetic(),))
+    log = AttemptLog(tmp_path / "log.jsonl")
+    try:
+        return await make_traces(want or wanted(), items, task, teacher.ask, log, TERMS, **more)
+    finally:
+        log.close()
+
+
+GOOD: Said = {
+    "2+3?": [Answered("5", "2 + 3 = 5")],
+    "4+4?": [Answered("9"), Answered("8", "4 + 4 = 9, no: 8"), Answered("8", "4 + 4 = 8")],
+    "1+1?": [Answered("3"), Answered("2", whole=False), Unanswered("503")],
+}
+
+
+async def test_what_the_grader_and_the_verifiers_pass_is_kept_with_its_pedigree(tmp_path: Path) -> None:
+    teacher = Teacher(GOOD)
+    made = await made_by(teacher, tmp_path, wanted(samples=3))
+    assert [example.reply for example in made.dataset.examples] == [
+        "<think>\n2 + 3 = 5\n</think>\n5",
+        "<think>\n4 + 4 = 8\n</think>\n8",
+    ]
+    assert made.outcomes == {"kept": 2, "wrong": 3, "refuted": 1, "failed": 1}
+    assert (made.without, made.left_out) == (("c",), {})
+    assert sorted(teacher.asked) == [
+        ("1+1?", 0),
+        ("1+1?", 1),
+        ("1+1?", 2),
+        ("2+3?", 0),
+        ("4+4?", 0),
+        ("4+4?", 1),
+        ("4+4?", 2),
+    ]
+    first = made.dataset.examples[0]
+    assert first.turns == (Turn("user", "2+3?"),)
+    assert (first.pedigree.producer, first.pedigree.terms) == ("deepseek/deepseek-chat", "deepseek-open-platform-terms")
+    assert made.dataset.ancestors[first.pedigree.parents[0]].producer == "customer/sums"
+    assert admit(made.dataset, STUDENT, "distil", TERMS) == ()
+
+
+@pytest.mark.parametrize(
+    "teacher", ["openai/gpt-5-mini", "anthropic/claude-haiku-4-5", "xai/grok-5", "groq/x", "own/nano"]
+)
+async def test_a_teacher_that_may_not_is_refused_by_name_before_anything_is_asked(tmp_path: Path, teacher: str) -> None:
+    asked = Teacher(GOOD)
+    with pytest.raises(RowForbidden, match=f"{teacher} may not teach own/sums"):
+        await made_by(asked, tmp_path, wanted(teacher))
+    assert asked.asked == []
+
+
+def test_an_own_teacher_may_when_its_lineage_may() -> None:
+    tasks = Pedigree(producer="freehold/x", route="program", terms="freehold-tasks", terms_date="2026-01-01")
+    rented = Pedigree(producer="openai/x", route="api", terms="openai-services-agreement", terms_date="2026-01-01")
+    require_teacher(wanted("own/micro", lineage={"d": tasks}), TERMS)
+    with pytest.raises(RowForbidden, match="OpenAI Services Agreement"):
+        require_teacher(wanted("own/micro", lineage={"d": rented}), TERMS)
+
+
+def test_an_override_lets_a_teacher_teach() -> None:
+    override = Override(
+        terms="openai-services-agreement", terms_date="2026-01-01", use="distil", student="own/sums", reason="r", by="b"
+    )
+    require_teacher(wanted("openai/gpt-5-mini"), TERMS, (override,))
+
+
+async def test_a_conversation_with_words_of_a_forbidden_model_is_left_out_by_name(tmp_path: Path) -> None:
+    before = ({"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello, how can I help?"})
+    items = [
+        item("a", "2+3?", "5"),
+        item("mixed", "4+4?", "8", *before, model="openai/gpt-5-mini"),
+        item("free", "1+1?", "2", *before, model="deepseek/deepseek-chat"),
+        item("nameless", "1+1?", "2", *before),
+    ]
+    teacher = Teacher({**GOOD, "1+1?": [Answered("2")]})
+    made = await made_by(teacher, tmp_path, items=items)
+    assert set(made.left_out) == {"mixed", "nameless"}
+    assert "OpenAI Services Agreement 3.3(e)-(f)" in made.left_out["mixed"]
+    assert "4+4?" not in {question for question, _ in teacher.asked}
+    producers = {made.dataset.ancestors[name].producer for name in made.dataset.examples[1].pedigree.parents}
+    assert producers == {"customer/sums", "deepseek/deepseek-chat"}
+
+
+async def test_an_item_with_a_picture_is_left_out(tmp_path: Path) -> None:
+    content: list[dict[str, Any]] = [{"type": "text", "text": "What is this?"}, {"type": "image_url", "image_url": {}}]
+    picture = Item(id="p", workload="sums", input={"messages": [{"role": "user", "content": content}]}, reference="x")
+    made = await made_by(Teacher({}), tmp_path, items=[picture])
+    assert made.left_out == {"p": "it holds more than text"}
+
+
+async def test_a_run_goes_on_where_it_was_cut_off_and_asks_nothing_twice(tmp_path: Path) -> None:
+    class Poor(Teacher):
+        async def ask(self, body: dict[str, Any], number: int) -> Answered | Unanswered:
+            if len(self.asked) == 3:
+                raise BudgetExhausted("The budget is used up.")
+            return await super().ask(body, number)
+
+    poor = Poor(GOOD)
+    with pytest.raises(BudgetExhausted):
+        await made_by(poor, tmp_path, wanted(samples=3), concurrency=1)
+    with (tmp_path / "log.jsonl").open("ab") as file:
+        file.write(b'{"item":"a","num')  # what a power cut leaves
+    rich = Teacher(GOOD)
+    made = await made_by(rich, tmp_path, wanted(samples=3), concurrency=1)
+    assert poor.asked + rich.asked == [
+        ("2+3?", 0), ("4+4?", 0), ("4+4?", 1), ("4+4?", 2), ("1+1?", 0), ("1+1?", 1), ("1+1?", 2),
+    ]  # fmt: skip
+    again = Teacher({"1+1?": [Answered("3"), Answered("3"), Answered("2", "1 + 1 = 2")]})
+    whole = await made_by(again, tmp_path, wanted(samples=3))
+    assert again.asked == [("1+1?", 2)]  # it got no answer before
+    assert whole.dataset.examples[:2] == made.dataset.examples
+    assert whole.without == ()
+
+
+async def test_more_than_one_trace_of_an_item_can_be_wanted_and_progress_is_told(tmp_path: Path) -> None:
+    told: list[tuple[int, int]] = []
+
+    def tell(done: int, total: int) -> None:
+        told.append((done, total))
+
+    teacher = Teacher({"2+3?": [Answered("5", "2 + 3 = 5"), Answered("6"), Answered("5", "3 + 2 = 5"), Answered("5")]})
+    made = await made_by(
+        teacher,
+        tmp_path,
+        wanted(samples=4, enough=2, body={"temperature": 0.8}),
+        items=ITEMS[:1],
+        progress=tell,
+    )
+    assert len(made.dataset.examples) == 2
+    assert teacher.asked == [("2+3?", 0), ("2+3?", 1), ("2+3?", 2)]
+    assert teacher.bodies[0] == {"messages": [{"role": "user", "content": "2+3?"}], "temperature": 0.8}
+    assert told == [(1, 1)]
+
+
+async def test_a_refusal_that_is_final_is_not_asked_again_and_an_item_without_a_reference_is_unscored(
+    tmp_path: Path,
+) -> None:
+    teacher = Teacher({"2+3?": [Unanswered("400: too long", final=True)]})
+    made = await made_by(teacher, tmp_path, wanted(samples=2), items=[ITEMS[0], item("n", "why?", None)])
+    assert teacher.asked.count(("2+3?", 0)) == 1
+    assert ("2+3?", 1) not in teacher.asked
+    assert made.outcomes == {"failed": 1, "unscored": 2}
+
+
+def test_the_log_is_its_owners_alone_and_a_broken_line_is_an_error(tmp_path: Path) -> None:
+    path = tmp_path / "log.jsonl"
+    AttemptLog(path).close()
+    assert path.stat().st_mode & 0o777 == 0o600
+    path.write_text("{}\n")
+    with pytest.raises(MalformedDataset, match="Line 1"):
+        AttemptLog(path)
