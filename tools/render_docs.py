@@ -4,17 +4,22 @@ python tools/render_docs.py
 """
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
 import typer.main
+from msgspec import Struct
 
 from freehold import errors
 from freehold.cli import COMMANDS, application
-from freehold.config import reference
+from freehold.config import reference, toml
+from freehold.config.shape import Setting, settings_of, words
 from freehold.dialects.dialect import Traits
 from freehold.errors import FreeholdError
+from freehold.graders import load as load_graders
+from freehold.graders.grader import AnyGrader, AskingGrader, Grader, Options, PairwiseGrader
+from freehold.graders.json_values import FieldRule
 from freehold.vendors import load
 from freehold.vendors.vendor import Vendor
 
@@ -42,7 +47,7 @@ ERRORS_END = """
 the advice go to stderr, and the exit code is 1.
 """
 
-ON_THE_COMMAND_LINE = {"config-error", "store-error", "catalog-error", "fetch-error"}
+ON_THE_COMMAND_LINE = {"config-error", "store-error", "catalog-error", "fetch-error", "trial-error", "invalid-grader"}
 
 
 def errors_page() -> str:
@@ -179,12 +184,98 @@ def said(traits: Traits) -> str:
     return "; ".join(phrases)
 
 
+# --- graders ---------------------------------------------------------------------------------------------------------
+
+GRADERS = """# Graders
+
+Every grader that is built in. {made}
+A workload lists its graders, `graders = [{{ kind = "exact" }}]`, and the first one decides a trial; [the guide](../guides/graders.md)
+says which to take and how to write another. A score is 0 to 1. *Unscored* means that the grader cannot tell, with the reason, and
+is never counted as wrong. An empty reply scores 0. The version changes when any score could, and is part of a trial's plan.
+
+| kind | version | |
+|---|---|---|
+"""
+
+GRADERS_EVERY = """
+Every grader also takes:
+
+"""
+
+GRADERS_RULE = """
+## A rule of `json_fields`
+
+{summary}
+
+"""
+
+SORTS: dict[type[Any], str] = {
+    Grader: "Grades by itself.",
+    AskingGrader: "Asks models through the door, where it needs them.",
+    PairwiseGrader: "Asks models, through the door, about two replies.",
+}
+
+
+def graders_page() -> str:
+    """`graders.md`: one section for each grader, with its options."""
+    kinds = list(load_graders().values())
+    rows = "".join(row(f"[`{kind.name}`](#{kind.name})", kind.version, first_sentence(kind)) for kind in kinds)
+    rule = GRADERS_RULE.format(summary=doc_of(FieldRule)) + options_table(FieldRule)
+    return (
+        GRADERS.format(made=MADE.format(source="src/freehold/graders/"))
+        + rows
+        + GRADERS_EVERY
+        + options_table(Options)
+        + "".join(map(grader_section, kinds))
+        + rule
+    )
+
+
+def grader_section(kind: type[AnyGrader]) -> str:
+    """What one grader says and takes."""
+    sort = next(text for base, text in SORTS.items() if issubclass(kind, base))
+    every = {setting.name for setting in settings_of(Options)}
+    own = [setting for setting in settings_of(kind.takes) if setting.name not in every]
+    table = f"\n{options_table(kind.takes, every)}" if own else ""
+    return f"\n## `{kind.name}`\n\n{doc_of(kind)} {sort}\n{table}"
+
+
+def options_table(struct: type[Any], without: Collection[str] = ()) -> str:
+    """The options of a grader, one a row."""
+    rows = "".join(
+        row(f"`{one.name}`", words(one.kind), option_default(one), one.description)
+        for one in settings_of(struct)
+        if one.name not in without
+    )
+    return f"| option | type | default | meaning |\n|---|---|---|---|\n{rows}"
+
+
+def option_default(option: Setting) -> str:
+    """What holds when the option is left out."""
+    if option.required:
+        return "needed"
+    if option.default is None or option.default in ((), {}, "") or isinstance(option.default, Struct):
+        return "none"
+    return f"`{toml.value(option.default)}`"
+
+
+def doc_of(kind: type[Any]) -> str:
+    """The class's docstring as one line."""
+    return " ".join(inspect.cleandoc(kind.__doc__ or "").split())
+
+
+def first_sentence(kind: type[Any]) -> str:
+    """The first sentence of the docstring."""
+    return doc_of(kind).split(". ")[0].split(": ")[0].rstrip(".") + "."
+
+
 # --- all -------------------------------------------------------------------------------------------------------------
 
 PAGES: dict[str, Callable[[], str]] = {
     "commands.md": commands_page,
     "configuration.md": reference.render,
     "errors.md": errors_page,
+    "graders.md": graders_page,
     "vendors.md": vendors_page,
 }
 """The pages that are made from the code, by file name."""

@@ -2,8 +2,10 @@
 
 import importlib.util
 import re
+import tomllib
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -11,7 +13,9 @@ from architecture.source import FILES, ROOT, room_of
 from freehold.cli import COMMANDS
 from freehold.cli.settings import known_vendors
 from freehold.config.reading import read
-from freehold.errors import FreeholdError
+from freehold.errors import FreeholdError, NotConfigured
+from freehold.graders import build, load
+from freehold.graders.selftest import self_test
 
 DOCS = ROOT / "docs"
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md", *sorted(DOCS.rglob("*.md"))]
@@ -51,7 +55,10 @@ def test_every_command_is_in_the_reference() -> None:
     files = {path.stem for path in FILES if room_of(path) == "cli" and not path.name.startswith("_")}
     helpers = {"house", "ledger_writer", "running", "settings", "worker"}
     helpers |= {"audit", *(f"audit_{name}" for name in ("books", "bundle", "contents", "filters", "page", "reading"))}
-    helpers |= {"audit_report", "audit_tiles"}
+    helpers |= {"audit_report", "audit_tiles", "items"}
+    helpers |= {f"audit_faithfulness_{name}" for name in ("asking", "items", "page")}
+    helpers |= {f"trial_{name}" for name in ("bars", "gates", "items", "opening", "page", "texts")}
+    helpers |= {"canary_store", "report_page", "rollouts", "traces_key", "train_overrides"}
     assert len(COMMANDS) == len(files - helpers) + 4, "keys.py and audit_key.py hold three commands; others hold one"
     for command in COMMANDS:
         assert f"\n## `freehold {' '.join(command.words)}`\n" in text
@@ -89,3 +96,29 @@ def test_a_configuration_that_is_shown_can_be_used(where: str, block: str, tmp_p
     names = re.findall(r'env = "(\w+)"', block)
     environ = {name: "https://models.example.com/v1" if name.endswith("_URL") else "secret" for name in names}
     assert read(path, environ, known_vendors()).workloads
+
+
+@pytest.mark.parametrize(("where", "block"), configurations(), ids=lambda value: value if len(value) < 60 else "")
+def test_graders_that_are_shown_can_be_made(where: str, block: str) -> None:
+    for workload in tomllib.loads(block).get("workloads", {}).values():
+        for table in workload.get("graders", ()):
+            try:
+                build(table).close()
+            except NotConfigured as error:
+                pytest.skip(error.message)
+
+
+def test_the_grader_that_the_guide_writes_proves_itself() -> None:
+    text = (DOCS / "guides" / "graders.md").read_text()
+    (source,) = re.findall(r"^```python\n(.*?)^```", text, flags=re.M | re.S)
+    space: dict[str, Any] = {}
+    exec(compile(source, "graders.md", "exec"), space)
+    assert self_test(space["Cites"]) == []
+
+
+def test_every_grader_and_each_of_its_options_is_in_the_reference() -> None:
+    text = (DOCS / "reference" / "graders.md").read_text()
+    for name, kind in load().items():
+        section = text.split(f"\n## `{name}`\n", 1)[1].split("\n## ", 1)[0]
+        options = set(re.findall(r"^\| `(\w+)` \|", section, flags=re.MULTILINE))
+        assert options == set(kind.takes.__struct_fields__) - {"label", "negate"}

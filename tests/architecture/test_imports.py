@@ -23,21 +23,43 @@ from architecture.source import (
 )
 
 FLOORS: tuple[tuple[str, ...], ...] = (
-    ("messages", "errors"),
-    ("config", "outbound", "store", "dialects", "vendors", "catalog", "ledger", "reasoning", "processes"),
-    ("gateway", "serving"),
+    ("messages", "errors", "items"),
+    (
+        "config",
+        "outbound",
+        "store",
+        "dialects",
+        "vendors",
+        "catalog",
+        "ledger",
+        "reasoning",
+        "processes",
+        "graders",
+        "redaction",
+    ),
+    ("gateway", "serving", "training", "trials"),
     ("cli",),
 )
-NEIGHBOURS = {("vendors", "dialects"): "a vendor names the dialects that it speaks"}
+NEIGHBOURS = {
+    ("vendors", "dialects"): "a vendor names the dialects that it speaks",
+    ("graders", "reasoning"): "a mathematical answer is graded by what verifies it",
+}
 """Rooms of one floor that may know each other, with the reason."""
 
 LOADERS = {
     "cli/__init__.py": "a command is imported only when it runs",
     "cli/import_litellm.py": "YAML is an extra",
     "dialects/__init__.py": "a dialect is found by its name",
+    "graders/__init__.py": "graders are found, never listed",
+    "ledger/object_store.py": "object storage is an extra",
     "reasoning/__init__.py": "verifiers are found, never listed",
     "reasoning/extras.py": "the libraries of an extra",
     "serving/engine.py": "llama.cpp is an extra, and loaded in a process of its own",
+    "trials/extras.py": "the libraries of an extra",
+    "trials/parquet.py": "Parquet is an extra",
+    "training/heavy/libraries.py": "torch and what stands on it are an extra, and loaded in a process of its own",
+    "training/tasks/__init__.py": "tasks are found, never listed",
+    "training/tasks/word_problems.py": "reasoning-gym is an extra",
     "vendors/__init__.py": "vendors are found, never listed",
 }
 """Files that import a module by its name, with the reason."""
@@ -51,6 +73,7 @@ CONNECTORS = {
     "cli/running.py": "a command asks the running door, as any caller does",
     "outbound/fetch.py": "the door to the outside",
     "outbound/pool.py": "the door to the outside",
+    "training/heavy/parity.py": "asks llama.cpp's server, in this process on the loopback address, what an exported model says",
     "serving/launch.py": "asks an engine, a child on the loopback address, whether it has loaded",
 }
 """Files that open a connection, with the reason."""

@@ -4,7 +4,18 @@ import json
 import subprocess
 import sys
 
-HEAVY = {"torch", "transformers", "xllamacpp", "numpy", "genai_prices", "yaml", "openai", "anthropic", "pydantic"}
+HEAVY = {
+    "torch",
+    "transformers",
+    "trl",
+    "xllamacpp",
+    "numpy",
+    "genai_prices",
+    "yaml",
+    "openai",
+    "anthropic",
+    "pydantic",
+}
 
 BUILDERS = {"freehold.__main__", "freehold.catalog.genai_rows", "freehold.catalog.merge", "freehold.catalog.update"}
 """Modules that run only to build the catalog, with the extra that they need, and the one that runs on import by design."""
@@ -12,7 +23,7 @@ BUILDERS = {"freehold.__main__", "freehold.catalog.genai_rows", "freehold.catalo
 EVERY_MODULE = f"""
 import importlib, pkgutil, freehold
 for found in pkgutil.walk_packages(freehold.__path__, "freehold."):
-    if found.name not in {BUILDERS}:
+    if found.name not in {BUILDERS} and not found.name.startswith("freehold.training.heavy."):
         importlib.import_module(found.name)
 """
 

@@ -7,11 +7,14 @@ TESTS = ROOT / "tests"
 WIDER = {
     "cli/test_application.py": "which commands there are, and the process from outside (cli/__init__.py)",
     "cli/test_house_ledger.py": "the ledger of a whole house whose processes are killed and whose disk is full",
+    "cli/test_house_storage.py": "a whole house whose contents lie in an object store",
     "dialects/test_translation.py": "every dialect to every other, through and back",
     "gateway/test_traces_door.py": "traces over HTTP, from the answer to the ledger and to an erasure",
     "ledger/test_strangers.py": "verifiers that others wrote, on logs and receipts of ours",
+    "graders/test_loading.py": "how graders are found and made (graders/__init__.py)",
     "reasoning/test_loading.py": "how verifiers are found (reasoning/__init__.py)",
     "serving/test_real_model.py": "a real model behind the door",
+    "training/tasks/test_loading.py": "how tasks are found (training/tasks/__init__.py)",
     "vendors/test_conformance.py": "every vendor against its fixture",
     "vendors/test_loading.py": "how vendors are found",
 }
