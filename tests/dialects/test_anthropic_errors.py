@@ -81,7 +81,10 @@ def test_a_vendor_that_copies_the_dialect_may_say_less() -> None:
         b"null",
         b"{",
         b"[" * 100000,
-        b'{"error":"x"}',
+        b'{"error":""}',
+        b'{"error":null}',
+        b'{"error":"<html>Bad Gateway</html>"}',
+        b'{"message":"<!DOCTYPE html>"}',
         b'{"error":{"message":5}}',
         b'{"error":{"message":" \\n"}}',
     ],
@@ -89,6 +92,35 @@ def test_a_vendor_that_copies_the_dialect_may_say_less() -> None:
 def test_an_unreadable_body_gives_a_sentence_and_is_not_shown(body: bytes) -> None:
     error = read(502, body)
     assert (error.sentence, error.status) == ("The vendor answered with status 502 and no readable message.", 502)
+
+
+@pytest.mark.parametrize(
+    ("body", "sentence", "kind"),
+    [
+        ({"error": "model not found"}, "model not found", None),  # Ollama
+        (
+            {"error": "Bad Request", "message": "top_k is too\nlarge", "statusCode": 400},
+            "top_k is too large",
+            None,
+        ),  # NestJS
+        ({"message": "no Route matched with those values"}, "no Route matched with those values", None),  # Kong
+        ({"type": "error", "error": {"type": "api_error", "detail": "It is down."}}, "It is down.", "api_error"),
+        ({"detail": "Not Found"}, "Not Found", None),  # FastAPI
+        ({"detail": [{"loc": ["body", "max_tokens"], "msg": "Field required"}]}, "Field required", None),
+        ({"error": {"type": 7, "message": "A number as type."}}, "A number as type.", "7"),
+        ([{"error": {"message": "Exhausted", "status": "RESOURCE_EXHAUSTED"}}], "Exhausted", "RESOURCE_EXHAUSTED"),
+    ],
+)
+def test_a_message_in_another_place_than_anthropics_is_found(body: Any, sentence: str, kind: str | None) -> None:
+    error = read(404, body, retry_after="3", x_should_retry="true")
+    assert (error.sentence, error.kind, error.status) == (sentence, kind, 404)
+    assert (error.retry_after, error.should_retry) == (3.0, True)
+
+
+def test_anthropics_own_code_survives_an_empty_message() -> None:
+    error = read(402, shaped(type="billing_error", message=" ", details={"error_code": "ramp_limit_exceeded"}))
+    assert (error.kind, error.native) == ("billing_error", "ramp_limit_exceeded")
+    assert error.sentence == "The vendor answered with status 402 and no readable message."
 
 
 def test_a_long_message_is_cut() -> None:

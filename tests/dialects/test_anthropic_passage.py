@@ -15,7 +15,7 @@ from freehold.dialects.anthropic_passage import pass_request, seal
 from freehold.dialects.anthropic_request import read_request
 from freehold.dialects.dialect import Target
 from freehold.dialects.sse import EventSplitter
-from freehold.errors import Unsupported
+from freehold.errors import InvalidField, Unsupported
 
 SPACED = (
     b'{"model": "w",\n "max_tokens": 9, "messages": [ {"role":"user", "content":"h\\u00efi"} ],'
@@ -83,6 +83,14 @@ def test_a_field_goes_under_the_name_that_the_vendor_knows() -> None:
     value = fields_of(passed(body(), target(renames={"max_tokens": "max_output_tokens"})))
     assert value["max_output_tokens"] == b"100"
     assert "max_tokens" not in value
+
+
+def test_a_thinking_budget_that_the_vendor_refuses_is_refused_before_it_is_asked() -> None:
+    data = body(thinking={"type": "enabled", "budget_tokens": 99})
+    with pytest.raises(InvalidField, match="99 tokens is below 1024"):
+        pass_request(read_request(data), data, target(reasoning_style="thinking"))
+    passed = json.loads(pass_request(read_request(data), data, target(reasoning_style="effort")))
+    assert passed["thinking"] == {"type": "enabled", "budget_tokens": 99}
 
 
 def test_a_missing_ability_is_an_error() -> None:

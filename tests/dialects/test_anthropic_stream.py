@@ -175,6 +175,8 @@ def test_a_failure_under_a_good_status_is_told_with_the_status_that_it_would_hav
             {"error": {"type": "api_error", "message": "Oh.", "details": ["a"]}},
             Failed(500, None, "Oh.", "api_error"),
         ),
+        ({"error": "It broke."}, Failed(500, None, "It broke.")),
+        ({"error": ""}, Failed(500, None, "The vendor reported a failure in the stream and did not say which.")),
         ({}, Failed(500, None, "The vendor reported a failure in the stream and did not say which.")),
     ],
 )
@@ -518,6 +520,42 @@ def test_a_call_is_never_cut_in_two() -> None:
     ]
 
 
+def test_thinking_is_never_cut_from_its_signature() -> None:
+    chunks = [
+        START,
+        ReasoningDelta(0, "h"),
+        TextDelta(1, "a"),
+        ReasoningDelta(2, "other"),
+        ToolCallStart(3, "c3", "f"),
+        ReasoningDelta(0, "m"),
+        PartEnd(1),
+        ReasoningSeal(0, "S0"),
+        PartEnd(0),
+        TextDelta(4, "b"),
+        ToolCallDelta(3, "{}"),
+        ReasoningSeal(2, "S2"),
+        PartEnd(2),
+        PartEnd(3),
+        Finished("tool_calls"),
+    ]
+    assert shape(stream(chunks)) == [
+        *("thinking", "h", "m", "S0", "/"),
+        *("text", "a", "/"),
+        *("thinking", "other", "S2", "/"),
+        *("tool_use", "{}", "/"),
+        *("text", "b", "/"),
+    ]
+
+
+def test_thinking_that_is_signed_holds_nobody_up() -> None:
+    writer = MessagesWriter(request_of(stream=True))
+    for chunk in (START, ReasoningDelta(0, "hm"), TextDelta(1, "waits")):
+        before = writer.write(chunk)
+    assert before == b""
+    assert b'"text":"waits"' in writer.write(ReasoningSeal(0, "S0"))
+    assert b'"text":"at once"' in writer.write(TextDelta(1, "at once"))
+
+
 def test_calls_that_nobody_ended_are_written_whole_at_the_end() -> None:
     chunks = [
         START,
@@ -621,8 +659,12 @@ def test_parts_in_any_order_are_one_block_at_a_time_and_nothing_is_lost(chunks: 
     assert text == sorted("".join(chunk.text for chunk in chunks if isinstance(chunk, TextDelta)))
     thought = sorted("".join(block.thinking for block in content if block.type == "thinking"))
     assert thought == sorted("".join(chunk.text for chunk in chunks if isinstance(chunk, ReasoningDelta)))
-    signed = sorted(block.signature for block in content if block.type == "thinking" and block.signature)
-    assert signed == sorted(chunk.opaque for chunk in chunks if isinstance(chunk, ReasoningSeal))
+    thoughts = {
+        chunk.opaque: "".join(c.text for c in chunks if isinstance(c, ReasoningDelta) and c.index == chunk.index)
+        for chunk in chunks
+        if isinstance(chunk, ReasoningSeal)
+    }
+    assert {block.signature: block.thinking for block in content if block.type == "thinking"} == thoughts
     calls: dict[str, str] = {}
     for chunk in chunks:
         if isinstance(chunk, ToolCallDelta):

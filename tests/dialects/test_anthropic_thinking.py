@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from msgspec import Raw
 
 from dialects.messages_sdk import target
-from freehold.dialects.anthropic_thinking import BUDGETS, LEAST_BUDGET, Plan, plan, said
+from freehold.dialects.anthropic_thinking import BUDGETS, LEAST_BUDGET, Plan, plan, require_least_budget, said
 from freehold.dialects.dialect import Target
 from freehold.errors import InvalidField
 from freehold.messages import ReasoningAsk, Request, ToolChoice
@@ -151,6 +151,41 @@ def test_a_budget_that_reaches_the_cap_is_an_error(cap: int) -> None:
     with pytest.raises(InvalidField) as caught:
         planned(ReasoningAsk(budget_tokens=2000), budgeted(), max_tokens=cap)
     assert caught.value.param == "max_tokens"
+
+
+@pytest.mark.parametrize("budget", [0, 1, 512, 1023])
+def test_a_budget_below_the_least_that_another_dialect_wrote_is_raised_and_named(budget: int) -> None:
+    where = budgeted()
+    made = planned(ReasoningAsk(budget_tokens=budget), where, max_tokens=1025)
+    assert (made.thinking, made.max_tokens) == ({"type": "enabled", "budget_tokens": 1024}, 1025)
+    assert where.dropped == ["budget_tokens"]
+
+
+@pytest.mark.parametrize("cap", [1024, 600, 1])
+def test_a_cap_without_room_for_the_least_budget_wins_and_thinking_is_named(cap: int) -> None:
+    where = budgeted()
+    assert planned(ReasoningAsk(budget_tokens=500), where, max_tokens=cap) == Plan(None, None, cap)
+    assert where.dropped == ["reasoning"]
+
+
+def test_a_budget_below_the_least_in_anthropics_own_field_is_refused_before_the_vendor_is_asked() -> None:
+    request = Request(dialect="anthropic-messages", model="w", reasoning=ReasoningAsk(budget_tokens=1023))
+    with pytest.raises(InvalidField, match="1023 tokens is below 1024") as caught:
+        plan(request, budgeted(), loop_lacks_thinking=False)
+    assert caught.value.param == "thinking.budget_tokens"
+    assert "1024 or more" in caught.value.advice
+    assert plan(request, adaptive(), loop_lacks_thinking=False).thinking == {"type": "adaptive"}  # it takes no budget
+
+
+def test_the_least_budget_is_required_only_where_a_model_has_budgets() -> None:
+    small = Request(dialect="anthropic-messages", model="w", reasoning=ReasoningAsk(budget_tokens=10))
+    for where in (adaptive(), target(reasoning_style="none")):
+        require_least_budget(small, where)
+    require_least_budget(Request(dialect="anthropic-messages", model="w"), budgeted())
+    exact = Request(dialect="anthropic-messages", model="w", reasoning=ReasoningAsk(budget_tokens=1024))
+    require_least_budget(exact, budgeted())
+    with pytest.raises(InvalidField):
+        require_least_budget(small, budgeted())
 
 
 def test_a_loop_that_begins_without_thinking_goes_on_without() -> None:

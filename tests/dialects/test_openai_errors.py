@@ -49,6 +49,12 @@ def test_openais_own_error_is_read_whole() -> None:
         ({"error": "model not found"}, "model not found", None),  # Ollama
         ({"object": "error", "message": "too long", "code": 400}, "too long", "400"),  # vLLM, older
         ({"error": {"code": 503, "message": "Loading model", "type": "unavailable_error"}}, "Loading model", "503"),
+        (
+            {"error": "Bad Request", "message": "top_k is too large", "statusCode": 400},
+            "top_k is too large",
+            None,
+        ),  # NestJS
+        ({"message": "no Route matched with those values"}, "no Route matched with those values", None),  # Kong
         ({"detail": "Not Found"}, "Not Found", None),  # FastAPI
         ({"detail": [{"loc": ["body", "top_k"], "msg": "extra field"}]}, "extra field", None),  # Mistral
         (

@@ -248,7 +248,7 @@ async def test_a_sticky_route_is_explained_by_the_opening_as_a_request_with_it_w
             strategy=plan.strategy,
             now=0.0,
             sticky_key=prefix_key(request.messages, request.model, ANYBODY.id),
-            draw=random.Random(0),  # noqa: S311 (no secret)
+            draw=random.Random(0),
         )
         first = asked(book, model="steady", system="Be brief.", prompt=f"Question {number}")["targets"][0]
         assert first["deployment"] == went.targets[0].deployment.name

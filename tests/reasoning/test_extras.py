@@ -20,10 +20,8 @@ def test_one_that_is_not_says_what_to_install() -> None:
 
 
 def test_what_is_only_required_is_not_imported() -> None:
-    code = (
-        "import sys; from freehold.reasoning.extras import require; require('this'); sys.exit('this' in sys.modules)"
-    )
-    assert subprocess.run([sys.executable, "-c", code], timeout=60, check=False).returncode == 0  # noqa: S603 (our own code)
+    code = "import sys; from freehold.reasoning.extras import require; require('this'); sys.exit('this' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], timeout=60, check=False).returncode == 0
 
 
 def test_one_that_is_required_and_missing_says_what_to_install() -> None:

@@ -1,5 +1,6 @@
 """JSON, strictly, and against its schema."""
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -51,7 +52,7 @@ def test_what_else_is_installed_decides_nothing_and_costs_nothing(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     (tmp_path / "rfc3987_syntax.py").write_text("raise SystemExit('it was imported')")
-    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr("sys.path", [str(tmp_path), *sys.path])
     fresh = Schema()
     try:
         verdict = verdicts(fresh, '"no iri"', kind="answer", schema={"type": "string", "format": "iri"})

@@ -16,6 +16,7 @@ from freehold.store.canaries import (
     assign,
     change_canary,
     find_canary,
+    first_lately,
     first_of,
     forget_outcomes,
     keep_state,
@@ -202,12 +203,26 @@ def test_what_has_ended_remembers_no_conversations(db: sqlite3.Connection) -> No
     canary = started(db)
     with transaction(db):
         first_of(db, canary.id, "a")
+        first_lately(db, canary.id, "a", 0)
         first_of(db, "can_other", "a")
         change_canary(db, canary, "advanced", {}, step=1)
-    assert db.execute("SELECT count(*) FROM canary_units").fetchone() == (2,)
+    assert db.execute("SELECT count(*) FROM canary_units").fetchone() == (3,)
     with transaction(db):
         change_canary(db, canary, "aborted", {}, phase="aborted")
     assert db.execute("SELECT canary FROM canary_units").fetchall() == [("can_other",)]
+
+
+def test_a_watch_without_an_end_forgets_what_was_long_ago_and_nothing_sooner(db: sqlite3.Connection) -> None:
+    with transaction(db):
+        assert first_lately(db, "can_1", "a", 9_999)
+        assert not first_lately(db, "can_1", "a", 9_999)
+        assert not first_lately(db, "can_1", "a", 10_000)  # one conversation ago
+        assert not first_lately(db, "can_1", "a", 19_999)  # ten thousand ago
+        assert first_lately(db, "can_1", "b", 20_000)
+        assert first_lately(db, "can_1", "a", 20_001)
+        assert first_lately(db, "can_2", "a", 20_001)
+    ages = {age for (age,) in db.execute("SELECT canary FROM canary_units")}
+    assert ages == {"can_1:2", "can_2:2"}
 
 
 def test_the_state_of_the_tests_is_kept_beside_the_canary(db: sqlite3.Connection) -> None:

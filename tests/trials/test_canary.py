@@ -344,3 +344,155 @@ def test_an_idle_round_writes_nothing(bench: Bench) -> None:
     changes = bench.db.total_changes
     assert bench.round() == 0
     assert bench.db.total_changes == changes
+
+
+# --- after the promotion ---
+
+
+def promote(bench: Bench, rules: CanaryRules = RULES, *, graded: bool = True) -> Canary:
+    """A canary that has shown a mean of 1 and is promoted."""
+    canary = bench.begin(rules, graded=graded)
+    for _ in range(30):
+        bench.add(canary, 2)
+        bench.add(canary, 2, arm="incumbent", deployment="rack/good")
+    bench.round()
+    bench.add(bench.now(canary), 3)
+    bench.round()
+    promoted = bench.now(canary)
+    assert promoted.phase == "promoted"
+    bench.events()
+    return promoted
+
+
+def later(bench: Bench) -> int:
+    """A round at a time at which everything has waited as long as `patience` says."""
+    return bench.rollouts.round(NOON + 100_000)
+
+
+def wrong(bench: Bench, canary: Canary, count: int, **fields: Any) -> None:
+    bench.graded.scores |= dict.fromkeys(bench.add(canary, count, **fields), 0.0)
+
+
+def test_a_promoted_candidate_whose_grades_fall_is_taken_back_with_its_event(bench: Bench) -> None:
+    canary = promote(bench)
+    told = bench.told
+    bench.add(canary, 50)
+    assert later(bench) == 50
+    assert bench.now(canary) == canary
+    assert standing(bench.db, canary)["tests"]["drift"]["n"] == 50
+    wrong(bench, canary, 60)
+    later(bench)
+    ended = bench.now(canary)
+    assert (ended.phase, ended.share_ppm) == ("rolled_back", 0)
+    assert ended.reason.startswith("its mean score is shown to have fallen below 0.5")
+    (event,) = bench.events()
+    assert (event.kind, event.body["phase"], event.body["share_ppm"]) == ("canary.drifted", "rolled_back", 0)
+    assert (event.body["shown_mean_ppm"], event.body["level_ppm"]) == (1_000_000, 500_000)
+    assert event.body["drift"]["crossed_at"] == event.body["conversations"] > 50
+    assert bench.told == told + 1
+    assert bench.db.execute("SELECT count(*) FROM canary_units").fetchone() == (0,)
+    later(bench)
+    assert bench.events() == []
+
+
+def test_the_watch_goes_on_where_a_death_left_it(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    canary = promote(bench)
+    bench.add(canary, 20)
+    later(bench)
+    bench.rollouts = bench.restarted()
+    wrong(bench, canary, 5)
+    later(bench)
+    assert standing(bench.db, canary)["tests"]["drift"]["n"] == 25
+    wrong(bench, canary, 60)
+
+    def dies(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr("freehold.trials.canary.change_canary", dies)
+        with pytest.raises(KeyboardInterrupt):
+            later(bench)
+    assert standing(bench.db, canary)["tests"]["drift"]["n"] == 25
+    bench.rollouts = bench.restarted()
+    later(bench)
+    assert [event.kind for event in bench.events()] == ["canary.drifted"]
+
+
+def test_splitting_the_watch_anywhere_changes_nothing(tmp_path: Path) -> None:
+    ends: list[dict[str, Any]] = []
+    for every in (1, 7, 1000):
+        bench = Bench(tmp_path / str(every))
+        canary = promote(bench)
+        for number in range(150):
+            wrong(bench, canary, 1) if number % 5 else bench.add(canary)
+            if number % every == 0:
+                bench.rollouts = bench.restarted()
+                later(bench)
+        later(bench)
+        (event,) = bench.events()
+        ends.append({"kind": event.kind, **event.body})
+        bench.db.close()
+    assert ends[0] == ends[1] == ends[2]
+    assert ends[0]["kind"] == "canary.drifted"
+
+
+def test_each_conversation_moves_the_watch_once_and_what_is_not_the_candidates_never(bench: Bench) -> None:
+    canary = promote(bench)
+    wrong(bench, canary, 40, conversation="the same")
+    wrong(bench, canary, 40, arm="incumbent", deployment="rack/good")
+    wrong(bench, canary, 40, status="cancelled")
+    wrong(bench, canary, 40, status="refused", deployment="", code="budget-exhausted")
+    bench.graded.scores |= dict.fromkeys(bench.add(canary, 40), "outside")
+    assert later(bench) == 200
+    assert bench.now(canary).phase == "promoted"
+    assert standing(bench.db, canary)["tests"]["drift"]["n"] == 1
+
+
+def test_an_answer_in_the_candidates_place_counts_as_one_that_it_did_not_give(bench: Bench) -> None:
+    canary = promote(bench)
+    bench.add(canary, 80, deployment="rack/good")  # graded as right
+    later(bench)
+    assert [event.kind for event in bench.events()] == ["canary.drifted"]
+
+
+def test_what_a_promoted_candidate_did_waits_for_older_requests_as_long_as_patience_says(bench: Bench) -> None:
+    canary = promote(bench)
+    bench.add(canary, 2)  # began 124 and 125 seconds after noon; patience is 600
+    assert bench.rollouts.round(NOON + 724.5) == 1
+    assert bench.rollouts.round(NOON + 726) == 1
+
+
+def test_without_grades_or_with_the_watch_off_nothing_is_kept_waiting(tmp_path: Path) -> None:
+    off = msgspec.structs.replace(RULES, drift_false_alarm=0)
+    for name, rules, graded in (("errors", RULES, False), ("off", off, True)):
+        bench = Bench(tmp_path / name)
+        canary = promote(bench, rules, graded=graded)
+        wrong(bench, canary, 80)
+        assert later(bench) == 0
+        assert bench.now(canary).phase == "promoted"
+        assert "drift" not in standing(bench.db, canary)["tests"]
+        assert bench.db.execute("SELECT count(*) FROM canary_outcomes").fetchone() == (0,)
+        bench.db.close()
+
+
+def test_once_the_configuration_names_another_route_there_is_nothing_to_take_back(bench: Bench) -> None:
+    canary = promote(bench)
+    bench.job = Workload(name="triage", route=(TargetSettings(model="rack/new"),))
+    bench.rollouts = bench.restarted()
+    wrong(bench, canary, 80)
+    assert later(bench) == 0
+    assert (bench.now(canary).phase, bench.events()) == ("promoted", [])
+
+
+def test_a_promotion_that_a_person_ended_meanwhile_stays_ended(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    canary = promote(bench)
+    wrong(bench, canary, 80)
+    counting = bench.rollouts._count_on  # pyright: ignore[reportPrivateUsage]
+
+    def after_a_person(*given: Any) -> Any:
+        change_canary(bench.db, bench.now(canary), "aborted", {}, phase="aborted")
+        return counting(*given)
+
+    monkeypatch.setattr(bench.rollouts, "_count_on", after_a_person)
+    later(bench)
+    assert [event.kind for event in bench.events()] == ["canary.aborted"]

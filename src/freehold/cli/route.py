@@ -18,7 +18,8 @@ def explain(
     input_tokens: Annotated[int, typer.Option(help="Length of the input.")] = 0,
     max_tokens: Annotated[int | None, typer.Option(help="Cap of the output.")] = None,
     prompt: Annotated[
-        str | None, typer.Option(help="What the user says first: a sticky route goes by it, the system's words and the key.")
+        str | None,
+        typer.Option(help="What the user says first: a sticky route goes by it, the system's words and the key."),
     ] = None,
     system: Annotated[str | None, typer.Option(help="The system's words before it.")] = None,
     url: Annotated[str | None, typer.Option(help="Where the door is; default: the one of this data folder.")] = None,

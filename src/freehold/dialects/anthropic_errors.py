@@ -12,6 +12,7 @@ from typing import Any, Final, cast
 import msgspec
 from msgspec import Struct
 
+from freehold.dialects.openai_errors import read_error as read_other
 from freehold.dialects.openai_errors import retry_after
 from freehold.errors import FreeholdError, VendorRefused
 
@@ -60,13 +61,14 @@ _encode: Final = msgspec.json.Encoder().encode
 
 
 def read_error(status: int, headers: Mapping[str, str], body: bytes) -> VendorRefused:
-    """The vendor's error answer. Header names are in lower case. Takes any body; never raises."""
+    """The vendor's error answer. Header names are in lower case. Takes any body; never raises. One of another shape is what a
+    proxy or a vendor that copies the dialect wrote, and they write what is read beside OpenAI's."""
     try:
         error = _decoder.decode(body).error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        error = ErrorShape()
+        return read_other(status, headers, body)
     return VendorRefused(
-        sentence(error, f"The vendor answered with status {status} and no readable message."),
+        sentence(error, read_other(status, headers, body).sentence),
         "",
         status=status,
         kind=error.type,

@@ -12,6 +12,7 @@ from msgspec import Raw, Struct
 
 from freehold.dialects import abilities, origin
 from freehold.dialects.anthropic_body import require_prefill
+from freehold.dialects.anthropic_thinking import require_least_budget
 from freehold.dialects.anthropic_turns import drop
 from freehold.dialects.dialect import Fields, Target
 from freehold.messages import Reasoning, Request
@@ -57,12 +58,13 @@ _answer = msgspec.json.Decoder(_Answer)
 def pass_request(request: Request, body: bytes, target: Target) -> bytes:
     """The caller's body for a vendor of this dialect. `body` is what `request.fields` was read from.
 
-    Raises `Unsupported` for an ability that the model lacks; names in `target.dropped` what is left out.
+    Raises `Unsupported` for an ability that the model lacks, `InvalidField` for a thinking budget that it refuses; names in `target.dropped` what is left out.
     """
     traits = target.traits
     if traits.no_abilities:
         abilities.require(request, traits)
         require_prefill(request, target)
+    require_least_budget(request, target)
     fields = dict(request.fields)
     fields["model"] = Raw(_encode(target.model))
     for name in traits.refuses:

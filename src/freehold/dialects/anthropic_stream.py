@@ -1,8 +1,8 @@
 """Streams in the Messages dialect: a vendor's events become chunks, chunks become events for a caller.
 
 The writer keeps Anthropic's order: one block at a time, opened, filled and closed before the next, indices without gaps.
-Text and thinking that are interrupted go on in a new block; a tool call cannot be cut in two, so what comes between its
-pieces waits until it is whole. Source: Claude documentation, "Streaming messages"; anthropic SDK 2.12,
+Text that is interrupted goes on in a new block. A tool call cannot be cut in two, nor thinking, whose signature is over all of
+it: what comes between their pieces waits until they are whole. Source: Claude documentation, "Streaming messages"; anthropic SDK 2.12,
 `types/raw_message_stream_event.py` and what `lib/streaming/_messages.py` makes of the events.
 """
 
@@ -78,7 +78,7 @@ class _Event(Struct):
     content_block: Raw = Raw(b"")
     message: _Message | None = None
     usage: dict[str, Any] | None = None
-    error: ErrorShape | None = None
+    error: ErrorShape | str | None = None
 
 
 class _Type(Struct):
@@ -153,7 +153,7 @@ class MessagesReader:
         if kind == "message_stop":
             self._finished = True
         elif kind == "error":
-            error = read.error if read.error is not None else ErrorShape()
+            error = ErrorShape(message=read.error) if isinstance(read.error, str) else read.error or ErrorShape()
             message = sentence(error, "The vendor reported a failure in the stream and did not say which.")
             return [Failed(status_of(error), error.code, message, error.type)]
         return []
@@ -232,6 +232,9 @@ _DELTA_USAGE: Final = (
 """The counts that `message_delta` carries (`types/message_delta_usage.py`)."""
 
 _TOOL: Final = "tool_use"
+_THINKING: Final = "thinking"
+_UNCUT: Final = (_TOOL, _THINKING)
+"""Blocks that other parts wait for."""
 
 
 class MessagesWriter:
@@ -263,7 +266,7 @@ class MessagesWriter:
         elif isinstance(chunk, Finished):
             self._finished = chunk
         elif not isinstance(chunk, Ignored | Failed):
-            if self._kind == _TOOL and chunk.index != self._part:
+            if self._kind in _UNCUT and chunk.index != self._part:
                 self._waiting.append(chunk)
             else:
                 return self._content(chunk)
@@ -309,7 +312,8 @@ class MessagesWriter:
             if chunk.redacted:
                 block = _encode({"type": "redacted_thinking", "data": chunk.opaque})
                 return self._open(chunk.index, "redacted_thinking", block)
-            return self._open_thinking(chunk.index) + self._delta(b"signature_delta", b"signature", chunk.opaque)
+            signed = self._open_thinking(chunk.index) + self._delta(b"signature_delta", b"signature", chunk.opaque)
+            return signed + self._end_block() + self._resume()  # a seal is the last of its artefact
         if isinstance(chunk, ToolCallStart):
             return self._open(
                 chunk.index, _TOOL, _encode({"type": _TOOL, "id": chunk.id, "name": chunk.name, "input": {}})
@@ -323,7 +327,7 @@ class MessagesWriter:
         return self._end_block() + self._resume()
 
     def _open_thinking(self, part: int) -> bytes:
-        return self._open(part, "thinking", b'{"type":"thinking","thinking":"","signature":""}')
+        return self._open(part, _THINKING, b'{"type":"thinking","thinking":"","signature":""}')
 
     def _open(self, part: int, kind: str, block: bytes) -> bytes:
         """Opens a block for the part, unless the open one is that part's."""
@@ -355,7 +359,7 @@ class MessagesWriter:
         return b'event: content_block_stop\ndata: {"type":"content_block_stop","index":%d}\n\n' % self._index
 
     def _resume(self) -> bytes:
-        """The events for the chunks that waited for a tool call to end."""
+        """The events for the chunks that waited for a block to be whole."""
         waiting, self._waiting = self._waiting, []
         return b"".join([self.write(chunk) for chunk in waiting])
 

@@ -8,6 +8,9 @@ It reads three traits and knows no model by name:
                       cannot be.
     default_max_tokens  the cap where the caller gave none; a budget is added to it, since thinking counts against it.
 
+A budget below Anthropic's least is raised where the caller wrote it in another dialect, which knows no least, and named; who
+writes Anthropic's own field is refused, as Anthropic would: a larger budget would be paid for and was not asked for.
+
 Source: Claude documentation, "Thinking", "Adaptive thinking", "Extended thinking" (feature compatibility), "Effort".
 """
 
@@ -17,6 +20,7 @@ from typing import Any, Final
 from msgspec import Struct
 
 from freehold.dialects.anthropic_turns import drop
+from freehold.dialects.anthropic_wire import NAME
 from freehold.dialects.dialect import Target
 from freehold.errors import InvalidField
 from freehold.messages import ReasoningAsk, Request
@@ -80,6 +84,17 @@ def plan(request: Request, target: Target, *, loop_lacks_thinking: bool) -> Plan
     return _budgeted(ask, request, target)
 
 
+def require_least_budget(request: Request, target: Target) -> None:
+    """Raises `InvalidField` where the caller wrote a budget that this model's vendor refuses, before it is asked."""
+    budget = request.reasoning.budget_tokens if request.reasoning is not None else None
+    if budget is not None and budget < LEAST_BUDGET and target.traits.reasoning_style == "thinking":
+        raise InvalidField(
+            f"The thinking budget of {budget} tokens is below {LEAST_BUDGET}, the least that {target.model} takes.",
+            f"Set thinking.budget_tokens to {LEAST_BUDGET} or more and max_tokens above it, or leave thinking out.",
+            param="thinking.budget_tokens",
+        )
+
+
 def said(request: Request) -> str:
     """What this caller calls the field that asks for thinking."""
     return next((name for name in _FIELDS if name in request.fields), "reasoning")
@@ -125,6 +140,14 @@ def _nearest(budget: int) -> str:
 def _budgeted(ask: ReasoningAsk, request: Request, target: Target) -> Plan:
     cap, budget = request.max_tokens, ask.budget_tokens
     if budget is not None:
+        if request.dialect == NAME:
+            require_least_budget(request, target)
+        elif budget < LEAST_BUDGET:
+            if cap is not None and cap <= LEAST_BUDGET:  # no room for the answer: as with an effort, the cap wins
+                drop(target, said(request))
+                return Plan(None, None, cap)
+            drop(target, "budget_tokens")
+            budget = LEAST_BUDGET
         if cap is not None and budget >= cap:
             raise InvalidField(
                 f"The thinking budget of {budget} tokens is not below max_tokens, which is {cap}.",

@@ -35,7 +35,7 @@ def read_error(status: int, headers: Mapping[str, str], body: bytes) -> VendorRe
     fields = _error_object(body)
     message = _text(fields, "message") or _text(fields, "detail")
     native = _text(fields, "code")
-    if message is None or message.startswith("<"):  # a proxy's page helps nobody
+    if message is None or message.startswith("<") or message.isdigit():  # a proxy's page or a bare number helps nobody
         message = f"The vendor answered with status {status} and no readable message."
     return VendorRefused(
         _shortened(message),
@@ -112,7 +112,8 @@ def _error_object(body: bytes) -> Mapping[str, Any]:
     if isinstance(inner, dict):
         return cast("dict[str, Any]", inner)
     if isinstance(inner, str):
-        return {"message": inner, **{name: fields[name] for name in ("type", "code", "param") if name in fields}}
+        said = _text(fields, "message") or inner  # beside a message it is a status in words (NestJS, Spring)
+        return {"message": said, **{name: fields[name] for name in ("type", "code", "param") if name in fields}}
     return fields
 
 

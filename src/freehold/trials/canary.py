@@ -154,27 +154,27 @@ class Rollouts:
             return None
         kept = _kept(self._db, canary, rules)
         watch = kept.watch or begin_watch(kept.state, rules)
-        reason = None
-        for outcome, score in scored if watch is not None else ():
-            record = outcome.record
-            if score == "outside" or not self._is_candidates(record):
-                continue
-            if not first_lately(self._db, canary.id, record.conversation, watch.seen):
-                continue
-            watch = watch_one(watch, None if isinstance(score, str) else score)
-            if watch.drift.crossed:
-                reason = drift_reason(watch)
-                change_canary(self._db, canary, "drifted", drift_evidence(watch), phase="rolled_back", reason=reason)
-                break
+        if watch is not None:
+            watch = self._drifted(canary, watch, scored)
         take_outcomes(self._db, [outcome.number for outcome, _ in scored])
         keep_state(self._db, canary.id, encode_state(kept.state, kept.heard, watch))
+        if watch is None or not watch.drift.crossed:
+            return None
+        reason = drift_reason(watch)
+        change_canary(self._db, canary, "drifted", drift_evidence(watch), phase="rolled_back", reason=reason)
         return reason
 
-    def _is_candidates(self, record: Record) -> bool:
-        """Whether a request says something of the candidate: it was given to it, and nobody left midway."""
-        turned_away = record.status == "refused" and not record.attempts and not record.deployment
-        left_midway = record.status == "cancelled" and record.first_token_ms is not None
-        return record.arm == "candidate" and bool(record.conversation) and not turned_away and not left_midway
+    def _drifted(self, canary: Canary, watch: Watch, scored: Sequence[tuple[Outcome, Score]]) -> Watch:
+        """The watch after these outcomes, or after the one that raises the alarm."""
+        for outcome, score in scored:
+            record = outcome.record
+            if score == "outside" or not _tells_of_candidate(record):
+                continue
+            if first_lately(self._db, canary.id, record.conversation, watch.seen):
+                watch = watch_one(watch, None if isinstance(score, str) else score)
+            if watch.drift.crossed:
+                break
+        return watch
 
     def _abort(self, canary: Canary) -> None:
         with transaction(self._db):
@@ -275,6 +275,13 @@ def standing(db: sqlite3.Connection, canary: Canary) -> dict[str, Any]:
     if watch is None and canary.phase == "promoted" and canary.graded:
         watch = begin_watch(kept.state, rules)
     return shown if watch is None else {**shown, "tests": {**shown["tests"], "drift": drift_test(watch)}}
+
+
+def _tells_of_candidate(record: Record) -> bool:
+    """Whether a conversation's request counts for the candidate: it was given to it, not turned away, and nobody left midway."""
+    turned_away = record.status == "refused" and not record.attempts and not record.deployment
+    left_midway = record.status == "cancelled" and record.first_token_ms is not None
+    return record.arm == "candidate" and bool(record.conversation) and not turned_away and not left_midway
 
 
 def _failure(record: Record, canary: Canary) -> bool | None:
