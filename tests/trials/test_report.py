@@ -2,16 +2,19 @@
 
 from msgspec.structs import replace
 
-from freehold.trials.plan import Gates, Segments
+from freehold.trials.plan import Gates, PlannedGrader, Segments
 from freehold.trials.report import (
     Noted,
+    Paired,
     Point,
     Report,
     as_data,
     disagreeing,
     frontier,
+    graders_of,
     markdown,
     notes,
+    paired,
     points_of,
 )
 from freehold.trials.results import Calibration, Results, Row, Told
@@ -53,6 +56,35 @@ def test_the_frontier_leaves_out_what_another_beats() -> None:
     points = [point("dear", 0.9, 5), point("beaten", 0.6, 3), point("cheap", 0.7, 1), point("unknown", 1.0, None)]
     assert [one.model for one in frontier(points, "usd_per_1000")] == ["cheap", "dear"]
     assert frontier(points, "p95_seconds") == []
+
+
+def test_item_by_item_it_says_who_is_ahead_on_all_items_and_in_each_segment() -> None:
+    some = [
+        Row(item=str(at), cluster=str(at), segments=segments, candidate=Told(scores={"exact": mine}),
+            incumbent=Told(scores={"exact": theirs}))
+        for at, (mine, theirs, segments) in enumerate(
+            [(1.0, 0.0, ("l=de",)), (1.0, 1.0, ("l=de",)), (0.0, 1.0, ("l=en",)), (1.0, 0.0, ()), (None, 1.0, ("l=fr",))]
+        )
+    ]  # fmt: skip
+    told = report_of(some)
+    assert paired(told.plan, told.results) == [
+        Paired(where="all items", n=4, candidate=0.75, incumbent=0.5, ahead=2, behind=1),
+        Paired(where="l=de", n=2, candidate=1.0, incumbent=0.5, ahead=1, behind=0),
+        Paired(where="l=en", n=1, candidate=0.0, incumbent=1.0, ahead=0, behind=1),
+    ]
+    assert "| all items | 4 | 75.0 % | 50.0 % | 2 | 1 | 1 |" in markdown(told)
+    assert as_data(told)["paired"][2] == {
+        "where": "l=en", "n": 1, "candidate": 0.0, "incumbent": 1.0, "ahead": 0, "behind": 1
+    }  # fmt: skip
+
+
+def test_a_grader_that_is_called_something_else_is_told_with_its_kind() -> None:
+    graders = (
+        PlannedGrader(name="exact", version="1", table={"kind": "exact"}),
+        PlannedGrader(name="right", version="2", table={"kind": "json_fields", "label": "right"}),
+    )
+    told = replace(report_of(rows()).plan, graders=graders)
+    assert graders_of(told) == "exact (version 1), right (json_fields, version 2)"
 
 
 def test_items_that_the_candidate_loses_come_first() -> None:

@@ -1,5 +1,6 @@
 """`freehold models fetch`: the weights of a model that this machine can serve itself."""
 
+import sys
 from contextlib import closing
 from typing import TYPE_CHECKING, Annotated
 
@@ -19,6 +20,8 @@ def fetch(
     from freehold.config.paths import cache_dir, environment
     from freehold.serving import weights
 
+    if name in weights.NAMED and weights.NAMED[name].terms:
+        print(weights.NAMED[name].terms, file=sys.stderr)
     with closing(Bar(f"Fetching {name}")) as bar:
         path = weights.fetch(name, cache_dir(environment()), bar)
     known = weights.NAMED[name]

@@ -11,16 +11,18 @@ from freehold.cli.audit import when
 from freehold.cli.audit_page import STYLE
 from freehold.cli.trial_gates import COLUMNS, row
 from freehold.trials import plots
-from freehold.trials.report import Disagreement, Report, notes, shown_segments
+from freehold.trials.plan import ARMS
+from freehold.trials.report import Disagreement, Report, disagreeing, graders_of, notes, paired, shown_segments
 from freehold.trials.results import Gate
 
 OWN_STYLE = """
 .forest { display: grid; grid-template-columns: minmax(7rem, max-content) 1fr minmax(9rem, max-content); gap: .2rem 1rem;
   align-items: center } .forest .num { font-variant-numeric: tabular-nums; white-space: nowrap }
 .pair { display: grid; grid-template-columns: 1fr 1fr; gap: 1rem } .pair > div, .plots > div { min-width: 0 }
-.plots { display: grid; grid-template-columns: repeat(auto-fit, minmax(17rem, 1fr)); gap: 1rem }
+.apart { margin-top: 1.1rem } .plots { display: grid; grid-template-columns: repeat(auto-fit, minmax(17rem, 1fr)); gap: 1rem }
 article { border-top: 1px solid var(--line); padding: .8rem 0 } article:first-of-type { border-top: 0 }
-.gates table { min-width: 52rem } .gates td:not(:last-child) { white-space: nowrap } .verdict { font-size: 1.05rem } article pre { max-height: 22rem; overflow: auto }
+.gates table { min-width: 52rem } .gates td:not(:last-child) { white-space: nowrap } .gates td:last-child { min-width: 18rem }
+.plots + .scroll td { white-space: nowrap } .verdict { font-size: 1.05rem } article pre { max-height: 22rem; overflow: auto }
 @media (max-width: 36rem) { main { padding: 1rem .7rem 2rem } section { padding: .9rem .9rem } .pair { grid-template-columns: 1fr }
   .forest { grid-template-columns: 1fr } .forest .num { margin-bottom: .6rem } }
 @media print { article pre { max-height: none } }
@@ -36,7 +38,7 @@ def page(report: Report) -> str:
     body = "".join(
         (
             _head(report, title),
-            _section("How much worse, at most", _forest(report)),
+            _section("How much worse, at most", _forest(report) + _paired(report)),
             _section("Gates", _gates(report.results.verdict.gates)),
             _section("Quality, cost and time", _frontiers(report)),
             _section("To read: where the two differ", _disagreements(report)),
@@ -77,6 +79,20 @@ def _forest(report: Report) -> str:
     )
 
 
+def _paired(report: Report) -> str:
+    found = paired(report.plan, report.results)
+    if not found:
+        return ""
+    names = ("item by item", "items", "candidate", "incumbent", "candidate ahead", "incumbent ahead", "the same")
+    head = "".join(f"<th>{name}</th>" for name in names)
+    rows = "".join(
+        f"<tr><td>{_h(one.where)}</td><td>{one.n:,}</td><td>{100 * one.candidate:.1f} %</td><td>{100 * one.incumbent:.1f} %</td>"
+        f"<td>{one.ahead:,}</td><td>{one.behind:,}</td><td>{one.n - one.ahead - one.behind:,}</td></tr>"
+        for one in found
+    )
+    return f'<div class="scroll apart"><table><tr>{head}</tr>{rows}</table></div>'
+
+
 def _gates(gates: Iterable[Gate]) -> str:
     head = "".join(f"<th>{_h(name)}</th>" for name in COLUMNS)
     rows: list[str] = []
@@ -86,7 +102,7 @@ def _gates(gates: Iterable[Gate]) -> str:
         rows.append(f"<tr><td>{_h(name)}</td><td>{_badge(BADGES[outcome], outcome)}</td>{shown}</tr>")
     return (
         f'<div class="scroll gates"><table><tr>{head}</tr>{"".join(rows)}</table></div><p class=soft>All that are judged must pass, each at '
-        "its own alpha. Failing is claimed at alpha divided by their number. `shown` decides nothing.</p>"
+        "its own alpha. Failing is claimed at alpha divided by their number. What is only shown decides nothing.</p>"
     )
 
 
@@ -101,16 +117,26 @@ def _frontiers(report: Report) -> str:
         f"<td>{'unknown' if point.p95_seconds is None else f'{point.p95_seconds:.3f} s'}</td></tr>"
         for point in report.points
     )
+    free = "" if drawn[0] or not any(point.usd_per_1000 == 0 for point in report.points) else (
+        "<p class=soft>No answer had a price, so cost has no picture.</p>"
+    )  # fmt: skip
+    others = ""
+    if len(report.points) > len(ARMS):
+        others = "Other models are those of earlier trials on this workload, on their own items. "
     return (
-        f"<div class=plots>{shown}</div><div class=scroll><table><tr>{head}</tr>{rows}</table></div>"
-        "<p class=soft>Other models are those of earlier trials on this workload, on their own items. Above and left is better; "
-        "nothing lies beyond the dashed edge.</p>"
+        f"<div class=plots>{shown}</div><div class=scroll><table><tr>{head}</tr>{rows}</table></div>{free}"
+        f"<p class=soft>{others}Above and left is better; nothing lies beyond the dashed edge.</p>"
     )
 
 
 def _disagreements(report: Report) -> str:
     if not report.disagreements:
-        return "<p>No item is shown.</p>"
+        differ = len(disagreeing(report.plan, report.results))
+        return (
+            f"<p>They differ on {differ:,} items. What was asked and said stands in no part of this page.</p>"
+            if differ
+            else "<p>They differ on no item.</p>"
+        )
     shown = "".join(map(_disagreement, report.disagreements))
     more = f"<p class=soft>{report.hidden:,} more differ.</p>" if report.hidden else ""
     return f"<p class=soft>Those that the candidate loses come first.</p>{shown}{more}"
@@ -140,7 +166,7 @@ def _plan(report: Report) -> str:
         ("Planned", f"{when(plan.made_at)[:19]} UTC, by Freehold {plan.code}"),
         ("Items", f"{len(plan.items):,}, of {'the store' if plan.source == 'store' else plan.source}"),
         ("Answers", f"{plan.sampling.samples} of each model to each item; {parameters or 'parameters as each item has them'}"),
-        ("Graders", ", ".join(f"{grader.name} {grader.version}" for grader in plan.graders)),
+        ("Graders", graders_of(plan)),
         ("Segments", f"{', '.join(plan.segments.paths)}: margin {100 * plan.segments.margin:g} points, judged from "
                      f"{plan.segments.least} items" if plan.segments.paths else None),
         ("Expected", f"{plan.expectation.needed:,} items needed, power {plan.expectation.power:.0%}; differing on "

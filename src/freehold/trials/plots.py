@@ -17,7 +17,8 @@ STYLE: Final = """
 .iv .zero { stroke: var(--soft); stroke-width: 1 } .iv .limit { stroke: var(--bad); stroke-width: 1.5; stroke-dasharray: 4 3 }
 .iv .bar { stroke-width: 3 } .iv .dot { stroke-width: 9 } .iv .cap { stroke-width: 2 }
 .pass { stroke: var(--good) } .fail { stroke: var(--bad) } .inconclusive, .shown { stroke: var(--soft) }
-.fr { width: 100%; max-width: 34rem; height: auto; display: block } .fr text { fill: var(--ink); font-size: 11px }
+.fr { width: 100%; max-width: 34rem; height: auto; display: block } .fr text { fill: var(--ink); font-size: 11px;
+  paint-order: stroke; stroke: var(--card); stroke-width: 3px; stroke-linejoin: round }
 .fr .soft { fill: var(--soft) } .fr .grid { stroke: var(--line) } .fr .edge { fill: none; stroke: var(--soft);
   stroke-dasharray: 4 3 }
 .fr .candidate { fill: var(--link) } .fr .incumbent { fill: var(--ink) } .fr .other { fill: var(--soft) }
@@ -59,9 +60,9 @@ def interval(gate: Gate, axis: tuple[float, float]) -> str:
 
 def scatter(points: Sequence[Point], cost: str, label: str) -> str:
     """Quality against what it costs (`usd_per_1000` or `p95_seconds`), and the edge of what is not beaten; empty where
-    nothing of it is known."""
+    nothing of it is known, or all of it is nothing."""
     known = [point for point in points if getattr(point, cost) is not None]
-    if not known:
+    if not any(getattr(point, cost) for point in known):
         return ""
     most = _nice(max(1e-9, *(1.15 * getattr(point, cost) for point in known)))
     low = max(0.0, math.floor(20 * (min(point.quality for point in known) - 0.04)) / 20)

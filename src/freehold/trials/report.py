@@ -16,6 +16,7 @@ from freehold.trials.plan import ARMS, Arm, ArmName, Plan
 from freehold.trials.results import Gate, Results, Row, Told
 
 QUANTILE: Final = 0.95
+ALL: Final = "all items"
 
 
 class Point(Struct, frozen=True, kw_only=True):
@@ -26,6 +27,19 @@ class Point(Struct, frozen=True, kw_only=True):
     quality: float
     usd_per_1000: float | None
     p95_seconds: float | None
+
+
+class Paired(Struct, frozen=True, kw_only=True):
+    """Both models on the same items, by the primary grader: mean scores, and on how many items which of them is ahead. `where`
+    is a segment, or `all items`; items that could not be scored for both are not counted."""
+
+    where: str
+    n: int
+    candidate: float
+    incumbent: float
+    ahead: int
+    behind: int
+    """Items on which the candidate scores more, and less, than the incumbent."""
 
 
 class Disagreement(Struct, frozen=True, kw_only=True):
@@ -83,6 +97,18 @@ def frontier(points: Sequence[Point], cost: str) -> list[Point]:
     return found
 
 
+def paired(plan: Plan, results: Results) -> list[Paired]:
+    """How the two compare item by item: on all items, then in each segment by name. Empty where nothing has a score."""
+    name = plan.graders[0].name
+    found: dict[str, list[tuple[float, float]]] = {ALL: []}
+    for row in results.rows:
+        mine, theirs = row.candidate.scores.get(name), row.incumbent.scores.get(name)
+        if mine is not None and theirs is not None:
+            for where in (ALL, *row.segments):
+                found.setdefault(where, []).append((mine, theirs))
+    return [_paired(where, found[where]) for where in (ALL, *sorted(set(found) - {ALL})) if found[where]]
+
+
 def disagreeing(plan: Plan, results: Results) -> list[Row]:
     """The rows on which the primary grader scores the two models differently: those the candidate loses first, by how much."""
     name = plan.graders[0].name
@@ -98,6 +124,7 @@ def as_data(report: Report) -> dict[str, Any]:
     """The report for machines: everything but the plan's items and the rows, which stand in their own files."""
     fields: dict[str, Any] = msgspec.to_builtins(report)
     del fields["plan"]["items"], fields["results"]["rows"]
+    fields["paired"] = msgspec.to_builtins(paired(report.plan, report.results))
     return fields
 
 
@@ -114,6 +141,10 @@ def markdown(report: Report) -> str:
         "|---|---|--:|---|--:|--:|--:|---|",
         *(_gate_row(gate) for gate in verdict.gates),
         "",
+        "| item by item | items | candidate | incumbent | candidate ahead | incumbent ahead | the same |",
+        "|---|--:|--:|--:|--:|--:|--:|",
+        *(_paired_row(one) for one in paired(plan, results)),
+        "",
         "| model | | mean score | $ per 1,000 answers | p95 |",
         "|---|---|--:|--:|--:|",
         *(_point_row(point) for point in report.points),
@@ -124,7 +155,7 @@ def markdown(report: Report) -> str:
         f"- {len(plan.items):,} items of {'the store' if plan.source == 'store' else 'a file'}, "
         f"{plan.sampling.samples} answer{'s' if plan.sampling.samples > 1 else ''} each; parameters: "
         f"{_parameters(plan)}; seed {plan.seed}; Freehold {plan.code}.",
-        f"- Graders: {', '.join(f'{grader.name} {grader.version}' for grader in plan.graders)}.",
+        f"- Graders: {graders_of(plan)}.",
         f"- Expected before: {plan.expectation.needed:,} items needed, power {plan.expectation.power:.0%} with those there are.",
         f"- Plan SHA-256 `{report.noted.plan}`, ledger entry {_entry(report.noted.planned_entry)}.",
         f"- Results SHA-256 `{report.noted.results}`, ledger entry {_entry(report.noted.ended_entry)}.",
@@ -155,6 +186,14 @@ def notes(report: Report) -> list[str]:
     return found
 
 
+def graders_of(plan: Plan) -> str:
+    """The graders of a plan, each with its kind where it is called something else, and its version."""
+    kinds = [(one, str(one.table.get("kind", one.name))) for one in plan.graders]
+    return ", ".join(
+        f"{one.name} ({'' if kind == one.name else f'{kind}, '}version {one.version})" for one, kind in kinds
+    )
+
+
 def shown_segments(gates: Iterable[Gate]) -> list[Gate]:
     """The gates that are differences in score, in the order of the verdict."""
     return [gate for gate in gates if gate.kind in ("quality", "segment", "grader") and gate.estimate is not None]
@@ -175,6 +214,22 @@ def _point(arm: Arm, role: str, told: Sequence[Told], grader: str) -> Point:
         usd_per_1000=fmean(costs) / 1e6 if costs else None,
         p95_seconds=times[math.ceil(QUANTILE * len(times)) - 1] / 1000 if times else None,
     )
+
+
+def _paired(where: str, scores: Sequence[tuple[float, float]]) -> Paired:
+    return Paired(
+        where=where,
+        n=len(scores),
+        candidate=fmean(mine for mine, _ in scores),
+        incumbent=fmean(theirs for _, theirs in scores),
+        ahead=sum(mine > theirs for mine, theirs in scores),
+        behind=sum(mine < theirs for mine, theirs in scores),
+    )
+
+
+def _paired_row(one: Paired) -> str:
+    scores = f"{100 * one.candidate:.1f} % | {100 * one.incumbent:.1f} %"
+    return f"| {_cell(one.where)} | {one.n:,} | {scores} | {one.ahead:,} | {one.behind:,} | {one.n - one.ahead - one.behind:,} |"
 
 
 def _gate_row(gate: Gate) -> str:
