@@ -265,3 +265,18 @@ async def test_the_parent_is_gone_once_and_not_before() -> None:
 async def test_without_a_supervisor_nothing_is_watched() -> None:
     watch_parent({}, lambda: pytest.fail("nobody is gone"))
     await asyncio.sleep(0)
+
+
+async def test_one_child_is_ended_for_good_while_the_others_stay(supervisor: Supervisor, tmp_path: Path) -> None:
+    supervisor.start(child("engine-a", tmp_path / "a"))
+    supervisor.start(child("engine-a-1", tmp_path / "b", STUBBORN))
+    await until(lambda: lines(tmp_path / "a") == ["up"] and lines(tmp_path / "b") == ["up"])
+    stays, leaves = pid_of(supervisor, "engine-a"), pid_of(supervisor, "engine-a-1")
+    await supervisor.retire("engine-a-1", 0.05)
+    assert not alive([leaves])
+    assert supervisor.pid("engine-a-1") is None
+    await supervisor.retire("engine-a-1", 0.05)
+    assert pid_of(supervisor, "engine-a") == stays
+    assert lines(tmp_path / "b") == ["up"]
+    os.kill(stays, signal.SIGKILL)
+    await until(lambda: lines(tmp_path / "a") == ["up", "up"])

@@ -41,6 +41,7 @@ class Supervisor:
         self._processes: dict[str, asyncio.subprocess.Process] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._stopping = False
+        self._retired: set[str] = set()
         self._pipe = os.pipe()
         os.set_inheritable(self._pipe[0], True)
 
@@ -50,10 +51,10 @@ class Supervisor:
 
     async def _keep(self, child: Child) -> None:
         pause = FIRST_PAUSE
-        while not self._stopping:
+        while not self._stopping and child.name not in self._retired:
             began = asyncio.get_running_loop().time()
             ending = await self._run(child)
-            if self._stopping:
+            if self._stopping or child.name in self._retired:
                 return
             ran = asyncio.get_running_loop().time() - began
             pause = FIRST_PAUSE if ran > STEADY_SECONDS else min(pause * 2, LONGEST_PAUSE)
@@ -97,6 +98,23 @@ class Supervisor:
             if name.startswith(prefix):
                 with contextlib.suppress(ProcessLookupError):
                     process.send_signal(number)
+
+    async def retire(self, name: str, grace: float) -> None:
+        """Ends one child for good, while the others stay: SIGTERM, then SIGKILL after `grace` seconds."""
+        task = self._tasks.pop(name, None)
+        if task is None:
+            return
+        self._retired.add(name)
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            process = self._processes.get(name)
+            if process is None:
+                task.cancel()
+            else:
+                with contextlib.suppress(ProcessLookupError):
+                    process.send_signal(number)
+            _, late = await asyncio.wait([task], timeout=grace)
+            if not late:
+                return
 
     async def stop(self, prefix: str, grace: float) -> None:
         """Ends the children whose name begins with `prefix`: SIGTERM, then SIGKILL after `grace` seconds."""

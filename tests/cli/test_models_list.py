@@ -2,11 +2,14 @@
 
 import json
 from datetime import date
+from pathlib import Path
 
 import typer
 from rich.console import Console
 from typer.testing import CliRunner
 
+from cli.commands import run
+from cli.model_shelf import added, promoted
 from freehold.catalog.catalog import Catalog
 from freehold.catalog.rows import Book, Model, Price, Source
 from freehold.cli.models_list import chosen, described, dollars, list_models, table
@@ -104,3 +107,16 @@ def test_an_unknown_vendor_is_an_error_that_names_the_known_ones() -> None:
     assert done.exit_code == 2
     assert done.stdout == ""
     assert "openai" in done.stderr
+
+
+def test_versions_of_own_models_come_first_with_how_they_stand(tmp_path: Path) -> None:
+    promoted(tmp_path, 1)
+    added(tmp_path, 2)
+    words = ("models", "list", "--vendor", "own", "--data", str(tmp_path))
+    found = json.loads(run(*words, "--json").stdout)
+    assert [(one["id"], one["promoted"], one["licence"]) for one in found] == [
+        ("own/nano@1", True, "MIT"),
+        ("own/nano@2", False, "MIT"),
+    ]
+    lines = [line.split() for line in run(*words).stdout.splitlines()]
+    assert lines[1:] == [["own/nano@1", "promoted"], ["own/nano@2", "registered"]]

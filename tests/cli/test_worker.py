@@ -12,12 +12,16 @@ from pathlib import Path
 import pytest
 
 from cli.house_running import PATIENCE, clean
+from freehold.cli.promoted import write_serving
 from freehold.cli.running import Running, get, post
 from freehold.gateway.supervisor import Bookkeeper
 from freehold.processes import PARENT_FD
+from freehold.serving.launch import EngineSpec
 from freehold.store.database import open_database
 from freehold.store.drain import Drain
 from freehold.store.folder import JOURNAL
+
+ENGINE = "http://127.0.0.1:9/v1"
 
 
 @contextlib.contextmanager
@@ -43,14 +47,16 @@ def worker(data: Path, *more: str, **environ: str) -> Generator[tuple[subprocess
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
     Bookkeeper(tmp_path).prepare()
+    (tmp_path / "run").mkdir(exist_ok=True)
     (tmp_path / "freehold.toml").write_text(
         '[vendors.echo]\n[workloads.mine]\nroute = ["own/a"]\n[own.a]\nweights = "a"\n'
     )
+    write_serving(tmp_path, {"a": EngineSpec(name="a", argv=(), environ={}, base_url=ENGINE, digest="a" * 64)}, {})
     return tmp_path
 
 
 def test_it_says_its_number_once_it_takes_requests_and_ends_well_on_sigterm(data: Path) -> None:
-    options = ("--config", str(data / "freehold.toml"), "--engines", '{"a":"http://127.0.0.1:9/v1"}')
+    options = ("--config", str(data / "freehold.toml"))
     with worker(data, *options) as (process, port, says):
         assert os.read(says, 100) == b"3\n"
         door = Running(f"http://127.0.0.1:{port}", (data / "admin.key").read_text().strip())

@@ -22,9 +22,7 @@ FILES = {"nano.gguf": b"GGUF one"}
 WEIGHTS = hashlib.sha256(b"GGUF one").hexdigest()
 TRIAL = PassedTrial(trial="trial_1", plan="p" * 64, results="r" * 64, weights=WEIGHTS, place=7)
 WORD = Answered("The trial's vendor is down.", "ops")
-QUESTION = (
-    "A parcel of seven kilograms went to Lisbon on the fourth of March and came back twice, so who pays for both of its ways?"
-)
+QUESTION = "A parcel of seven kilograms went to Lisbon on the fourth of March and came back twice, so who pays for both of its ways?"
 
 
 def made_of(dataset: Dataset, base: str = "") -> Manifest:
@@ -78,7 +76,9 @@ def test_an_override_of_the_terms_in_the_ledger_frees_them() -> None:
     override = Override(
         terms="openai-services-agreement", terms_date="2026-01-01", use="distil", student="own/nano", reason="r", by="b"
     )
-    assert require_promotable(made_of(rows), TRIAL, TERMS, NANO, dataset=rows, overrides=[override])["rows"] == "checked"
+    assert (
+        require_promotable(made_of(rows), TRIAL, TERMS, NANO, dataset=rows, overrides=[override])["rows"] == "checked"
+    )
     assert require_promotable(made_of(rows), TRIAL, TERMS, NANO, overrides=[override])["rows"] == "absent"
 
 
@@ -93,7 +93,12 @@ def test_an_item_that_was_sealed_since_is_found_in_the_rows() -> None:
     with pytest.raises(Contaminated, match="gives away item_1"):
         require_promotable(made_of(rows), TRIAL, TERMS, NANO, dataset=rows, sealed=[Sealed("item_1", QUESTION)])
     told = require_promotable(
-        made_of(rows), TRIAL, TERMS, NANO, dataset=rows, sealed=[Sealed("item_2", "Which colour has the sea in winter, and why?")]
+        made_of(rows),
+        TRIAL,
+        TERMS,
+        NANO,
+        dataset=rows,
+        sealed=[Sealed("item_2", "Which colour has the sea in winter, and why?")],
     )
     assert told["sealed"] == 1
 
@@ -111,7 +116,7 @@ def test_a_base_that_may_not_be_changed_is_refused() -> None:
 
 
 def test_what_an_own_model_wrote_needs_other_sources_behind_it() -> None:
-    own = Source("own/mini", "own", "own-models", "2026-01-01", "", 10)
+    own = Source("own/mini", "api", "own-models", "2026-01-01", "", 10)
     program = Source("freehold/x", "program", "freehold-tasks", "2026-01-01", "", 3)
     assert require_promotable(manifest("nano", FILES, sources=(own, program)), TRIAL, TERMS, NANO)["rows"] == "absent"
     with pytest.raises(RowForbidden, match="does not name what that was made from"):

@@ -153,7 +153,9 @@ def test_a_torn_line_is_not_there_and_the_next_one_takes_its_place(registry: Reg
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(cut=st.integers(min_value=0, max_value=1 << 20))
-def test_a_log_that_is_cut_anywhere_has_its_first_whole_lines(cut: int, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_a_log_that_is_cut_anywhere_has_its_first_whole_lines(
+    cut: int, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     registry = Registry(tmp_path_factory.mktemp("cut") / "models")
     one, two = add(registry, "nano", ONE), add(registry, "nano", TWO)
     registry.promote(one, {})
@@ -245,6 +247,7 @@ while True:
 
 def test_kill_9_loses_no_promotion_that_was_told_and_leaves_nothing_broken(tmp_path: Path) -> None:
     tests = Path(__file__).parent.parent
+    registry = Registry(tmp_path / "models")
     told = 0
     for _ in range(3):
         environ = {**os.environ, "PYTHONPATH": str(tests)}
@@ -257,7 +260,6 @@ def test_kill_9_loses_no_promotion_that_was_told_and_leaves_nothing_broken(tmp_p
             writer.send_signal(signal.SIGKILL)
             for line in writer.stdout:
                 told = max(told, int(line))
-        registry = Registry(tmp_path / "models")
         assert list(registry.verify()) == []
         assert len(registry.versions()) >= told
         json.loads((registry.folder / "log.jsonl").read_bytes().splitlines()[0])

@@ -8,7 +8,6 @@ backwards: workers drain while engines still answer them, and what they wrote is
 import asyncio
 import contextlib
 import fcntl
-import json
 import logging
 import os
 import signal
@@ -19,6 +18,7 @@ from pathlib import Path
 import msgspec
 
 from freehold.cli.models_fetch import Bar
+from freehold.cli.promoted import Changeover, promoted_engines, read_serving, with_promoted, write_serving
 from freehold.cli.running import state_file
 from freehold.cli.settings import read_settings
 from freehold.config.paths import cache_dir
@@ -70,6 +70,8 @@ class House:
         """Runs until SIGTERM or SIGINT. Raises `StoreError` when another Freehold runs on the same data folder."""
         level = self._settings.door.log.upper()
         logging.basicConfig(stream=sys.stderr, level=level, format="%(asctime)s up %(levelname)s %(message)s")
+        promoted = promoted_engines(self._data, self._settings)
+        self._settings = with_promoted(self._settings, promoted)
         # 1 the store
         self._lock = _claim(make_private(self._data))
         bookkeeper = Bookkeeper(self._data, self._settings.ledger)
@@ -84,6 +86,7 @@ class House:
         supervisor = self._supervisor = Supervisor()
         with contextlib.closing(Bar("Fetching the weights")) as bar:
             engines = plan(self._settings.own, cache_dir(self._environ), self._environ, _say, bar)
+        write_serving(self._data, {engine.name: engine for engine in engines}, promoted)
         for engine in engines:
             supervisor.start(_engine_child(engine))
         # 4 the workers
@@ -91,14 +94,16 @@ class House:
         stop = self._listen_to_signals(supervisor, bookkeeper)
         all_up = self._watch_workers(says)
         for number in range(self._workers):
-            supervisor.start(self._worker_child(number, listening.fileno(), hears, engines, bookkeeper))
+            supervisor.start(self._worker_child(number, listening.fileno(), hears, bookkeeper))
         supervisor.start(self._ledger_child())
         supervisor.start(self._rollouts_child())
         # 5 ready
         state_file(self._data).write_bytes(msgspec.json.encode({"url": url, "pid": os.getpid()}))
         waiting = asyncio.create_task(self._announce(url, all_up, engines))
+        changing = asyncio.create_task(self._changeover(supervisor, bookkeeper, engines).watch())
         await stop.wait()
         waiting.cancel()
+        changing.cancel()
         # the end, backwards; ours is the last descriptor of the socket, and nobody must wait in its queue
         listening.close()
         await supervisor.stop("worker", self._settings.door.drain_seconds + 5)
@@ -127,7 +132,22 @@ class House:
         supervisor.signal("worker", signal.SIGHUP)
         supervisor.signal("rollouts", signal.SIGHUP)
         with contextlib.suppress(ConfigError):  # each worker says what is wrong, and keeps the one before
-            bookkeeper.note_policy(read_settings(self._path))
+            bookkeeper.note_policy(with_promoted(read_settings(self._path), read_serving(self._data).promoted))
+
+    def _changeover(self, supervisor: Supervisor, bookkeeper: Bookkeeper, engines: list[EngineSpec]) -> Changeover:
+        def tell(settings: Settings) -> None:
+            supervisor.signal("worker", signal.SIGHUP)
+            bookkeeper.note_policy(settings)
+
+        return Changeover(
+            self._data,
+            supervisor,
+            {engine.name: engine for engine in engines},
+            settings=lambda: read_settings(self._path),
+            plan=lambda own: plan(own, cache_dir(self._environ), self._environ, _say),
+            ready=_until_ready,
+            tell=tell,
+        )
 
     def _watch_workers(self, says: int) -> asyncio.Event:
         """Set once every worker has said that it takes requests."""
@@ -155,13 +175,9 @@ class House:
             argv += ["--config", str(self._path)]
         return Child(name="rollouts", argv=argv, environ=self._environ)
 
-    def _worker_child(
-        self, number: int, fd: int, hears: int, engines: list[EngineSpec], bookkeeper: Bookkeeper
-    ) -> Child:
+    def _worker_child(self, number: int, fd: int, hears: int, bookkeeper: Bookkeeper) -> Child:
         argv = [sys.executable, "-m", "freehold.cli.worker", "--data", str(self._data), "--number", str(number)]
         argv += ["--fd", str(fd), "--ready", str(hears), "--log", self._settings.door.log]
-        argv += ["--engines", json.dumps({engine.name: engine.base_url for engine in engines})]
-        argv += ["--weights", json.dumps({engine.name: engine.digest for engine in engines})]
         if self._path is not None:
             argv += ["--config", str(self._path)]
 

@@ -11,6 +11,10 @@ from rich.table import Table
 
 from freehold.catalog.catalog import Catalog
 from freehold.catalog.rows import NANO, Model
+from freehold.cli.models_registry import Data, Folder, open_registry
+from freehold.training.registry import Version
+
+OWN = "own"
 
 PIPED_WIDTH = 200
 """Columns of a table that no terminal shows: wide enough that no id is cut."""
@@ -21,20 +25,25 @@ def list_models(
     retiring: Annotated[bool, typer.Option("--retiring", help="Only models with an end date, soonest first.")] = False,
     retired: Annotated[bool, typer.Option("--retired", help="Retired models too.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="For machines; prices in nano-dollars.")] = False,
+    data: Data = None,
+    registry: Folder = None,
 ) -> None:
-    """List the models of the catalog: limits, prices, abilities, and the day each one ends."""
+    """List the models of the catalog: limits, prices, abilities, and the day each one ends; and the registry's versions of own ones, of which
+    `promoted` ones serve."""
     catalog = Catalog.load()
-    if vendor is not None and vendor not in catalog.vendors:
+    if vendor not in (None, OWN) and vendor not in catalog.vendors:
         raise typer.BadParameter(f"No vendor {vendor!r} in the catalog. It has: {', '.join(catalog.vendors)}.")
     today = date.today()
     models = chosen(catalog, today, vendor=vendor, retiring=retiring, retired=retired)
+    ours = [] if retiring or vendor not in (None, OWN) else open_registry(data, registry).versions()
     if as_json:
-        sys.stdout.write(msgspec.json.encode([described(catalog, model, today) for model in models]).decode() + "\n")
+        listed = [own(version) for version in ours] + [described(catalog, model, today) for model in models]
+        sys.stdout.write(msgspec.json.encode(listed).decode() + "\n")
         return
     console = Console()
     if not console.is_terminal:
         console = Console(width=PIPED_WIDTH)
-    console.print(table(catalog, models, today))
+    console.print(table(catalog, models, today, ours))
 
 
 def chosen(
@@ -68,14 +77,30 @@ def described(catalog: Catalog, model: Model, today: date) -> dict[str, Any]:
     }
 
 
-def table(catalog: Catalog, models: list[Model], today: date) -> Table:
-    """The models as people read them. Prices are dollars per million tokens."""
+def own(version: Version) -> dict[str, Any]:
+    """One version of the registry for machines: what `described` gives as far as it is known, and how it stands."""
+    return {
+        "id": version.id,
+        "mode": "chat",
+        "context_tokens": version.manifest.context or None,
+        "digest": version.digest,
+        "weights": version.manifest.weights,
+        "licence": version.manifest.lineage.licence,
+        "promoted": version.promoted,
+    }
+
+
+def table(catalog: Catalog, models: list[Model], today: date, ours: list[Version] | None = None) -> Table:
+    """The models as people read them, those of the registry first. Prices are dollars per million tokens."""
     shown = Table(box=None, pad_edge=False)
     shown.add_column("model", no_wrap=True)
     for heading in ("context", "output", "$ in", "$ cached", "$ out"):
         shown.add_column(heading, justify="right", no_wrap=True)
     shown.add_column("ends", no_wrap=True)
     shown.add_column("can")
+    for version in ours or []:
+        state = "promoted" if version.promoted else "registered"
+        shown.add_row(version.id, _tokens(version.manifest.context or None), "", "", "", "", "", state)
     for model in models:
         price = catalog.price_at(model, today)
         shown.add_row(

@@ -22,8 +22,17 @@ def usage(
     data: Annotated[Path | None, typer.Option(help="The data folder.")] = None,
     json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
     csv: Annotated[bool, typer.Option("--csv", help="As CSV.")] = False,
+    invoice: Annotated[bool, typer.Option("--invoice", help="As an invoice for one month.")] = False,
+    project: Annotated[str | None, typer.Option(help="With --invoice: only this project.")] = None,
+    month: Annotated[str | None, typer.Option(help="With --invoice: as 2026-11; default: this month.")] = None,
+    check: Annotated[bool, typer.Option("--check", help="With --invoice: hold it against the ledger.")] = False,
 ) -> None:
-    """Adds up requests, tokens and dollars. Days and hours are UTC."""
+    """Adds up requests, tokens and dollars. Days and hours are UTC.
+
+    An invoice has a line for each project, model and price, exact to a nano-dollar. The same month gives the same bytes."""
+    if invoice:
+        _invoice(month, project, data, json=json, csv=csv, check=check)
+        return
     import contextlib
     import time
 
@@ -54,6 +63,32 @@ def usage(
         _print_csv([*groups, *COLUMNS, "usd"], found)
     else:
         _print_table([*groups, *COLUMNS, "usd"], found)
+
+
+def _invoice(month: str | None, project: str | None, data: Path | None, *, json: bool, csv: bool, check: bool) -> None:
+    import time
+
+    from freehold.cli.audit import print_json, print_table
+    from freehold.cli.usage_invoice import as_csv, invoice, rows
+    from freehold.config.paths import data_dir, environment
+
+    chosen = month or time.strftime("%Y-%m", time.gmtime())
+    found = invoice(data_dir(data, environment()), chosen, project, check=check)
+    if json:
+        print_json(found)
+    elif csv:
+        print(as_csv(found), end="")
+    else:
+        print(
+            f"Invoice {found['number']} for {chosen}{'' if project is None else f', project {project}'}, in US dollars."
+        )
+        if found["provisional"]:
+            print("Provisional: the month is not over.")
+        columns = ("project", "model", "days", "per million tokens", "requests", "input", "output", "usd")
+        print_table(columns, rows(found), ("requests", "input", "output", "usd"))
+        print(f"Total: ${found['total']} ({found['total_nano']:,} nano-dollars). {found['rounding']}")
+        if check:
+            print("Every line is what the entries of the ledger say.")
 
 
 def _day(text: str) -> float:

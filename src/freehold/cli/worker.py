@@ -1,6 +1,6 @@
 """One worker process of the door: started by `freehold up`, not by people.
 
-    python -m freehold.cli.worker --data DIR --number N --fd FD --ready FD [--config FILE] --engines JSON
+    python -m freehold.cli.worker --data DIR --number N --fd FD --ready FD [--config FILE]
 
 It is its own module so that a worker loads no command-line library.
 """
@@ -8,7 +8,6 @@ It is its own module so that a worker loads no command-line library.
 import argparse
 import asyncio
 import gc
-import json
 import logging
 import os
 import signal
@@ -18,6 +17,7 @@ from pathlib import Path
 
 import uvloop
 
+from freehold.cli.promoted import read_serving, with_promoted
 from freehold.cli.settings import read_settings
 from freehold.config.paths import environment
 from freehold.gateway.unkept import Unkept
@@ -33,8 +33,6 @@ def main() -> None:
     parser.add_argument("--fd", type=int, required=True)
     parser.add_argument("--ready", type=int, required=True, help="descriptor to say that it takes requests")
     parser.add_argument("--config", type=Path)
-    parser.add_argument("--engines", type=json.loads, default={})
-    parser.add_argument("--weights", type=json.loads, default={})
     parser.add_argument("--log", default="info")
     options = parser.parse_args()
     logging.basicConfig(
@@ -50,8 +48,14 @@ async def _run(options: argparse.Namespace) -> None:
     loop = asyncio.get_running_loop()
     environ = environment()
     stop = asyncio.Event()
+    serving = read_serving(options.data)
     worker = Worker(
-        lambda: read_settings(options.config), options.data, options.number, options.engines, weights=options.weights
+        lambda: with_promoted(read_settings(options.config), read_serving(options.data).promoted),
+        options.data,
+        options.number,
+        serving.base_urls,
+        weights=serving.weights,
+        read_engines=lambda: ((found := read_serving(options.data)).base_urls, found.weights),
     )
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)

@@ -59,9 +59,11 @@ class Worker:
         *,
         safeguards: Safeguards | None = None,
         weights: Mapping[str, str] | None = None,
+        read_engines: Callable[[], tuple[Mapping[str, str], Mapping[str, str]]] | None = None,
     ) -> None:
         """`read_settings` reads freehold.toml anew at each call. `engines` maps own models to their base URLs, `weights` to
-        the SHA-256 of what they serve."""
+        the SHA-256 of what they serve; `read_engines` gives both anew at a reload, where they may change."""
+        self._read_engines = read_engines
         self._read_settings = read_settings
         self._engines = engines
         self._weights = weights or {}
@@ -126,6 +128,8 @@ class Worker:
     def reload(self) -> None:
         """Takes the configuration as it is now. One that cannot be used is reported, and the old one stays."""
         try:
+            if self._read_engines is not None:
+                self._engines, self._weights = self._read_engines()
             self._book = self._make_book(self._read_settings(), self._book.deployments)
         except FreeholdError as error:
             log.error("the configuration was not reloaded, the one before stays in force: %s", error.message)

@@ -1,0 +1,98 @@
+"""What a promotion rests on, found in the data folder: a passed trial, the sealed items, the overrides of terms.
+
+It is here since trials, items and training meet nowhere else. A trial counts as the ledger has it: its results must have the SHA-256 of the
+entry that its end left, its plan that of the entry that was there before the first call.
+"""
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from freehold.cli.audit import OpenLedger
+from freehold.cli.items import open_items
+from freehold.cli.trial_opening import ENDED, entries_about, find_noted
+from freehold.errors import FreeholdError, PromotionRefused, StoreError
+from freehold.ledger.entry import read_entry
+from freehold.store.database import open_database
+from freehold.store.events import find_waiting
+from freehold.store.folder import DATABASE
+from freehold.training.contamination import Sealed
+from freehold.training.promotion import PassedTrial
+from freehold.training.provenance import Override, overrides_of
+from freehold.training.tasks.workload import turns
+from freehold.trials.plan import TrialFolder, digest, list_trials
+from freehold.trials.results import read_results
+
+SEALED = ("trial", "holdout")
+"""The splits whose items nothing may be trained on."""
+
+
+def find_passed(data: Path, weights: str, trial: str | None = None) -> PassedTrial | None:
+    """The newest passed trial whose candidate had these weights, or the one that is named; None where there is none.
+
+    Raises PromotionRefused, with the reason, for a named trial that is no evidence."""
+    found: list[tuple[int, PassedTrial]] = []
+    for trial_id in [trial] if trial is not None else list_trials(data):
+        try:
+            found.append(_passed(data, trial_id, weights))
+        except FreeholdError:
+            if trial is not None:
+                raise
+    return max(found, key=lambda one: one[0])[1] if found else None
+
+
+def sealed_items(data: Path) -> Iterator[Sealed]:
+    """Every captured or imported item that is set apart, of all workloads."""
+    if not (data / DATABASE).exists():
+        return
+    with open_items(data) as opened:
+        for split in SEALED:
+            for stored in opened.items.each(split=split):
+                asked = "\n".join(text for role, text in turns(stored.item) if role != "assistant")
+                yield Sealed(stored.item.id, asked)
+
+
+def overrides_in(data: Path) -> tuple[Override, ...]:
+    """The overrides of terms that stand in the ledger; none where there is no ledger."""
+    try:
+        ledger = OpenLedger(data)
+    except StoreError:
+        return ()
+    return overrides_of(read_entry(ledger.leaf(place)) for place in range(ledger.size))
+
+
+def _passed(data: Path, trial_id: str, weights: str) -> tuple[int, PassedTrial]:
+    """When the trial ended, and what it shows. Raises PromotionRefused for one that shows nothing of these weights."""
+    folder = TrialFolder(data, trial_id)
+    plan, plan_digest = folder.read_plan()
+    if plan.candidate.weights != weights:
+        raise PromotionRefused(f"{trial_id} tried {plan.candidate.identity}, not the weights {weights[:12]}.")
+    results, content = read_results(folder.results)
+    if results.verdict.outcome != "pass" or results.verdict.void:
+        raise PromotionRefused(f"{trial_id} ended with {results.verdict.outcome}: {results.verdict.sentence}")
+    with contextlib.closing(open_database(data)) as db:
+        noted = find_noted(data, db, trial_id)
+        told, place = _ended(data, trial_id)
+        if told is None:
+            waiting = find_waiting(db, ENDED, trial_id)
+            told = None if waiting is None else waiting.body
+    same = (
+        noted is not None
+        and noted.digest == plan_digest == results.plan
+        and told is not None
+        and (told.get("plan"), told.get("results"), told.get("verdict")) == (plan_digest, digest(content), "pass")
+    )
+    if not same:
+        raise PromotionRefused(f"The plan or the results of {trial_id} are not those that the ledger holds.")
+    shown = PassedTrial(trial=trial_id, plan=plan_digest, results=digest(content), weights=weights, place=place)
+    return results.ended_at, shown
+
+
+def _ended(data: Path, trial_id: str) -> tuple[dict[str, Any] | None, int | None]:
+    """The newest entry about the end of a trial, and its place."""
+    last: tuple[dict[str, Any] | None, int | None] = (None, None)
+    for entry, place in entries_about(data, trial_id):
+        if entry.get("kind") == ENDED:
+            last = (entry, place)
+    return last

@@ -1,0 +1,49 @@
+"""What the commands of `freehold models` have in common: the registry opened, its deeds noted for the ledger, a version as it is shown."""
+
+import contextlib
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+import typer
+
+from freehold.cli.audit import when
+from freehold.config.paths import data_dir, environment
+from freehold.store.database import open_database
+from freehold.training.registry import MODELS, Line, Registry, Version
+
+Data = Annotated[Path | None, typer.Option(help="The data folder.")]
+Folder = Annotated[
+    Path | None, typer.Option("--registry", help="The folder of the registry; default: `models` in the data folder.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="As JSON.")]
+Named = Annotated[str, typer.Argument(help="NAME@VERSION: the version by number, or by the beginning of its digest.")]
+
+
+def open_registry(data: Path | None, folder: Path | None) -> Registry:
+    """The registry in the chosen folder, else in the data folder. It need not be there yet."""
+    return Registry(folder.absolute() if folder is not None else data_dir(data, environment()) / MODELS)
+
+
+def note(registry: Registry, data: Path | None) -> None:
+    """Has the ledger of the data folder told what was done in the registry, and what an earlier death kept from it."""
+    with contextlib.closing(open_database(data_dir(data, environment()))) as db:
+        registry.note(db)
+
+
+def described(version: Version) -> dict[str, Any]:
+    """A version for machines: its manifest, and how it stands."""
+    return {
+        "id": version.id,
+        "digest": version.digest,
+        "registered_at": version.at,
+        "promoted": version.promoted,
+        "weights": version.manifest.weights,
+        **{name: value for name, value in msgspec.to_builtins(version.manifest).items() if name != "format"},
+    }
+
+
+def told(line: Line) -> str:
+    """A line of the log as people read it."""
+    why = ", ".join(f"{name} {str(value)[:64]}" for name, value in line.evidence.items() if value not in ("", None))
+    return f"{when(line.at)}  {line.deed:11}  {line.id}  {why}"

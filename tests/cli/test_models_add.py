@@ -1,0 +1,66 @@
+"""`freehold models add`: files and lineage become a version."""
+
+import hashlib
+import json
+from pathlib import Path
+
+import msgspec
+import pytest
+from msgspec.structs import replace
+
+from cli.model_shelf import added, models
+from freehold.errors import InvalidField, RegistryError
+from training.versions import LINEAGE
+
+
+def folder_of(path: Path, **files: bytes) -> Path:
+    path.mkdir()
+    for name, content in files.items():
+        (path / name.replace("__", ".")).write_bytes(content)
+    return path
+
+
+def test_a_file_of_somebody_elses_weights_needs_a_licence_and_gets_a_number(tmp_path: Path) -> None:
+    path = tmp_path / "a.gguf"
+    path.write_bytes(b"GGUF a")
+    with pytest.raises(RegistryError, match="needs a lineage, and none is there"):
+        models(tmp_path, "add", "nano", str(path))
+    said = models(tmp_path, "add", "own/nano", str(path), "--licence", "Apache-2.0", "--base", "meta/llama", "--json")
+    found = json.loads(said.stdout)
+    assert (found["id"], found["weights"]) == ("own/nano@1", hashlib.sha256(b"GGUF a").hexdigest())
+    assert (found["lineage"]["licence"], found["lineage"]["base"]) == ("Apache-2.0", "meta/llama")
+    assert added(tmp_path, 2) == "own/nano@2"
+
+
+def test_a_folder_brings_its_lineage_and_its_context(tmp_path: Path) -> None:
+    weights = hashlib.sha256(b"tensors").hexdigest()
+    folder = folder_of(tmp_path / "run", model__safetensors=b"tensors", config__json=b'{"max_position_embeddings":512}')
+    (folder / ".hidden").write_bytes(b"no")
+    (folder / "lineage.json").write_bytes(msgspec.json.encode(replace(LINEAGE, weights=weights)))
+    found = json.loads(models(tmp_path, "add", "nano", str(folder), "--json").stdout)
+    assert [file["path"] for file in found["files"]] == ["config.json", "model.safetensors"]
+    assert (found["context"], found["serves"], found["weights"]) == (512, "", weights)
+    assert found["lineage"]["run"] == "run_1"
+
+
+def test_a_lineage_of_other_weights_is_refused(tmp_path: Path) -> None:
+    folder = folder_of(tmp_path / "run", model__safetensors=b"tensors")
+    (folder / "lineage.json").write_bytes(msgspec.json.encode(LINEAGE))
+    with pytest.raises(RegistryError, match="is the lineage of other weights"):
+        models(tmp_path, "add", "nano", str(folder))
+    (folder / "lineage.json").write_bytes(b"{}")
+    with pytest.raises(RegistryError, match="is no lineage"):
+        models(tmp_path, "add", "nano", str(folder))
+
+
+def test_one_version_serves_one_file(tmp_path: Path) -> None:
+    folder = folder_of(tmp_path / "run", a__gguf=b"GGUF a", b__gguf=b"GGUF b")
+    with pytest.raises(RegistryError, match=r"holds 2 GGUF files: a\.gguf, b\.gguf"):
+        models(tmp_path, "add", "nano", str(folder), "--licence", "MIT")
+
+
+def test_what_is_not_there_and_a_name_with_a_version_are_told(tmp_path: Path) -> None:
+    with pytest.raises(RegistryError, match="There are no files at"):
+        models(tmp_path, "add", "nano", str(tmp_path / "nowhere"), "--licence", "MIT")
+    with pytest.raises(InvalidField, match="names a version"):
+        models(tmp_path, "add", "nano@2", str(tmp_path), "--licence", "MIT")

@@ -1,0 +1,47 @@
+"""What the commands of `freehold models` have in common: which registry, and that the ledger hears of it."""
+
+import contextlib
+import json
+from pathlib import Path
+
+from cli.commands import run
+from cli.ledgers import settle
+from cli.model_shelf import added, models, promoted
+from freehold.store.database import open_database
+
+
+def test_another_registry_can_be_named_and_the_ledger_of_the_data_folder_hears_of_it(tmp_path: Path) -> None:
+    path = tmp_path / "a.gguf"
+    path.write_bytes(b"GGUF a")
+    data, shared = tmp_path / "data", tmp_path / "shared"
+    words = ("--licence", "MIT", "--data", str(data), "--registry", str(shared))
+    assert run("models", "add", "nano", str(path), *words).exit_code == 0
+    assert (shared / "log.jsonl").exists()
+    assert not (data / "models").exists()
+    with contextlib.closing(open_database(data)) as db:
+        assert db.execute("SELECT kind, id FROM events").fetchall() == [("model.registered", "own/nano@1")]
+
+
+def test_what_was_done_becomes_signed_entries_of_the_ledger(tmp_path: Path) -> None:
+    promoted(tmp_path, 1)
+    promoted(tmp_path, 2)
+    models(tmp_path, "rollback", "nano", "--reason", "too slow")
+    settle(tmp_path)
+    said = run("audit", "search", "--json", "--data", str(tmp_path)).stdout
+    assert "model.rolled-back" in said
+    assert run("audit", "verify", "--data", str(tmp_path)).exit_code == 0
+    with contextlib.closing(open_database(tmp_path)) as db:
+        assert db.execute("SELECT kind, id FROM entries ORDER BY place").fetchall() == [
+            ("model.registered", "own/nano@1"),
+            ("model.promoted", "own/nano@1"),
+            ("model.registered", "own/nano@2"),
+            ("model.promoted", "own/nano@2"),
+            ("model.rolled-back", "own/nano@1"),
+        ]
+
+
+def test_a_version_is_described_with_what_serves(tmp_path: Path) -> None:
+    added(tmp_path, 1)
+    found = json.loads(models(tmp_path, "show", "nano@1", "--json").stdout)
+    assert (found["id"], found["serves"], found["promoted"], found["context"]) == ("own/nano@1", "nano.gguf", False, 0)
+    assert [line["deed"] for line in found["history"]] == ["registered"]

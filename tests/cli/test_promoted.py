@@ -1,0 +1,148 @@
+"""Promoted versions as engines of the house, and the change from one to another while requests are answered."""
+
+import asyncio
+import hashlib
+import importlib.util
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from cli.commands import run_beside
+from cli.house_running import freehold, house, until
+from cli.model_shelf import promoted
+from freehold.cli.promoted import Serving, promoted_engines, read_serving, with_promoted, write_serving
+from freehold.cli.settings import known_vendors
+from freehold.config.paths import cache_dir, environment
+from freehold.config.reading import read
+from freehold.config.settings import Engine, Settings
+from freehold.errors import FetchError, NotConfigured
+from freehold.serving.launch import EngineSpec
+from freehold.serving.weights import fetch
+from freehold.training.registry import Registry
+
+BARE = "[vendors.echo]\n"
+
+
+def settings(tmp_path: Path, toml: str) -> Settings:
+    path = tmp_path / "freehold.toml"
+    (tmp_path / "mine.gguf").write_bytes(b"GGUF")
+    path.write_text(toml)
+    return read(path, {}, known_vendors())
+
+
+def blob(data: Path, name: str = "nano") -> str:
+    registry = Registry(data / "models")
+    return str(registry.weights_file(registry.find(name)))
+
+
+def test_every_promoted_model_is_an_engine_beside_those_of_the_configuration(tmp_path: Path) -> None:
+    promoted(tmp_path, 1)
+    given = settings(tmp_path, BARE + '[own.mine]\nweights = "mine.gguf"\n')
+    found = promoted_engines(tmp_path, given)
+    assert found == {"nano": Engine(name="nano", weights=blob(tmp_path))}
+    merged = with_promoted(given, found)
+    assert sorted(merged.own) == ["mine", "nano"]
+
+
+def test_the_vendor_own_is_there_although_no_table_names_one(tmp_path: Path) -> None:
+    promoted(tmp_path, 1)
+    given = settings(tmp_path, BARE)
+    assert "own" not in given.vendors
+    assert with_promoted(given, promoted_engines(tmp_path, given)).vendors["own"].like == "own"
+    assert with_promoted(given, {}) is given
+
+
+def test_a_table_goes_before_the_registry_unless_it_points_there(tmp_path: Path) -> None:
+    promoted(tmp_path, 1)
+    fixed = settings(tmp_path, BARE + '[own.nano]\nweights = "mine.gguf"\n')
+    assert promoted_engines(tmp_path, fixed) == {}
+    points = settings(tmp_path, BARE + '[own.nano]\nweights = "registry"\ncontext = 512\nparallel = 2\n')
+    assert promoted_engines(tmp_path, points)["nano"] == Engine(
+        name="nano", weights=blob(tmp_path), context=512, parallel=2
+    )
+
+
+def test_a_table_that_points_to_nothing_is_told(tmp_path: Path) -> None:
+    with pytest.raises(NotConfigured, match=r"\[own\.nano\] is to serve the promoted version"):
+        promoted_engines(tmp_path, settings(tmp_path, BARE + '[own.nano]\nweights = "registry"\n'))
+
+
+def test_what_the_house_says_is_what_a_worker_reads(tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    spec = EngineSpec(name="nano", argv=(), environ={}, base_url="http://127.0.0.1:9/x/v1", digest="a" * 64)
+    engine = Engine(name="nano", weights="w.gguf")
+    write_serving(tmp_path, {"nano": spec}, {})
+    write_serving(tmp_path, {"nano": replace(spec, digest="b" * 64)}, {"nano": engine})
+    assert read_serving(tmp_path) == Serving({"nano": "http://127.0.0.1:9/x/v1"}, {"nano": "b" * 64}, {"nano": engine})
+    assert (tmp_path / "run" / "engines.json").stat().st_mode & 0o777 == 0o600
+
+
+SERVED = """
+    [vendors.echo]
+
+    [timeouts]
+    total = 5.0
+
+    [own.nano]
+    weights = "registry"
+    context = 256
+    parallel = 2
+    threads = 1
+
+    [workloads.default]
+    route = ["requested"]
+    retries = 0
+"""
+
+
+@pytest.fixture(scope="module")
+def weights() -> Path:
+    if importlib.util.find_spec("xllamacpp") is None:
+        pytest.skip("llama.cpp is not installed")
+    try:
+        return fetch("smollm2-135m", cache_dir(environment()))
+    except FetchError as error:
+        pytest.skip(f"the weights cannot be had here: {error.sentence}")
+
+
+async def test_a_promotion_and_a_rollback_under_load_drop_no_request(weights: Path, tmp_path: Path) -> None:
+    content = weights.read_bytes()
+    digests: list[str] = []
+    for number in (1, 2):
+        # The same model with bytes after its end, which llama.cpp does not read: another version all the same.
+        path = tmp_path / f"v{number}" / "nano.gguf"
+        path.parent.mkdir()
+        path.write_bytes(content + bytes(31 * number))
+        digests.append(hashlib.sha256(content + bytes(31 * number)).hexdigest())
+        words = ("add", "nano", str(path), "--licence", "Apache-2.0", "--data", str(tmp_path / "data"))
+        assert freehold("models", *words).returncode == 0
+    word = ("--override", "a test", "--by", "ops", "--data", str(tmp_path / "data"))
+    assert (await run_beside("models", "promote", "nano@1", *word)).exit_code == 0
+    async with house(tmp_path, SERVED) as running:
+        statuses: list[int] = []
+        loading = True
+
+        async def ask() -> None:
+            while loading:
+                statuses.append((await running.say("own/nano", "Say hello.", max_tokens=4)).status)
+
+        callers = [asyncio.create_task(ask()) for _ in range(3)]
+        await until(lambda: len(statuses) >= 3, "requests are answered")
+        await run_beside("models", "promote", "nano@2", *word)
+        await until(lambda: read_serving(running.data).weights["nano"] == digests[1], "the new version serves")
+        count = len(statuses)
+        await until(lambda: len(statuses) >= count + 6, "requests are answered after the change")
+        assert (await running.say("own/nano", "Say hello.", max_tokens=4)).status == 200
+        await run_beside("models", "rollback", "nano", "--data", str(running.data))
+        await until(lambda: read_serving(running.data).weights["nano"] == digests[0], "the version before serves again")
+        count = len(statuses)
+        await until(lambda: len(statuses) >= count + 6, "requests are answered after the rollback")
+        loading = False
+        await asyncio.gather(*callers)
+        assert set(statuses) == {200}
+        await until(lambda: len(running.records()) >= len(statuses), "every record is stored")
+        answered = [record.weights for record in sorted(running.records(), key=lambda one: one.started_at)]
+        assert set(answered) == set(digests)
+        assert (answered[0], answered[-1]) == (digests[0], digests[0])
+        await until(lambda: len(running.engines()) == 1, "the engines that were replaced have ended")
