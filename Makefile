@@ -6,11 +6,11 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input -qq
 PIN := $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate
 ARGS ?=
 
-.PHONY: help run test check bench study docs lock clean
+.PHONY: help run test test-training check bench study docs lock clean
 .DELETE_ON_ERROR:
 
 help:  ## what each target does
-	@sed -nE 's/^([a-z]+):.*  ## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 10
+	@sed -nE 's/^([a-z-]+):.*  ## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 10
 
 run: $(VENV)/.run  ## bring Freehold up with a real model answering (ARGS="--port 9000" passes on)
 	@exec $(BIN)/freehold up $(ARGS)
@@ -18,10 +18,15 @@ run: $(VENV)/.run  ## bring Freehold up with a real model answering (ARGS="--por
 test: $(VENV)/.test  ## all tests (ARGS="tests/store -x" passes on)
 	@$(BIN)/python -m pytest -n logical --dist loadfile $(ARGS)
 
+test-training: $(VENV)/.test  ## what needs torch: training, export, parity (installs the extra `training`)
+	@$(PIP) install torch==2.13.0
+	@$(PIP) install "trl>=1.16,<1.17" "transformers>=5.24,<6" "accelerate>=1.15" "datasets>=5.2" "peft>=0.21" "gguf>=0.19"
+	@$(BIN)/python -m pytest tests/training/heavy tests/cli/test_train_run.py $(ARGS)
+
 check: $(VENV)/.check  ## format, lint, strict types, architecture, docs facts
 	@echo "== format";       $(BIN)/ruff format --check .
 	@echo "== lint";         $(BIN)/ruff check .
-	@echo "== types";        $(BIN)/basedpyright
+	@echo "== types";        $(BIN)/basedpyright --threads
 	@echo "== architecture"; $(BIN)/python -m pytest tests/architecture --deselect tests/architecture/test_docs.py
 	@echo "== docs facts";   $(BIN)/python -m pytest tests/architecture/test_docs.py
 

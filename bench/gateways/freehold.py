@@ -32,7 +32,9 @@ limits = {{ requests_per_minute = 100000000 }}
 """
 
 
-CONTROLS = "keys, hard budgets on key, project and workload, request and token limits, metrics, a record of every answer"
+CONTROLS = (
+    "keys, hard budgets on key, project and workload, request and token limits, metrics, a record of every answer"
+)
 
 
 class Freehold:
@@ -42,7 +44,11 @@ class Freehold:
         self.ledger = ledger
         self.name = "freehold-records" if ledger == "off" else "freehold"
         self.title = "Freehold, records only" if ledger == "off" else "Freehold"
-        self.on = f'{CONTROLS} (durability "process")' if ledger == "off" else f'{CONTROLS} and its entry in the ledger (durability "{ledger}")'
+        self.on = (
+            f'{CONTROLS} (durability "process")'
+            if ledger == "off"
+            else f'{CONTROLS} and its entry in the ledger (durability "{ledger}")'
+        )
         self.off = "the ledger" if ledger == "off" else "nothing"
 
     def install(self, work: Path) -> str:

@@ -58,7 +58,17 @@ def test_every_command_is_in_the_reference() -> None:
     helpers |= {"audit_report", "audit_tiles", "items"}
     helpers |= {f"audit_faithfulness_{name}" for name in ("asking", "items", "page")}
     helpers |= {f"trial_{name}" for name in ("bars", "gates", "items", "opening", "page", "texts")}
-    helpers |= {"canary_store", "report_page", "rollouts", "traces_key", "train_overrides"}
+    helpers |= {
+        "canary_store",
+        "models_evidence",
+        "models_registry",
+        "promoted",
+        "report_page",
+        "rollouts",
+        "traces_key",
+        "usage_invoice",
+        "train_overrides",
+    }
     assert len(COMMANDS) == len(files - helpers) + 4, "keys.py and audit_key.py hold three commands; others hold one"
     for command in COMMANDS:
         assert f"\n## `freehold {' '.join(command.words)}`\n" in text

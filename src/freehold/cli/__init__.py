@@ -41,6 +41,13 @@ COMMANDS = (
         ("models", "list"), "models_list", "list_models", "List models with prices, abilities and retirement dates."
     ),
     Command(("models", "fetch"), "models_fetch", "fetch", "Fetch the weights of a model to run here."),
+    Command(("models", "add"), "models_add", "add", "Register a version of an own model."),
+    Command(("models", "show"), "models_show", "show", "Show a version: files, lineage, duties, history."),
+    Command(("models", "diff"), "models_diff", "diff", "Say what differs between two versions."),
+    Command(("models", "verify"), "models_verify", "verify", "Hash the registry's files again and name what changed."),
+    Command(("models", "promote"), "models_promote", "promote", "Let a version serve, by a passed trial or a word."),
+    Command(("models", "rollback"), "models_rollback", "rollback", "Let the version before serve again."),
+    Command(("models", "export"), "models_export", "export", "Write a version's files, card and bill of materials."),
     Command(("config", "show"), "config_show", "show", "Show every setting and where its value came from."),
     Command(
         ("import", "litellm"), "import_litellm", "import_litellm", "Turn a LiteLLM configuration into freehold.toml."
@@ -75,7 +82,9 @@ COMMANDS = (
     Command(("audit", "key", "list"), "audit_key", "list_keys", "List the keys that sign the ledger."),
     Command(("audit", "key", "add"), "audit_key", "add", "Add a key that signs the ledger."),
     Command(("audit", "key", "retire"), "audit_key", "retire", "Retire a key that signs the ledger."),
-    Command(("canary", "start"), "canary_start", "start", "Give a candidate a share of a workload, raised by evidence."),
+    Command(
+        ("canary", "start"), "canary_start", "start", "Give a candidate a share of a workload, raised by evidence."
+    ),
     Command(("canary", "status"), "canary_status", "status", "Say how canaries stand and what they have shown."),
     Command(("canary", "pause"), "canary_pause", "pause", "Hold a canary at its share."),
     Command(("canary", "resume"), "canary_resume", "resume", "Let a paused canary advance again."),
@@ -87,7 +96,7 @@ COMMANDS = (
 GROUPS = {
     "keys": "Make, list and revoke callers' keys.",
     "route": "Look into routing.",
-    "models": "Models: what the catalog knows, what runs here.",
+    "models": "Models: what the catalog knows, and the registry of own ones.",
     "config": "Look into the configuration.",
     "import": "Come from another gateway.",
     "catalog": "Keep the catalog of models and prices up to date.",

@@ -1,0 +1,67 @@
+"""`freehold train plan`: what a recipe will take, before it takes it."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def plan(
+    recipe: Annotated[Path, typer.Argument(help="The recipe, a file of TOML.")],
+    measure: Annotated[
+        bool, typer.Option("--measure/--no-measure", help="Measure a step here, for minutes and cost.")
+    ] = True,
+    usd_per_hour: Annotated[float, typer.Option(min=0, help="What an hour of the machine costs.")] = 0.0,
+    data: Annotated[Path | None, typer.Option(help="The data folder.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+) -> None:
+    """Says weights, arithmetic, memory, minutes and cost of a run, and whether the terms of its rows permit it. Nothing is trained.
+
+    Ends with 1 when they do not."""
+    import msgspec
+
+    from freehold.catalog.terms import Terms
+    from freehold.cli.audit import print_json
+    from freehold.cli.train_overrides import overrides_in
+    from freehold.config.paths import data_dir, environment
+    from freehold.training.executor import LocalExecutor, require_libraries
+    from freehold.training.plan import make_plan
+    from freehold.training.recipe import read_recipe
+
+    read = read_recipe(recipe)
+    environ = environment()
+    measures = measure and read.shape is not None
+    if measures:
+        require_libraries()
+    measured = LocalExecutor(environ).calibrate(recipe) if measures else None
+    made = make_plan(read, Terms.load(), measured, usd_per_hour, overrides_in(data_dir(data, environ)))
+    if json:
+        print_json(msgspec.to_builtins(made))
+    else:
+        print(f"{made.model}: {made.stage}, {made.steps:,} steps, {made.tokens:,} tokens at most")
+        if made.parameters is not None and made.flops is not None and made.memory is not None:
+            print(
+                f"  {made.parameters:,} weights, {made.flops:.2e} operations, {_mib(made.memory)} for the model and a step",
+                end="",
+            )
+            print(f" ({_mib(made.memory_measured)} measured for the whole process)" if made.memory_measured else "")
+        if made.minutes is not None:
+            cost = f", ${made.usd:.2f}" if usd_per_hour else ""
+            print(
+                f"  about {made.minutes:,.0f} minutes here ({made.device}, {made.precision}){cost}; trying held-out items not counted"
+            )
+        print(f"  {_said(made.terms.rows, made.terms.refused)}")
+        for reason in made.terms.reasons[:5]:
+            print(f"    {reason}")
+    if made.terms.refused:
+        raise typer.Exit(1)
+
+
+def _mib(size: int) -> str:
+    return f"{size / 2**20:,.0f} MiB"
+
+
+def _said(rows: int, refused: int) -> str:
+    if not rows:
+        return "all rows are made here by tasks; nobody's terms hold for them"
+    return f"the terms permit all {rows:,} rows" if not refused else f"the terms forbid {refused:,} of {rows:,} rows:"

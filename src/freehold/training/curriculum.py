@@ -1,0 +1,78 @@
+"""How hard, how fast, when to end: the pure arithmetic of a run. Which levels are open, how large a step is, when the decay begins.
+
+It knows numbers of steps and no model. It exists apart so that a run that is resumed computes the same as one that never stopped: everything
+here follows from the step and from what the checkpoint keeps.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+
+from msgspec import Struct
+
+from freehold.training.recipe import Curriculum, Learning
+
+OPENING = 0.3
+"""A rising curriculum has opened its last level after this share of the steps. The hardest level is most of what is left to learn then."""
+
+MASTERED = 0.9
+"""Accuracy on every open level from which on mastery opens the next."""
+
+
+class Pace(Struct, frozen=True, kw_only=True):
+    """What of the pace a checkpoint keeps: how many levels mastery has opened, and the step from which the rate decays once time or target
+    have said so, with the step that it ends on."""
+
+    opened: int = 1
+    decay_from: int | None = None
+    ends: int | None = None
+
+
+def weights(kind: Curriculum, levels: Sequence[int], step: int, learning: Learning, pace: Pace) -> dict[int, float]:
+    """The weight of each level at a step: open ones alike, the newest twice, since it has been seen least; closed ones 0."""
+    ordered = sorted(levels)
+    if kind == "uniform":
+        return dict.fromkeys(ordered, 1.0)
+    if kind == "rising":
+        share = step / max(1.0, OPENING * learning.steps)
+        opened = min(len(ordered), 1 + int(share * len(ordered)))
+    else:
+        opened = min(len(ordered), pace.opened)
+    last = ordered[opened - 1]
+    settled = kind == "rising" and step >= OPENING * learning.steps
+    return {
+        level: 0.0 if level > last else 2.0 if level == last and opened > 1 and not settled else 1.0
+        for level in ordered
+    }
+
+
+def opened_after(levels: Sequence[int], accuracy: Mapping[int, float], pace: Pace) -> int:
+    """How many levels mastery opens after an evaluation: one more when each open one is mastered."""
+    open_now = sorted(levels)[: pace.opened]
+    mastered = all(accuracy.get(level, 0.0) >= MASTERED for level in open_now)
+    return min(len(levels), pace.opened + 1) if mastered else pace.opened
+
+
+def rate(step: int, learning: Learning, pace: Pace) -> float:
+    """The learning rate of a step, counted from 0: linear warm-up, then cosine to a tenth, or steady with a linear decay to 0 at the end."""
+    if step < learning.warmup:
+        return learning.rate * (step + 1) / learning.warmup
+    end = pace.ends if pace.ends is not None else learning.steps
+    if learning.schedule == "cosine":
+        share = (step - learning.warmup) / max(1, end - learning.warmup)
+        return learning.rate * (0.1 + 0.9 * (1 + math.cos(math.pi * min(1.0, share))) / 2)
+    start = pace.decay_from if pace.decay_from is not None else end - round(learning.decay * end)
+    left = (end - step) / max(1, end - start)
+    return learning.rate * min(1.0, max(0.0, left))
+
+
+def decay_now(step: int, learning: Learning, pace: Pace) -> Pace:
+    """The pace of a run that begins its decay at this step, and how long that takes: the share of the recipe of all steps, no more than are left."""
+    if pace.decay_from is not None or learning.schedule == "cosine":
+        return pace
+    length = max(1, round(step * learning.decay / max(1e-9, 1 - learning.decay)))
+    return Pace(opened=pace.opened, decay_from=step, ends=min(learning.steps, step + length))
+
+
+def time_to_decay(elapsed: float, learning: Learning) -> bool:
+    """Whether the decay must begin so that the run ends within its minutes. `elapsed` in seconds, over all lives of the run."""
+    return learning.minutes > 0 and elapsed >= 60 * learning.minutes * (1 - learning.decay)

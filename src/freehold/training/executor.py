@@ -1,0 +1,112 @@
+"""Where a run is executed: the seam between "this shall be trained" and a process that does it.
+
+It knows run folders and command lines, and nothing of recipes or models. It exists so that another way (a cluster) can take the same runs: whoever
+executes is given a folder, and all that comes back comes back in that folder.
+"""
+
+import importlib.util
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Protocol
+
+import msgspec
+
+from freehold.errors import NotConfigured, TrainingError
+from freehold.training.runs import RunFolder
+
+CHILD = "freehold.training.heavy"
+NEEDED = ("torch", "transformers", "trl")
+
+
+def require_libraries() -> None:
+    """Raises NotConfigured, which says what to install, when the libraries that train are not here. None is loaded."""
+    missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
+    if missing:
+        raise NotConfigured(
+            f"Training needs {', '.join(missing)}, which cannot be found.",
+            "Install the extra: `pip install freehold[training]`.",
+        )
+
+
+class Job(Protocol):
+    """A run that was started."""
+
+    def running(self) -> bool: ...
+
+    def wait(self) -> int:
+        """The exit code, when it has ended."""
+        ...
+
+
+class Executor(Protocol):
+    """Somewhere to train."""
+
+    def start(self, folder: RunFolder) -> Job:
+        """Starts the run, or goes on with it, and comes back at once. The run goes on when the caller ends."""
+        ...
+
+    def calibrate(self, recipe: Path) -> "Calibration":
+        """Measures a step of a recipe there."""
+        ...
+
+
+class Calibration(msgspec.Struct, frozen=True, kw_only=True):
+    """What a step cost where it was measured: seconds a step, tokens that it trained on, the weights that the model has, the most memory that the
+    process had, in bytes, and in which precision it computed on which device."""
+
+    seconds: float
+    tokens: int
+    parameters: int
+    memory: int
+    precision: str
+    device: str
+
+
+class LocalExecutor:
+    """A child process on this machine, in a session of its own: a closed terminal does not end it."""
+
+    def __init__(self, environ: Mapping[str, str], python: str = sys.executable) -> None:
+        self._environ, self._python = dict(environ), python
+
+    def start(self, folder: RunFolder) -> "LocalJob":
+        """Starts the child; what it says goes to the run's log."""
+        with folder.log.open("ab") as log:
+            process = subprocess.Popen(  # noqa: S603 - our own module, on a folder that we made
+                [self._python, "-m", CHILD, str(folder.path)],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env=self._environ,
+                start_new_session=True,
+            )
+        return LocalJob(process)
+
+    def calibrate(self, recipe: Path) -> Calibration:
+        """Measures in a child. Raises TrainingError with what it said when it cannot."""
+        done = subprocess.run(  # noqa: S603 - our own module
+            [self._python, "-m", CHILD, "--calibrate", str(recipe)],
+            capture_output=True,
+            env=self._environ,
+            check=False,
+        )
+        if done.returncode:
+            said = done.stderr.decode(errors="replace").strip().splitlines() or ["it said nothing"]
+            raise TrainingError(f"The step could not be measured: {said[-1]}", "Train without it: `--no-measure`.")
+        return msgspec.json.decode(done.stdout.splitlines()[-1], type=Calibration)
+
+
+class LocalJob:
+    """A child that trains."""
+
+    def __init__(self, process: "subprocess.Popen[bytes]") -> None:
+        self._process = process
+
+    def running(self) -> bool:
+        """Whether it has not ended yet."""
+        return self._process.poll() is None
+
+    def wait(self) -> int:
+        """The exit code, when it has ended."""
+        return self._process.wait()

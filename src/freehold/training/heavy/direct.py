@@ -1,0 +1,75 @@
+"""Direct preference optimisation (Rafailov et al. 2023) by TRL, on pairs that the model wrote itself: a proven reply before one that is not.
+
+The pairs are drawn once, from the model as it starts: problems of which some replies are proven and some are not. A model that is always right, or never,
+gives none, and that is an error rather than a run that learns nothing.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from freehold.errors import ConfigError
+from freehold.training.heavy.generate import generate
+from freehold.training.heavy.libraries import library, torch
+from freehold.training.heavy.reinforce import drawn, prove
+from freehold.training.heavy.rows import chat_prompt
+from freehold.training.heavy.tuning import Stopping, Telling, adapters, arguments, opened
+from freehold.training.progress import Ended
+from freehold.training.recipe import Recipe, Reinforcing, tasks_of
+from freehold.training.tasks.task import Problem, Task, judge
+
+BETA = 0.1
+"""Where the recipe says nothing: TRL's own."""
+
+
+def dpo(recipe: Recipe, folder: Path, stopping: Stopping = lambda: False) -> Ended:
+    """Improves the model that the recipe starts from. Raises ConfigError where no pair can be drawn."""
+    reward, learning = recipe.reward, recipe.learning
+    assert reward is not None
+    model, tokenizer = opened(recipe)
+    mix = tasks_of(recipe)
+    prove(mix)
+    problems = drawn(recipe, mix, learning.steps * reward.prompts)
+    found = pairs(model, tokenizer, problems, reward, recipe.watch.tokens, learning.seed)
+    if not found:
+        raise ConfigError(
+            f"Of {len(problems)} problems none has both a proven reply and another.",
+            "Take a level on which the model is right now and then, a higher temperature or larger groups.",
+        )
+    trl = library("trl")
+    settings = trl.DPOConfig(**arguments(recipe, folder), beta=reward.beta or BETA, max_length=learning.length)
+    with Telling(recipe, folder, stopping, mix, tokenizer) as telling:
+        trainer = trl.DPOTrainer(
+            model=model,
+            args=settings,
+            train_dataset=library("datasets").Dataset.from_list(found),
+            processing_class=tokenizer,
+            peft_config=adapters(recipe),
+            callbacks=[telling.callback],
+        )
+        return telling.finish(trainer)
+
+
+def pairs(
+    model: Any, tokenizer: Any, problems: list[tuple[Task, Problem]], reward: Reinforcing, tokens: int, seed: int
+) -> list[dict[str, str]]:
+    """`prompt`, `chosen` and `rejected` of each problem that gives a pair."""
+    asked = [chat_prompt(task.render(problem), tokenizer) for task, problem in problems]
+    ids = tokenizer([text for text in asked for _ in range(reward.group)], add_special_tokens=False)["input_ids"]
+    replies = generate(
+        model,
+        ids,
+        stop=tokenizer.eos_token_id,
+        pad=tokenizer.pad_token_id,
+        tokens=tokens,
+        temperature=reward.temperature,
+        generator=torch.Generator(device=model.device).manual_seed(seed),
+    )
+    found: list[dict[str, str]] = []
+    for place, (task, problem) in enumerate(problems):
+        group = replies[place * reward.group : (place + 1) * reward.group]
+        texts = [str(tokenizer.decode(list(one.ids), skip_special_tokens=True)) for one in group if one.ended]
+        good = [text for text in texts if judge(task, problem, text).proven]
+        bad = [text for text in texts if text not in good]
+        if good and bad:
+            found.append({"prompt": asked[place], "chosen": good[0], "rejected": bad[0]})
+    return found

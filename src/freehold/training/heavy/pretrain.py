@@ -1,0 +1,253 @@
+"""One run of training from nothing, step by step; a distillation is the same with a teacher's lessons. The numbers stand in the code:
+
+1 tokenizer and model · 2 optimizers, and the checkpoint of an earlier life · 3 the batch of the step, from its number · 4 the loss, part by part, over what
+counts in the whole step · 5 clip, and step at the rate of this step · 6 tell · 7 try held-out problems; open the next level, or begin to end · 8 keep a
+checkpoint · 9 write the weights.
+
+N steps, a kill and N steps give the same weights, bit for bit, as 2N steps in one go on the same machine and threads: everything random follows from the
+number of the step, and everything else stands in the checkpoint. Only a limit in minutes is by its nature of the clock, and is kept once it has spoken.
+"""
+
+import time
+from collections.abc import Callable
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+from msgspec.structs import replace
+
+from freehold.training.curriculum import Pace, decay_now, opened_after, rate, time_to_decay, weights
+from freehold.training.heavy.checkpoint import load_checkpoint, save_checkpoint
+from freehold.training.heavy.evaluate import Score, evaluate
+from freehold.training.heavy.lessons import Lesson, Solved, Taught
+from freehold.training.heavy.libraries import torch
+from freehold.training.heavy.model import build_model, save_model
+from freehold.training.heavy.optimizers import optimizers_of, step_all
+from freehold.training.heavy.packing import Batch, parts
+from freehold.training.heavy.rows import Mix
+from freehold.training.heavy.tokenizer import build_tokenizer
+from freehold.training.progress import Ended, Progress, Scored, Step, rewind
+from freehold.training.recipe import Learning, Recipe, tasks_of
+
+TELL_SECONDS = 2.0
+"""About how far apart two lines of progress are."""
+
+ACROSS = 0.9
+"""Decay of the running mean of seconds a step, by which the time that is left is told."""
+
+Stopping = Callable[[], bool]
+
+
+class Training:
+    """A run in a folder. `stopping` is asked after every step whether to end with a checkpoint."""
+
+    def __init__(self, recipe: Recipe, folder: Path, stopping: Stopping = lambda: False) -> None:
+        assert recipe.shape is not None
+        self.recipe, self.folder, self._stopping = recipe, folder, stopping
+        self.learning: Learning = recipe.learning
+        self.mix: Mix = tasks_of(recipe)
+        # 1
+        self.tokenizer = build_tokenizer(task for task, _, _ in self.mix)
+        self.model = build_model(recipe.shape, self.tokenizer, self.learning.seed).to(device_here())
+        self.lesson = _lesson(recipe, self.mix, self.tokenizer)
+        # 2
+        self._optimizers = optimizers_of(self.model, self.learning)
+        self._step, self.tokens, self._elapsed, self.precision = 0, 0, 0.0, self.learning.precision
+        self._pace = Pace()
+        kept = load_checkpoint(folder, self.model, self._optimizers)
+        if kept is not None:
+            numbers, self._pace = kept
+            self._step, self.tokens = int(numbers["step"]), int(numbers["tokens"])
+            self._elapsed, self.precision = float(numbers["elapsed"]), numbers["precision"]
+            rewind(folder / "progress.jsonl", self._step)
+        self._progress = Progress(folder / "progress.jsonl")
+
+    def run(self) -> Ended:
+        """Trains to the end, or until it is told to stop. Gives how it ended; the weights lie in `model/` when it is done."""
+        began, before = time.monotonic(), self._elapsed
+        told, losses, since = time.monotonic(), list[float](), self.tokens
+        pause = 0.0
+        why = "all steps are done"
+        self.model.train()
+        if self.precision == "auto":
+            self.precision = faster_precision(self.model, self.batch(0), self.lesson)
+        while self._step < self._last:
+            at = time.monotonic()
+            losses.append(self.one_step())
+            now = time.monotonic()
+            pause = now - at if not pause else ACROSS * pause + (1 - ACROSS) * (now - at)
+            self._elapsed = before + now - began
+            if now - told >= TELL_SECONDS or self._step == self._last:
+                # 6
+                speed = (self.tokens - since) / max(1e-9, now - told)
+                self._tell(sum(losses) / len(losses), speed, pause)
+                told, losses, since = now, [], self.tokens
+            if self._step % self.recipe.watch.every == 0 and self._step < self._last:
+                self._watch()
+                told = time.monotonic()
+            if time_to_decay(self._elapsed, self.learning):
+                self._pace = decay_now(self._step, self.learning, self._pace)
+            if self._step % self.recipe.watch.save == 0:
+                self.save()
+            if self._stopping():
+                self.save()
+                return self._end("it was told to stop", done=False)
+        # 9
+        self._watch()
+        self.save()
+        save_model(self.model, self.tokenizer, self.folder / "model")
+        return self._end(why if self._pace.ends is None else "time or target said so", done=True)
+
+    def batch(self, step: int) -> Batch:
+        """The batch of a step, with the levels that are open then."""
+        open_now = [
+            weights(self.recipe.curriculum, levels, step, self.learning, self._pace) for _, _, levels in self.mix
+        ]
+        return self.lesson.batch(self.model, step, open_now)
+
+    def save(self) -> None:
+        """Keeps a checkpoint."""
+        # 8
+        numbers = {
+            "step": self._step,
+            "tokens": self.tokens,
+            "elapsed": self._elapsed,
+            "precision": self.precision,
+        }
+        save_checkpoint(self.folder, self.model, self._optimizers, numbers, self._pace)
+
+    @property
+    def _last(self) -> int:
+        return self._pace.ends if self._pace.ends is not None else self.learning.steps
+
+    def one_step(self) -> float:
+        """One step; gives its loss in nats a token."""
+        # 3
+        batch = self.batch(self._step)
+        # 4
+        loss = backward(self.model, batch, self.learning.accumulate, self.lesson, self.precision)
+        # 5
+        torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.learning.clip)
+        step_all(self._optimizers, rate(self._step, self.learning, self._pace))
+        self._step += 1
+        self.tokens += int((batch.ids != self.tokenizer.pad_token_id).sum())
+        return loss
+
+    def _watch(self) -> None:
+        # 7
+        scores = [(levels, self.scores(place)) for place, (_, _, levels) in enumerate(self.mix)]
+        for _, found in scores:
+            for one in found:
+                self._progress.tell(scored(self._step, one))
+        main = [one for _, found in scores for one in found if one.thinking == (self.recipe.direct < 1)]
+        if self.recipe.curriculum == "mastery" and self._pace.decay_from is None:
+            opened = max(opened_after(levels, _by_level(found), self._pace) for levels, found in scores)
+            self._pace = replace(self._pace, opened=opened)
+        if self.recipe.watch.target < 1 and all(one.accuracy >= self.recipe.watch.target for one in main):
+            self._pace = decay_now(self._step, self.learning, self._pace)
+        self.model.train()
+
+    def scores(self, place: int) -> list[Score]:
+        """How the model does now on each level of a task of the mix: with steps, and without where the recipe teaches both."""
+        task, _, levels = self.mix[place]
+        watch = self.recipe.watch
+        modes = [
+            thinking for thinking, taught in ((True, self.recipe.direct < 1), (False, self.recipe.direct > 0)) if taught
+        ]
+        return [
+            one
+            for thinking in modes
+            for one in evaluate(
+                self.model,
+                self.tokenizer,
+                task,
+                levels,
+                items=watch.items,
+                tokens=watch.tokens,
+                thinking=thinking,
+            )
+        ]
+
+    def _tell(self, loss: float, speed: float, pause: float) -> None:
+        now = rate(self._step - 1, self.learning, self._pace)
+        left = (self._last - self._step) * pause
+        if self.learning.minutes:
+            left = min(left, max(0.0, 60 * self.learning.minutes - self._elapsed))
+        self._progress.tell(
+            Step(
+                step=self._step,
+                loss=loss,
+                rate=now,
+                tokens=self.tokens,
+                per_second=speed,
+                elapsed=self._elapsed,
+                left=left,
+            )
+        )
+
+    def _end(self, why: str, *, done: bool) -> Ended:
+        ended = Ended(step=self._step, done=done, why=why, elapsed=self._elapsed, tokens=self.tokens)
+        self._progress.tell(ended)
+        self._progress.close()
+        return ended
+
+
+def backward(model: Any, batch: Batch, count: int, lesson: Lesson, precision: str) -> float:
+    """Adds the gradients of a step, computed in `count` parts, to those of the weights; gives the loss in nats a token. The sum is divided by what counts
+    in the whole step, so the parts do not matter."""
+    total = 0.0
+    for part in parts(batch, count):
+        with computing(precision, model.device.type):
+            loss = lesson.loss(model, part) / max(1, batch.trained)
+        loss.backward()
+        total += float(loss.detach())
+    return total
+
+
+def computing(precision: str, device: str) -> Any:
+    """The context in which a forward pass has this precision."""
+    return torch.autocast(device, dtype=torch.bfloat16) if precision == "bfloat16" else nullcontext()
+
+
+def faster_precision(model: Any, batch: Batch, lesson: Lesson, tries: int = 2) -> str:
+    """The precision in which a step takes less time here, measured after one step to warm up. Weights and gradients are left as they were."""
+    seconds: dict[str, float] = {}
+    for precision in ("float32", "bfloat16"):
+        backward(model, batch, 1, lesson, precision)
+        at = time.perf_counter()
+        for _ in range(tries):
+            backward(model, batch, 1, lesson, precision)
+        seconds[precision] = time.perf_counter() - at
+    model.zero_grad(set_to_none=True)
+    return min(seconds, key=seconds.__getitem__)
+
+
+def device_here() -> Any:
+    """The first GPU, or the CPU."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def scored(step: int, score: Score) -> Scored:
+    """A score as a line of progress."""
+    return Scored(
+        step=step,
+        task=score.task,
+        level=score.level,
+        thinking=score.thinking,
+        items=score.items,
+        right=score.right,
+        proven=score.proven,
+        unfinished=score.unfinished,
+        low=score.low,
+        high=score.high,
+    )
+
+
+def _lesson(recipe: Recipe, mix: Mix, tokenizer: Any) -> Lesson:
+    if recipe.stage == "distil" and recipe.teacher is not None:
+        return Taught(recipe, mix, tokenizer, recipe.teacher, recipe.watch.tokens)
+    return Solved(recipe, mix, tokenizer)
+
+
+def _by_level(scores: list[Score]) -> dict[int, float]:
+    return {one.level: one.accuracy for one in scores if one.thinking} or {one.level: one.accuracy for one in scores}

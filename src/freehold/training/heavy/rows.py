@@ -1,0 +1,78 @@
+"""Rows for a step: problems of the training split, drawn from the step's number alone, solved and cut into tokens.
+
+There is no cursor to lose: the batch of step 700 is the same whether the run came there in one go or in seven. Only the training split is
+drawn from, and each problem's hash is checked for it again, where the row is made.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
+from typing import Any
+
+from msgspec import Struct
+
+from freehold.training.heavy.packing import Tokens
+from freehold.training.heavy.tokenizer import is_ours, prompt_text
+from freehold.training.recipe import Portion
+from freehold.training.tasks.drawing import draw
+from freehold.training.tasks.task import NO_THINK, Problem, Task, seeded, write_reply
+
+Mix = Sequence[tuple[Task, Portion, tuple[int, ...]]]
+
+AT_ONCE = 64
+"""Texts that are cut at once: the tokenizer is faster on many."""
+
+
+class Row(Struct, frozen=True):
+    """A problem to learn: its task, and whether steps are asked for."""
+
+    task: Task
+    problem: Problem
+    thinking: bool
+
+
+def rows(mix: Mix, weights: Sequence[Mapping[int, float]], direct: float, *seed: object) -> Iterator[Row]:
+    """Rows without end. `weights` are those of the levels, a table for each task of the mix; `direct` the share without steps."""
+    rng = seeded("rows", *seed)
+    drawn = [
+        draw(task, "train", levels, rng.randrange(2**62)) for (task, _, _), levels in zip(mix, weights, strict=True)
+    ]
+    shares = [portion.weight for _, portion, _ in mix]
+    while True:
+        (place,) = rng.choices(range(len(mix)), shares)
+        task = mix[place][0]
+        problem = next(drawn[place])
+        if task.split(problem) != "train":
+            raise AssertionError(f"{task.digest(problem)} is held out")
+        yield Row(task, problem, rng.random() >= direct)
+
+
+def solved(found: Iterator[Row], tokenizer: Any) -> Iterator[Tokens]:
+    """The rows with the tasks' own solutions, as tokens."""
+    while True:
+        some = list(islice(found, AT_ONCE))
+        asked = [prompt(row, tokenizer) for row in some]
+        replies = [write_reply(row.task.solve(row.problem), thinking=row.thinking) for row in some]
+        yield from tokens_of(asked, replies, tokenizer)
+
+
+def tokens_of(asked: Sequence[str], replies: Sequence[str], tokenizer: Any) -> list[Tokens]:
+    """Prompts and replies as tokens, the stop token at the end of each reply. Prompt and reply are cut apart, as they are in use."""
+    if not asked:
+        return []
+    stop = tokenizer.eos_token
+    before = tokenizer(list(asked), add_special_tokens=False)["input_ids"]
+    after = tokenizer([f"{reply}{stop}" for reply in replies], add_special_tokens=False)["input_ids"]
+    return [Tokens((*a, *b), len(a)) for a, b in zip(before, after, strict=True)]
+
+
+def prompt(row: Row, tokenizer: Any) -> str:
+    """What stands before the reply to a row, in the words of the tokenizer's own template."""
+    return chat_prompt(row.task.render(row.problem), tokenizer, thinking=row.thinking)
+
+
+def chat_prompt(asked: str, tokenizer: Any, *, thinking: bool = True) -> str:
+    """One question as a chat that waits for the reply."""
+    if is_ours(tokenizer):
+        return prompt_text(asked, thinking=thinking)
+    messages = [{"role": "user", "content": asked if thinking else f"{asked}{NO_THINK}"}]
+    return str(tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True))

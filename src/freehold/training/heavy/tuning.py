@@ -1,0 +1,263 @@
+"""Tuning a model that is there already, by TRL: supervised on traces, all weights or low-rank adapters. What all of TRL's trainers share stands here too.
+
+TRL knows the losses; what it may read, which tokens count, what is told and where the weights go is decided here. The mask of what counts is made from
+the two texts, prompt and reply, and never from a template; a dataset in which nothing counts is an error.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from freehold.catalog.terms import Terms
+from freehold.errors import ConfigError
+from freehold.training.contamination import Gate, Sealed
+from freehold.training.dataset import Example, admit, read_dataset
+from freehold.training.heavy.evaluate import evaluate
+from freehold.training.heavy.lessons import weights_in
+from freehold.training.heavy.libraries import library, torch, transformers
+from freehold.training.heavy.model import load_model, save_model
+from freehold.training.heavy.packing import IGNORED, Tokens
+from freehold.training.heavy.pretrain import scored
+from freehold.training.heavy.rows import Mix, rows, solved, tokens_of
+from freehold.training.heavy.tokenizer import is_ours
+from freehold.training.plan import student_of
+from freehold.training.progress import Alarm, Ended, Progress, Rewarded, Step, rewind
+from freehold.training.recipe import Recipe, tasks_of
+from freehold.training.runs import RunFolder
+from freehold.training.tasks.drawing import held_out
+
+Stopping = Callable[[], bool]
+
+TELL_STEPS = 1
+
+
+def sft(recipe: Recipe, folder: Path, stopping: Stopping = lambda: False) -> Ended:
+    """Tunes on the recipe's dataset, or on the solved rows of its mix. Raises RowForbidden and Contaminated before anything is learned."""
+    model, tokenizer = opened(recipe)
+    mix = tasks_of(recipe)
+    learning = recipe.learning
+    examples = _taught(recipe, mix, tokenizer, folder)
+    fitting = [one for one in examples if len(one.ids) <= learning.length]
+    if not any(len(one.ids) > one.reply for one in fitting):
+        raise ConfigError(
+            f"No row of {recipe.data or 'the mix'} fits into {learning.length} tokens.", "Raise `length`."
+        )
+    columns = {
+        "input_ids": [list(one.ids) for one in fitting],
+        "labels": [[IGNORED] * one.reply + list(one.ids[one.reply :]) for one in fitting],
+    }
+    trl = library("trl")
+    settings = trl.SFTConfig(**arguments(recipe, folder), max_length=learning.length, packing=False, loss_type="nll")
+    with Telling(recipe, folder, stopping, mix, tokenizer) as telling:
+        trainer = trl.SFTTrainer(
+            model=model,
+            args=settings,
+            train_dataset=library("datasets").Dataset.from_dict(columns),
+            processing_class=tokenizer,
+            peft_config=adapters(recipe),
+            callbacks=[telling.callback],
+        )
+        return telling.finish(trainer)
+
+
+def opened(recipe: Recipe) -> tuple[Any, Any]:
+    """(model, tokenizer) that the recipe starts from."""
+    model, tokenizer = load_model(weights_in(Path(recipe.start)))
+    if tokenizer.pad_token_id is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    return model, tokenizer
+
+
+def arguments(recipe: Recipe, folder: Path) -> dict[str, Any]:
+    """What the configurations of all of TRL's trainers share. Nothing is sent anywhere."""
+    learning = recipe.learning
+    return {
+        "output_dir": str(folder / "checkpoints"),
+        "max_steps": learning.steps,
+        "per_device_train_batch_size": max(1, learning.rows // learning.accumulate),
+        "gradient_accumulation_steps": learning.accumulate,
+        "gradient_checkpointing": False,
+        "learning_rate": learning.rate,
+        "lr_scheduler_type": "cosine" if learning.schedule == "cosine" else "constant_with_warmup",
+        "warmup_steps": learning.warmup,
+        "weight_decay": learning.weight_decay,
+        "adam_beta1": learning.betas[0],
+        "adam_beta2": learning.betas[1],
+        "max_grad_norm": learning.clip,
+        "bf16": learning.precision == "bfloat16",
+        "use_cpu": not torch.cuda.is_available(),
+        "seed": learning.seed,
+        "logging_steps": TELL_STEPS,
+        "save_steps": recipe.watch.save,
+        "save_total_limit": 1,
+        "report_to": "none",
+        "disable_tqdm": True,
+    }
+
+
+def adapters(recipe: Recipe) -> Any:
+    """The configuration of low-rank adapters over all linear layers, or None for all weights."""
+    if recipe.lora is None:
+        return None
+    return library("peft").LoraConfig(
+        r=recipe.lora.rank,
+        lora_alpha=recipe.lora.alpha,
+        lora_dropout=recipe.lora.dropout,
+        target_modules="all-linear",
+        task_type="CAUSAL_LM",
+    )
+
+
+class Telling:
+    """Progress of one of TRL's trainers: lines, held-out problems, alarms, the end. Used as a context."""
+
+    def __init__(self, recipe: Recipe, folder: Path, stopping: Stopping, mix: Mix, tokenizer: Any) -> None:
+        self.recipe, self.folder, self.stopping, self.mix, self.tokenizer = recipe, folder, stopping, mix, tokenizer
+        self.checkpoint = _newest(folder / "checkpoints")
+        if self.checkpoint is not None:
+            rewind(folder / "progress.jsonl", int(self.checkpoint.name.rpartition("-")[2]))
+        self._progress = Progress(folder / "progress.jsonl")
+        self.callback = Callback(self)
+        self.mismatch = 0.0
+        self.alarmed = ""
+        self._dead = 0
+        self._step, self._tokens, self._elapsed = 0, 0, 0.0
+
+    def __enter__(self) -> "Telling":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.close()
+
+    def finish(self, trainer: Any) -> Ended:
+        """Trains to the end or until told to stop; writes the weights, adapters merged, when it is done."""
+        trainer.train(resume_from_checkpoint=str(self.checkpoint) if self.checkpoint else None)
+        self._step = int(trainer.state.global_step)
+        done = self._step >= self.recipe.learning.steps or bool(self.alarmed)
+        if done:
+            model = trainer.accelerator.unwrap_model(trainer.model)
+            merged = model.merge_and_unload() if self.recipe.lora is not None else model
+            self.watch(merged)
+            save_model(merged, self.tokenizer, self.folder / "model")
+        why = self.alarmed or ("all steps are done" if done else "it was told to stop")
+        ended = Ended(step=self._step, done=done, why=why, elapsed=self._elapsed, tokens=self._tokens)
+        self._progress.tell(ended)
+        return ended
+
+    def logged(self, step: int, logs: dict[str, Any], elapsed: float, steps: int) -> None:
+        """Takes what a trainer logs."""
+        if "loss" not in logs:
+            return
+        self._elapsed = elapsed
+        self._tokens = int(logs.get("num_tokens") or self._tokens)
+        self._progress.tell(
+            Step(
+                step=step,
+                loss=float(logs["loss"]),
+                rate=float(logs.get("learning_rate", 0.0)),
+                tokens=self._tokens,
+                per_second=self._tokens / max(1e-9, elapsed),
+                elapsed=elapsed,
+                left=elapsed / max(1, step) * (steps - step),
+            )
+        )
+        if "frac_reward_zero_std" in logs:
+            self._rewarded(step, logs)
+
+    def watch(self, model: Any) -> None:
+        """Tries held-out problems."""
+        watch = self.recipe.watch
+        for task, _, levels in self.mix:
+            for one in evaluate(model, self.tokenizer, task, levels, items=watch.items, tokens=watch.tokens):
+                self._progress.tell(scored(self._step, one))
+
+    def _rewarded(self, step: int, logs: dict[str, Any]) -> None:
+        reward = self.recipe.reward
+        assert reward is not None
+        line = Rewarded(
+            step=step,
+            reward=float(logs["reward"]),
+            dead=float(logs["frac_reward_zero_std"]),
+            length=float(logs["completions/mean_length"]),
+            unfinished=float(logs["completions/clipped_ratio"]),
+            mismatch=self.mismatch,
+        )
+        self._progress.tell(line)
+        self._dead = self._dead + 1 if line.dead > reward.dead else 0
+        if self._dead >= reward.patience:
+            self._alarm(
+                step,
+                "dead-groups",
+                f"For {self._dead} steps nearly no group had a spread of rewards: there is nothing to learn from.",
+            )
+        if line.mismatch > reward.mismatch:
+            self._alarm(step, "mismatch", f"Sampler and trainer disagree by {line.mismatch:.3f} nats a token.")
+
+    def _alarm(self, step: int, what: str, sentence: str) -> None:
+        self._progress.tell(Alarm(step=step, what=what, sentence=sentence))
+        self.alarmed = sentence
+
+
+class Callback(transformers.TrainerCallback):
+    """What a trainer calls: hands its logs on, and ends it with a checkpoint when it is told to or has cause for alarm."""
+
+    def __init__(self, telling: Telling) -> None:
+        self._telling = telling
+        self._began = 0.0
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Starts the clock."""
+        self._began = time.monotonic()
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> Any:
+        """Ends the run where it must."""
+        if self._telling.stopping() or self._telling.alarmed:
+            control.should_save = control.should_training_stop = True
+        return control
+
+    def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **_: Any) -> Any:
+        """Hands the logs on, and ends the run where they give cause for alarm."""
+        self._telling.logged(state.global_step, logs or {}, time.monotonic() - self._began, state.max_steps)
+        if self._telling.alarmed:
+            control.should_save = control.should_training_stop = True
+        return control
+
+
+def _taught(recipe: Recipe, mix: Mix, tokenizer: Any, folder: Path) -> list[Tokens]:
+    """The rows, admitted and found clean, as tokens."""
+    if not recipe.data:
+        count = recipe.learning.steps * recipe.learning.rows
+        levels = [dict.fromkeys(levels, 1.0) for _, _, levels in mix]
+        return list(islice(solved(rows(mix, levels, recipe.direct, recipe.learning.seed), tokenizer), count))
+    dataset = read_dataset(Path(recipe.data))
+    student = student_of(recipe)
+    overrides = RunFolder(folder).run().overrides if (folder / "run.json").exists() else ()
+    admit(dataset, student, "train", Terms.load(), overrides)
+    Gate(_sealed(mix, recipe.watch.items)).check(dataset.examples)
+    asked = [_asked(one, tokenizer) for one in dataset.examples]
+    return tokens_of(asked, [one.reply for one in dataset.examples], tokenizer)
+
+
+def _sealed(mix: Mix, items: int) -> Iterator[Sealed]:
+    for task, _, levels in mix:
+        for level in (*levels, *task.beyond):
+            for one in (*held_out(task, "val", level, items), *held_out(task, "test", level, items)):
+                yield Sealed(task.digest(one)[:32], task.render(one), task.name, task.digest(one))
+
+
+def _asked(example: Example, tokenizer: Any) -> str:
+    messages: Sequence[dict[str, str]] = [{"role": turn.role, "content": turn.text} for turn in example.turns]
+    if tokenizer.chat_template is None:
+        raise ConfigError(
+            "The base has no chat template.", "Start from one that was tuned for chat, or add a template."
+        )
+    thinking = "<think>" in example.reply
+    options = {} if thinking or not is_ours(tokenizer) else {"enable_thinking": False}
+    return str(tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True, **options))
+
+
+def _newest(folder: Path) -> Path | None:
+    found = [path for path in folder.glob("checkpoint-*") if (path / "trainer_state.json").exists()]
+    return max(found, key=lambda path: int(path.name.rpartition("-")[2]), default=None)

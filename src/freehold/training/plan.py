@@ -1,0 +1,133 @@
+"""The plan of a run before it runs: weights, arithmetic, memory, minutes, money, and whether its data may be used at all.
+
+It computes from the recipe alone, by formulas whose sources stand beside them, and takes a measured step where there is one. It exists so that nobody
+learns after three hours that a run would have taken three days, or that its rows were not theirs to train on.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from msgspec import Struct
+
+from freehold.catalog.terms import Terms
+from freehold.training.dataset import Dataset, decide, read_dataset
+from freehold.training.executor import Calibration
+from freehold.training.provenance import Override, Student
+from freehold.training.recipe import Recipe, Shape, tasks_of
+
+BYTES = 4
+"""Of a weight in float32; gradients have as many, AdamW keeps two more of each."""
+
+ACTIVATIONS = 17
+"""Values that one token leaves in one layer for the way back, in widths (Korthikanti et al. 2022, arXiv 2205.05198: 34 bytes in half precision, with
+nothing computed twice)."""
+
+SIGNS = 256
+OTHERS = 9
+"""Tokens of every vocabulary of ours: single bytes; control tokens, markers and two blanks (`heavy/tokenizer.py`)."""
+
+
+class Permission(Struct, frozen=True, kw_only=True):
+    """What the terms say of the rows: how many there are, how many are refused, and each reason once."""
+
+    rows: int
+    refused: int
+    reasons: tuple[str, ...]
+
+
+class Plan(Struct, frozen=True, kw_only=True):
+    """What a run will take. `parameters`, `flops` and `memory` (bytes) are None for a base that is not looked into; `minutes` and `usd` are None without
+    a measured step. `memory_measured` is what the measuring process had at most."""
+
+    model: str
+    stage: str
+    steps: int
+    tokens: int
+    parameters: int | None
+    flops: float | None
+    memory: int | None
+    memory_measured: int | None
+    minutes: float | None
+    usd: float | None
+    device: str
+    precision: str
+    terms: Permission
+
+
+def make_plan(
+    recipe: Recipe,
+    terms: Terms,
+    measured: Calibration | None = None,
+    usd_per_hour: float = 0.0,
+    overrides: Sequence[Override] = (),
+) -> Plan:
+    """The plan. Raises ConfigError for a task that is not there, MalformedDataset for a file that is no dataset."""
+    learning = recipe.learning
+    tokens = learning.steps * learning.rows * learning.length
+    vocabulary = vocabulary_of(recipe)
+    shape = recipe.shape
+    minutes = None if measured is None else measured.seconds * learning.steps / 60
+    if minutes is not None and learning.minutes:
+        minutes = min(minutes, learning.minutes)
+    return Plan(
+        model=recipe.model,
+        stage=recipe.stage,
+        steps=learning.steps,
+        tokens=tokens,
+        parameters=None if shape is None else parameters(shape, vocabulary),
+        flops=None if shape is None else flops(shape, vocabulary, tokens, learning.length),
+        memory=None
+        if shape is None
+        else memory(shape, vocabulary, -(-learning.rows // learning.accumulate) * learning.length, learning.length),
+        memory_measured=None if measured is None else measured.memory,
+        minutes=minutes,
+        usd=None if minutes is None else minutes / 60 * usd_per_hour,
+        device="" if measured is None else measured.device,
+        precision=learning.precision if measured is None else measured.precision,
+        terms=asked_of_terms(recipe, terms, overrides),
+    )
+
+
+def parameters(shape: Shape, vocabulary: int) -> int:
+    """The weights of a Llama with tied embeddings: four square matrices and three of the feed-forward part a layer, a gain before each, one at the end."""
+    layer = 4 * shape.width**2 + 3 * shape.width * shape.inner + 2 * shape.width
+    return vocabulary * shape.width + shape.layers * layer + shape.width
+
+
+def flops(shape: Shape, vocabulary: int, tokens: int, length: int) -> float:
+    """Floating-point operations of training: 6 a weight and token, and 12 a layer, token, width and place of the row for attention, halved since it looks
+    back only (Kaplan et al. 2020, arXiv 2001.08361; Chowdhery et al. 2022, appendix B). Embeddings count once, as the head."""
+    return float(tokens) * (6 * parameters(shape, vocabulary) + 6 * shape.layers * shape.width * length)
+
+
+def memory(shape: Shape, vocabulary: int, tokens: int, length: int) -> int:
+    """Bytes that weights, gradients, optimizer and the activations of `tokens` tokens take in float32. What libraries take comes on top."""
+    states = 4 * parameters(shape, vocabulary)
+    inside = (
+        tokens * shape.layers * (ACTIVATIONS * shape.width + 3 * (shape.inner - 4 * shape.width) + shape.heads * length)
+    )
+    head = 3 * tokens * vocabulary
+    return BYTES * (states + max(0, inside) + head)
+
+
+def vocabulary_of(recipe: Recipe) -> int:
+    """How many tokens the tokenizer of the mix has."""
+    words = {piece for task, _, _ in tasks_of(recipe) for piece in task.vocabulary() if len(piece) > 1}
+    return SIGNS + OTHERS + sum(piece.strip(" ").isalpha() for piece in words)
+
+
+def asked_of_terms(recipe: Recipe, terms: Terms, overrides: Sequence[Override] = ()) -> Permission:
+    """What the terms say of a recipe's dataset. Rows that tasks make are the program's own: nobody's terms hold for them."""
+    if not recipe.data:
+        return Permission(rows=0, refused=0, reasons=())
+    dataset: Dataset = read_dataset(Path(recipe.data))
+    decisions = list(decide(dataset, student_of(recipe), "train", terms, overrides))
+    refused = [one for one in decisions if not one.allowed]
+    return Permission(
+        rows=len(decisions), refused=len(refused), reasons=tuple(dict.fromkeys(one.reason for one in refused))
+    )
+
+
+def student_of(recipe: Recipe) -> Student:
+    """The model of a recipe as the terms ask about it."""
+    return Student(name=recipe.model, offered=recipe.offered, base=recipe.base, declares=frozenset(recipe.declares))

@@ -1,0 +1,252 @@
+"""A recipe: everything that makes a training run what it is, in one file of TOML, read strictly.
+
+It knows shapes, mixes and schedules, and nothing that computes. It exists so that a model can be made again from one small file, and so that
+a misspelt key is an error before an hour is spent, not a default that nobody chose.
+
+The stages, by `stage`:
+
+    pretrain   from nothing, on a mix of tasks that are drawn without end from their training split
+    distil     the same, from what a teacher says: its answers, its verified traces, its distribution, or its word on the student's own tries
+    sft        a base that others trained, on the rows of a dataset
+    grpo       a model that is right now and then, by rewards of the tasks' verifiers
+    dpo        a model, by pairs of its own replies of which one is proven and one is not
+"""
+
+import difflib
+import re
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args
+
+import msgspec
+from msgspec import Meta, Struct
+
+from freehold.errors import ConfigError
+from freehold.training import tasks
+from freehold.training.tasks.task import Task
+
+Stage = Literal["pretrain", "distil", "sft", "grpo", "dpo"]
+Curriculum = Literal["uniform", "rising", "mastery"]
+Rung = Literal["answers", "traces", "token", "on-policy"]
+
+Share = Annotated[float, Meta(ge=0, le=1)]
+Positive = Annotated[int, Meta(gt=0)]
+Rate = Annotated[float, Meta(gt=0)]
+
+
+class Shape(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fields=True):
+    """A Llama of this shape: `layers` deep, `width` wide, `heads` heads, `inner` the width of the feed-forward part, `context` tokens long.
+    Widths are multiples of 32, as quantised rows must be."""
+
+    layers: Positive = 4
+    width: Positive = 128
+    heads: Positive = 4
+    inner: Positive = 384
+    context: Positive = 512
+
+
+class Portion(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fields=True):
+    """One task of the mix: its name and options, its share of the examples, its levels (default: those for training)."""
+
+    task: str
+    options: dict[str, Any] = {}
+    weight: Rate = 1.0
+    levels: tuple[int, ...] = ()
+
+
+class Learning(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fields=True):
+    """How it learns. A step sees `rows` packed rows of `length` tokens, in `accumulate` parts. `schedule` cosine or wsd (warm-up, steady,
+    and a decay over the last `decay` share of the steps, Hu et al. 2024). `minutes` ends a run in time, its decay included; 0 is no limit."""
+
+    steps: Positive
+    rows: Positive = 16
+    length: Positive = 256
+    accumulate: Positive = 1
+    optimizer: Literal["adamw", "muon"] = "adamw"
+    rate: Rate = 1e-3
+    schedule: Literal["cosine", "wsd"] = "wsd"
+    warmup: Annotated[int, Meta(ge=0)] = 50
+    decay: Share = 0.25
+    weight_decay: Annotated[float, Meta(ge=0)] = 0.1
+    betas: tuple[float, float] = (0.9, 0.98)
+    clip: Rate = 1.0
+    precision: Literal["float32", "bfloat16", "auto"] = "float32"
+    threads: Annotated[int, Meta(ge=0)] = 0
+    seed: int = 0
+    minutes: Annotated[float, Meta(ge=0)] = 0.0
+
+
+class Watch(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fields=True):
+    """What is looked at on the way: every `every` steps, `items` validation problems a level are answered; a run whose accuracy reaches `target`
+    on each decays and ends. `save` steps lie between two checkpoints. `tokens` is the most that one reply may have."""
+
+    every: Positive = 500
+    items: Positive = 50
+    target: Annotated[float, Meta(gt=0, le=1)] = 1.0
+    save: Positive = 500
+    tokens: Positive = 256
+
+
+class Teaching(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fields=True):
+    """A teacher: the folder of a finished run, or a folder of weights. `samples` replies are drawn for each problem at `temperature`, and those
+    that the verifier proves are kept."""
+
+    run: str
+    rung: Rung = "traces"
+    samples: Positive = 1
+    temperature: Annotated[float, Meta(ge=0)] = 0.0
+
+
+class Reinforcing(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fields=True):
+    """How rewards teach (GRPO, and the sampling of pairs for DPO): `group` replies to each of `prompts` problems a step, at `temperature`. `beta`
+    holds the model to where it began (0: not at all, which is GRPO's default here; DPO needs some). A proven reply is worth 1, a right one whose steps
+    do not hold `right`; `too_long` is taken from one that does not end. A run stops when more than `dead` of the groups have no spread for
+    `patience` steps in a row, or when sampler and trainer disagree by more than `mismatch` (mean absolute difference of log-probabilities)."""
+
+    group: Annotated[int, Meta(ge=2)] = 8
+    prompts: Positive = 8
+    temperature: Rate = 1.0
+    beta: Annotated[float, Meta(ge=0)] = 0.0
+    right: Share = 0.2
+    too_long: Share = 0.2
+    dead: Share = 0.95
+    patience: Positive = 20
+    mismatch: Rate = 0.05
+
+
+class Lora(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fields=True):
+    """Low-rank adapters (Hu et al. 2021) instead of all weights; merged when the run ends."""
+
+    rank: Positive = 16
+    alpha: Positive = 32
+    dropout: Share = 0.0
+
+
+class Recipe(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fields=True):
+    """One recipe. `model` is the name of what comes out, `own/NAME`. `start` is the folder of a finished run or of weights to begin with (`sft`,
+    `grpo`, `dpo`); `base` who made those weights, `vendor/model`, for the terms. `data` is a dataset for `sft`. `direct` is the share of examples without
+    steps; `offered` whether others get the model; `declares` what whoever trains answers for."""
+
+    model: Annotated[str, Meta(pattern=r"^own/[a-z0-9][a-z0-9.-]{0,62}$")]
+    stage: Stage
+    learning: Learning
+    shape: Shape | None = None
+    mix: tuple[Portion, ...] = ()
+    curriculum: Curriculum = "uniform"
+    direct: Share = 0.1
+    watch: Watch = Watch()
+    teacher: Teaching | None = None
+    reward: Reinforcing | None = None
+    lora: Lora | None = None
+    start: str = ""
+    base: str = ""
+    data: str = ""
+    offered: bool = True
+    declares: tuple[str, ...] = ()
+    about: str = ""
+
+
+def read_recipe(path: Path) -> Recipe:
+    """The recipe of a file. Raises ConfigError, with the place and advice, for what is no recipe or cannot be run."""
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise ConfigError(
+            f"{path} cannot be read: {error.strerror}.", "Recipes are files of TOML: see recipes/."
+        ) from error
+    return parse_recipe(content, str(path))
+
+
+def parse_recipe(content: bytes, name: str = "The recipe") -> Recipe:
+    """The recipe that some TOML is. Raises ConfigError as `read_recipe` does."""
+    try:
+        table = tomllib.loads(content.decode())
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{name} is not TOML: {error}.", "See recipes/nano.toml for one that is.") from error
+    try:
+        recipe = msgspec.convert(table, Recipe)
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"{name}: {error}.", _advice(str(error))) from error
+    wrong = _wrong(recipe)
+    if wrong is not None:
+        raise ConfigError(f"{name}: {wrong[0]}", wrong[1])
+    return recipe
+
+
+def tasks_of(recipe: Recipe) -> list[tuple[Task, Portion, tuple[int, ...]]]:
+    """The tasks of the mix, made, each with its portion and its levels. Raises ConfigError for a task or a level that there is not."""
+    found: list[tuple[Task, Portion, tuple[int, ...]]] = []
+    for portion in recipe.mix:
+        task = tasks.make({"task": portion.task, **portion.options})
+        levels = portion.levels or task.levels
+        try:
+            found.append((task, portion, tuple(task.admits(level) for level in levels)))
+        except ValueError as error:
+            raise ConfigError(f"The recipe for {recipe.model}: {error}.", "Mend `levels`.") from error
+    return found
+
+
+def write_recipe(recipe: Recipe) -> bytes:
+    """The recipe as JSON with every value written out, in one order: what is hashed and what a run keeps."""
+    return msgspec.json.encode(recipe, order="deterministic")
+
+
+def _wrong(recipe: Recipe) -> tuple[str, str] | None:
+    """What cannot be run, and advice; None when all fits."""
+    needs: dict[Stage, tuple[str, ...]] = {
+        "pretrain": ("shape", "mix"),
+        "distil": ("shape", "mix", "teacher"),
+        "sft": ("start",),
+        "grpo": ("start", "mix", "reward"),
+        "dpo": ("start", "mix", "reward"),
+    }
+    for name in needs[recipe.stage]:
+        if not getattr(recipe, name):
+            return f"`{recipe.stage}` needs `{name}`, which is not there.", _NEEDS[name]
+    if recipe.stage == "sft" and not recipe.data and not recipe.mix:
+        return "`sft` needs `data` or `mix`, and has neither.", "Give a dataset, or tasks to draw rows from."
+    if recipe.learning.rows < recipe.learning.accumulate:
+        return "`accumulate` is more than `rows`.", "A part of a step has at least one row."
+    shape = recipe.shape
+    return None if shape is None else _misshapen(shape, recipe.learning)
+
+
+def _misshapen(shape: Shape, learning: Learning) -> tuple[str, str] | None:
+    if shape.width % 32 or shape.inner % 32:
+        return "`width` and `inner` must be multiples of 32.", "Quantised rows come in blocks of 32."
+    if shape.width % shape.heads or (shape.width // shape.heads) % 2:
+        return "`width` must be an even multiple of `heads`.", "Rotary positions turn pairs: try 32 a head."
+    if learning.length > shape.context:
+        return "`length` is longer than `context`.", "Lengthen the context or shorten the rows."
+    return None
+
+
+_NEEDS = {
+    "shape": "Write a section [shape]: layers, width, heads, inner, context.",
+    "mix": 'Write at least one [[mix]] with `task = "..."`.',
+    "teacher": 'Write a section [teacher] with `run = "FOLDER"`.',
+    "reward": "Write a section [reward]; all of its keys have defaults.",
+    "start": "Name the folder of a finished run, or of weights.",
+}
+
+_UNKNOWN = re.compile(r"unknown field `([^`]*)`(?: - at `\$([^`]*)`)?")
+
+
+def _advice(said: str) -> str:
+    """What to write instead: for an unknown key the nearest that there is."""
+    found = _UNKNOWN.search(said)
+    if found is None:
+        return "See docs/concepts/training.md for each key, its unit and its range."
+    kind = _section(found[2] or "")
+    names = [field.encode_name for field in msgspec.structs.fields(kind)]
+    near = difflib.get_close_matches(found[1], names, 1)
+    return f"Did you mean `{near[0]}`?" if near else f"There are: {', '.join(sorted(names))}."
+
+
+def _section(path: str) -> type[Struct]:
+    name = path.strip(".").split("[")[0]
+    for field in msgspec.structs.fields(Recipe):
+        if field.encode_name == name:
+            kinds = [field.type, *get_args(field.type)]
+            return next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, Struct)), Recipe)
+    return Recipe

@@ -1,0 +1,58 @@
+"""`freehold train run`: trains in a process that outlives the terminal."""
+
+from importlib.util import find_spec
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from cli.commands import run
+from cli.train_runs import RECIPE
+from freehold.errors import NotConfigured, RowForbidden, TrainingError
+from freehold.training.dataset import Dataset, Example, Turn, write_dataset
+from freehold.training.provenance import Pedigree
+
+WITH_TORCH = all(map(find_spec, ("torch", "transformers", "trl")))
+
+
+def recipe(folder: Path, text: str = RECIPE) -> str:
+    path = folder / "r.toml"
+    path.write_text(text)
+    return str(path)
+
+
+def test_forbidden_rows_stop_a_run_before_it_is_made(tmp_path: Path) -> None:
+    rows = tmp_path / "rows.jsonl"
+    row = Example(turns=(Turn("user", "a?"),), reply="b", pedigree=Pedigree(producer="stranger/m", route="api"))
+    write_dataset(Dataset((row,)), rows)
+    text = f'model = "own/t"\nstage = "sft"\nstart = "w"\ndata = "{rows}"\n[learning]\nsteps = 5\n'
+    with pytest.raises(RowForbidden, match="stranger/m"):
+        run("train", "run", recipe(tmp_path, text), "--data", str(tmp_path))
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.skipif(WITH_TORCH, reason="the extra is there")
+def test_without_the_extra_nothing_is_made_and_it_says_what_to_install(tmp_path: Path) -> None:
+    with pytest.raises(NotConfigured, match="Training needs torch") as caught:
+        run("train", "run", recipe(tmp_path), "--data", str(tmp_path))
+    assert "freehold[training]" in caught.value.advice
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.skipif(not WITH_TORCH, reason="needs the extra `training`")
+def test_a_run_that_fails_says_why_and_where_its_log_is(tmp_path: Path) -> None:
+    text = RECIPE.replace('"pretrain"', '"distil"') + f'[teacher]\nrun = "{tmp_path}/none"\n'
+    with pytest.raises(TrainingError, match="holds no weights") as caught:
+        run("train", "run", recipe(tmp_path, text), "--data", str(tmp_path))
+    assert "log.txt" in caught.value.advice
+
+
+@pytest.mark.skipif(not WITH_TORCH, reason="needs the extra `training`")
+def test_a_recipe_is_trained_to_its_end_and_leaves_weights_and_curves(tmp_path: Path) -> None:
+    small = RECIPE.replace("steps = 100", "steps = 4\nthreads = 1") + "[watch]\nitems = 2\ntokens = 8\n"
+    said = run("train", "run", recipe(tmp_path, small), "--data", str(tmp_path), "--json")
+    shown = msgspec.json.decode(said.stdout)
+    assert (shown["state"], shown["ended"]["step"]) == ("done", 4)
+    (folder,) = tmp_path.glob("runs/*")
+    assert (folder / "model" / "model.safetensors").exists()
+    assert (folder / "curves.svg").exists()

@@ -1,0 +1,37 @@
+"""`freehold train stop`: ends a run with a checkpoint."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from cli.commands import run
+from cli.train_runs import finished
+from freehold.errors import ConfigError
+
+HOLDS = """
+import signal, sys, time
+from pathlib import Path
+from freehold.training.runs import RunFolder
+with RunFolder(Path(sys.argv[1])).held():
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(7))
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+def test_the_process_that_trains_is_asked_to_end(tmp_path: Path) -> None:
+    place = finished(tmp_path)
+    with subprocess.Popen([sys.executable, "-c", HOLDS, str(place.path)], stdout=subprocess.PIPE) as child:
+        assert child.stdout is not None
+        child.stdout.readline()
+        said = run("train", "stop", "--data", str(tmp_path))
+        assert child.wait(20) == 7
+    assert f"freehold train run {place.path.name}" in said.stdout
+
+
+def test_a_run_that_nobody_trains_cannot_be_stopped(tmp_path: Path) -> None:
+    finished(tmp_path)
+    with pytest.raises(ConfigError, match="does not go on now"):
+        run("train", "stop", "--data", str(tmp_path))

@@ -1,0 +1,70 @@
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from freehold.errors import ConfigError
+from freehold.training.heavy import direct
+from freehold.training.heavy.direct import dpo, pairs
+from freehold.training.heavy.generate import Reply
+from freehold.training.heavy.model import load_model
+from freehold.training.progress import Step, read_progress
+from freehold.training.recipe import Reinforcing, tasks_of
+from freehold.training.tasks.task import write_reply
+from training.heavy.tiny import recipe, trained
+
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+TASK = tasks_of(recipe())[0][0]
+
+
+@pytest.fixture(scope="module", name="base")
+def _base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return trained(tmp_path_factory.mktemp("base") / "run", learning__steps=4)
+
+
+def says(monkeypatch: pytest.MonkeyPatch, words: Any, *texts: str) -> None:
+    """The model's replies are these, over and over."""
+
+    def replies(_model: Any, prompts: list[Any], **_: Any) -> list[Reply]:
+        cut = [tuple(words(text, add_special_tokens=False)["input_ids"]) for text in texts]
+        return [Reply(cut[place % len(cut)], True, ()) for place in range(len(prompts))]
+
+    monkeypatch.setattr(direct, "generate", replies)
+
+
+def test_a_pair_is_a_proven_reply_before_one_that_is_not(base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model, words = load_model(base / "model")
+    problem = TASK.generate(2, 1)
+    right = write_reply(TASK.solve(problem))
+    reward = Reinforcing(group=3)
+    says(monkeypatch, words, "5", right, "6")
+    (pair,) = pairs(model, words, [(TASK, problem)], reward, 24, 1)
+    assert (pair["chosen"], pair["rejected"]) == (right, "5")
+    assert pair["prompt"] == f"<user>{TASK.render(problem)}<assistant>"
+    says(monkeypatch, words, right)
+    assert pairs(model, words, [(TASK, problem)], reward, 24, 1) == []
+
+
+def run(base: Path, folder: Path) -> None:
+    folder.mkdir()
+    table = {"group": 2, "prompts": 2}
+    dpo(recipe(stage="dpo", start=str(base), shape=None, reward=table, learning__steps=2), folder)
+
+
+def test_pairs_are_learned_from(base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = {"prompt": "<user>1+2=?<assistant>", "chosen": "<think>\n1+2=3\n</think>\n3", "rejected": "4"}
+
+    def eight(*_: Any) -> list[dict[str, str]]:
+        return [made] * 8
+
+    monkeypatch.setattr(direct, "pairs", eight)
+    run(base, tmp_path / "run")
+    steps = [line for line in read_progress(tmp_path / "run" / "progress.jsonl") if isinstance(line, Step)]
+    assert steps[0].loss == pytest.approx(0.6931, abs=1e-3), "before the first step both are alike: log 2"
+    assert (tmp_path / "run" / "model" / "model.safetensors").exists()
+
+
+def test_a_model_that_is_never_right_gives_no_pairs_and_that_is_an_error(base: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="none has both a proven reply and another"):
+        run(base, tmp_path / "run")

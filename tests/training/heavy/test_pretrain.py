@@ -1,0 +1,106 @@
+import os
+import signal
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from freehold.training.heavy.evaluate import Score
+from freehold.training.heavy.libraries import library, torch
+from freehold.training.heavy.pretrain import Training, faster_precision
+from freehold.training.progress import Ended, Scored, Step, read_progress
+from freehold.training.runs import RunFolder, new_run
+from training.heavy.tiny import recipe, trained
+
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+def weights(folder: Path) -> dict[str, Any]:
+    return library("safetensors.torch").load_file(str(folder / "model" / "model.safetensors"))
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "muon"])
+def test_a_run_that_was_stopped_half_way_ends_with_the_same_bits(tmp_path: Path, optimizer: str) -> None:
+    changes = {"learning__optimizer": optimizer, "curriculum": "mastery"}
+    whole = weights(trained(tmp_path / "whole", **changes))
+    folder = tmp_path / "halves"
+    folder.mkdir()
+    steps = iter(range(1, 9))
+    first = Training(recipe(**changes), folder, lambda: next(steps) == 5).run()
+    assert (first.done, first.step) == (False, 5)
+    assert Training(recipe(**changes), folder).run().done
+    halves = weights(folder)
+    assert whole.keys() == halves.keys()
+    assert all(torch.equal(whole[name], halves[name]) for name in whole)
+
+
+def test_a_run_that_was_killed_goes_on_from_its_checkpoint_to_the_same_bits(tmp_path: Path) -> None:
+    whole = weights(trained(tmp_path / "whole", learning__steps=40))
+    place = new_run(tmp_path, recipe(learning__steps=40), datetime(2026, 1, 2, tzinfo=UTC))
+    command = [sys.executable, "-m", "freehold.training.heavy", str(place.path)]
+    child = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+    until = time.monotonic() + 120
+    while not (place.path / "checkpoint.pt").exists() and time.monotonic() < until and child.poll() is None:
+        time.sleep(0.005)
+    os.kill(child.pid, signal.SIGKILL)
+    child.wait()
+    assert not place.weights.exists()
+    assert Training(place.recipe(), place.path).run().done
+    assert all(torch.equal(value, weights(place.path)[name]) for name, value in whole.items())
+    told = [line.step for line in place.lines() if isinstance(line, Step)]
+    assert told == sorted(set(told))
+
+
+def test_it_learns(tmp_path: Path) -> None:
+    folder = trained(tmp_path / "run", learning__steps=150, watch__every=1000, direct=0.0)
+    lines = read_progress(folder / "progress.jsonl")
+    losses = [line.loss for line in lines if isinstance(line, Step)]
+    scores = [line for line in lines if isinstance(line, Scored)]
+    assert losses[-1] < 1.2
+    assert {(one.task, one.level, one.items) for one in scores} == {("arithmetic-chains", 2, 5)}
+    assert isinstance(lines[-1], Ended)
+
+
+def nothing(_: int) -> list[Score]:
+    return []
+
+
+def test_a_run_that_reaches_its_target_decays_and_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    training = Training(recipe(watch__target=0.5, learning__steps=400), tmp_path)
+    monkeypatch.setattr(training, "scores", nothing)
+    ended = training.run()
+    assert (ended.done, ended.step) == (True, 5), (
+        "the first look, after 4 steps, and a decay as long as a quarter of all"
+    )
+
+
+def test_a_run_ends_in_its_minutes(tmp_path: Path) -> None:
+    ended = Training(recipe(learning__steps=100_000, learning__minutes=0.03), tmp_path).run()
+    assert ended.done
+    assert ended.step < 100_000
+
+
+def test_the_precision_is_chosen_by_measuring(tmp_path: Path) -> None:
+    training = Training(recipe(), tmp_path)
+    before = [weight.detach().clone() for weight in training.model.parameters()]
+    assert faster_precision(training.model, training.batch(0), training.lesson) in ("float32", "bfloat16")
+    after = list(training.model.parameters())
+    assert all(torch.equal(a, b) for a, b in zip(before, after, strict=True))
+    assert all(weight.grad is None for weight in after)
+
+
+def test_the_folder_is_a_plain_llama(tmp_path: Path) -> None:
+    folder = RunFolder(trained(tmp_path / "run"))
+    transformers = library("transformers")
+    model = transformers.LlamaForCausalLM.from_pretrained(str(folder.weights))
+    assert model.config.tie_word_embeddings
+    assert model.num_parameters() == 29_120

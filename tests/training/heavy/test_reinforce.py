@@ -1,0 +1,99 @@
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from freehold.errors import ConfigError
+from freehold.training.heavy import reinforce
+from freehold.training.heavy.reinforce import grpo, prove, rewarding, worth
+from freehold.training.progress import Alarm, Ended, Rewarded, read_progress
+from freehold.training.recipe import Reinforcing, tasks_of
+from freehold.training.tasks.task import Check, Problem, Solution, StepCheck, Task, write_reply
+from training.heavy.tiny import recipe, trained
+
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+MIX = tasks_of(recipe())
+TASK = MIX[0][0]
+PROBLEM = TASK.generate(2, 1)
+GOLD = TASK.solve(PROBLEM)
+REWARD = Reinforcing(right=0.2, too_long=0.3)
+
+
+@pytest.mark.parametrize(
+    ("reply", "ended", "expected"),
+    [
+        (write_reply(GOLD), True, 1.0),
+        (write_reply(Solution(("1+1=3",), GOLD.answer)), True, 0.2),
+        (GOLD.answer, True, 0.2),
+        (write_reply(Solution(GOLD.lines, f"{GOLD.answer}1")), True, 0.0),
+        (write_reply(GOLD), False, 0.7),
+        ("<think>\n1", True, -0.3),
+    ],
+)
+def test_a_reply_is_worth_what_is_proven_of_it(reply: str, ended: bool, expected: float) -> None:
+    assert worth(TASK, PROBLEM, reply, ended=ended, reward=REWARD) == pytest.approx(expected)
+
+
+def test_a_reply_ended_when_its_last_token_is_the_stop_token() -> None:
+    rewards = rewarding([(TASK, PROBLEM)], REWARD, stop=4)
+    text = write_reply(GOLD)
+    assert rewards(completions=[text, text], completion_ids=[[7, 4], [7, 8]], place=[0, 0]) == [1.0, 0.7]
+
+
+def lax(_self: Task, _problem: Problem, trace: str) -> Check:
+    """A verifier that lets everything pass."""
+    return Check((StepCheck(trace, "verified", "", ""),), GOLD.answer)
+
+
+def nothing(*_: Any, **__: Any) -> float:
+    return 0.0
+
+
+def apart(*_: Any) -> float:
+    return 0.4
+
+
+def test_a_task_that_fails_its_self_test_may_not_reward(monkeypatch: pytest.MonkeyPatch) -> None:
+    prove(MIX)
+    monkeypatch.setattr(type(TASK), "verify", lax)
+    with pytest.raises(ConfigError, match="may not reward"):
+        prove(MIX)
+
+
+@pytest.fixture(scope="module", name="base")
+def _base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return trained(tmp_path_factory.mktemp("base") / "run", learning__steps=20)
+
+
+def reinforced(base: Path, folder: Path, **reward: Any) -> list[Any]:
+    folder.mkdir()
+    table = {"group": 4, "prompts": 2, **reward}
+    grpo(recipe(stage="grpo", start=str(base), shape=None, reward=table, learning__steps=3), folder)
+    return read_progress(folder / "progress.jsonl")
+
+
+def test_every_step_tells_dead_groups_length_and_mismatch(base: Path, tmp_path: Path) -> None:
+    lines = reinforced(base, tmp_path / "run")
+    rewards = [line for line in lines if isinstance(line, Rewarded)]
+    assert [line.step for line in rewards] == [1, 2, 3]
+    assert all(0 <= line.dead <= 1 and 1 <= line.length <= 24 and line.mismatch < 1e-3 for line in rewards)
+    assert (tmp_path / "run" / "model" / "model.safetensors").exists()
+
+
+def test_groups_without_a_spread_of_rewards_end_the_run_with_an_alarm(
+    base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reinforce, "worth", nothing)
+    lines = reinforced(base, tmp_path / "run", patience=2)
+    assert [(line.step, line.what) for line in lines if isinstance(line, Alarm)] == [(2, "dead-groups")]
+    assert isinstance(lines[-1], Ended)
+    assert lines[-1].step == 2
+
+
+def test_a_sampler_that_is_not_the_trainer_raises_the_alarm(
+    base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reinforce, "mismatch", apart)
+    lines = reinforced(base, tmp_path / "run")
+    assert "mismatch" in {line.what for line in lines if isinstance(line, Alarm)}

@@ -1,0 +1,65 @@
+from pathlib import Path
+
+import pytest
+
+from freehold.catalog.terms import Terms
+from freehold.training.dataset import Dataset, Example, Turn, write_dataset
+from freehold.training.executor import Calibration
+from freehold.training.plan import flops, make_plan, memory, parameters, vocabulary_of
+from freehold.training.provenance import Pedigree
+from freehold.training.recipe import Shape, parse_recipe
+
+SHAPE = Shape(layers=2, width=32, heads=2, inner=64, context=128)
+
+RECIPE = b"""
+model = "own/t"
+stage = "pretrain"
+shape = { layers = 2, width = 32, heads = 2, inner = 64, context = 128 }
+mix = [{ task = "arithmetic-chains" }]
+learning = { steps = 100, rows = 4, length = 64 }
+"""
+
+
+def test_weights_are_those_of_a_llama_with_tied_embeddings() -> None:
+    assert parameters(SHAPE, 265) == 29_120  # what transformers counts for this shape
+    smollm2 = Shape(layers=12, width=768, heads=12, inner=3072, context=1024)
+    assert parameters(smollm2, 0) == 12 * (4 * 768**2 + 3 * 768 * 3072 + 2 * 768) + 768
+
+
+def test_arithmetic_is_six_operations_a_weight_and_token_and_attention() -> None:
+    assert flops(SHAPE, 265, 1000, 64) == 1000 * (6 * 29_120 + 6 * 2 * 32 * 64)
+
+
+def test_memory_grows_with_the_tokens_of_a_part_of_a_step() -> None:
+    small, large = memory(SHAPE, 265, 64, 64), memory(SHAPE, 265, 128, 64)
+    assert 4 * 4 * 29_120 < small < large
+
+
+def test_the_vocabulary_of_digits_is_bytes_and_markers() -> None:
+    assert vocabulary_of(parse_recipe(RECIPE)) == 265
+
+
+def test_a_plan_without_a_measured_step_has_no_minutes() -> None:
+    plan = make_plan(parse_recipe(RECIPE), Terms.load())
+    assert (plan.tokens, plan.parameters, plan.minutes, plan.usd) == (25_600, 29_120, None, None)
+
+
+def test_a_measured_step_gives_minutes_and_cost() -> None:
+    measured = Calibration(seconds=3.0, tokens=256, parameters=29_120, memory=2**28, precision="float32", device="cpu")
+    plan = make_plan(parse_recipe(RECIPE), Terms.load(), measured, usd_per_hour=12.0)
+    assert plan.minutes == pytest.approx(5.0)
+    assert plan.usd == pytest.approx(1.0)
+    limited = RECIPE.replace(b"steps = 100", b"steps = 100, minutes = 2")
+    assert make_plan(parse_recipe(limited), Terms.load(), measured).minutes == pytest.approx(2.0)
+
+
+def test_rows_whose_terms_forbid_it_are_counted_and_named(tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+    unknown = Pedigree(producer="stranger/model", route="api")
+    own = Pedigree(producer="openai/gpt-5", route="api")
+    rows = tuple(Example(turns=(Turn("user", "a?"),), reply="b", pedigree=one) for one in (unknown, own))
+    write_dataset(Dataset(rows), path)
+    text = f'model = "own/t"\nstage = "sft"\nstart = "w"\ndata = "{path}"\n[learning]\nsteps = 5\n'
+    terms = make_plan(parse_recipe(text.encode()), Terms.load()).terms
+    assert (terms.rows, terms.refused) == (2, 2)
+    assert "stranger/model: no terms are known for it." in terms.reasons[0]

@@ -1,0 +1,86 @@
+from pathlib import Path
+
+import pytest
+
+from architecture.source import ROOT
+from freehold.errors import ConfigError
+from freehold.training.recipe import parse_recipe, read_recipe, tasks_of, write_recipe
+
+SMALL = """
+model = "own/small"
+stage = "pretrain"
+[shape]
+layers = 2
+width = 64
+heads = 2
+inner = 128
+[[mix]]
+task = "arithmetic-chains"
+levels = [2, 3]
+[learning]
+steps = 10
+"""
+
+
+def refused(text: str) -> ConfigError:
+    with pytest.raises(ConfigError) as caught:
+        parse_recipe(text.encode())
+    return caught.value
+
+
+def test_a_recipe_is_read_with_its_defaults() -> None:
+    recipe = parse_recipe(SMALL.encode())
+    assert recipe.shape is not None
+    assert (recipe.shape.layers, recipe.shape.context, recipe.learning.rows, recipe.direct) == (2, 512, 16, 0.1)
+
+
+def test_every_recipe_of_the_repository_can_be_read_and_has_tasks_that_are_there() -> None:
+    paths = sorted((ROOT / "recipes").glob("*.toml"))
+    names = {path.stem for path in paths}
+    assert {"nano", "micro", "mini", "nano-direct", "nano-distil", "nano-grpo", "smollm2-sft"} <= names
+    for path in paths:
+        assert tasks_of(read_recipe(path)), path.name
+
+
+def test_a_misspelt_key_is_an_error_that_names_the_right_one() -> None:
+    error = refused(SMALL.replace("steps = 10", "steps = 10\nweight_decay = 0.1"))
+    assert "weight_decay" in error.sentence
+    assert error.advice == "Did you mean `weight-decay`?"
+    assert refused(SMALL.replace("stage =", "stagee = 1\nstage =")).advice == "Did you mean `stage`?"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        ("width = 64", "width = 60", "multiples of 32"),
+        ("heads = 2", "heads = 3", "even multiple of `heads`"),
+        ("steps = 10", "steps = 10\nlength = 1024", "longer than `context`"),
+        ("steps = 10", "steps = 10\nrows = 3\naccumulate = 4", "`accumulate` is more than `rows`"),
+        ("steps = 10", "steps = 0", ">= 1"),
+        ('"own/small"', '"openai/gpt"', "own/"),
+        ('"pretrain"', '"pretrian"', "pretrian"),
+        ('"pretrain"', '"distil"', "needs `teacher`"),
+        ('"pretrain"', '"grpo"', "needs `start`"),
+        ("[shape]", "[shape", "is not TOML"),
+    ],
+)
+def test_what_cannot_be_run_is_an_error_that_says_why(before: str, after: str, said: str) -> None:
+    assert said in refused(SMALL.replace(before, after)).sentence
+
+
+def test_a_task_or_a_level_that_is_not_there_is_an_error() -> None:
+    with pytest.raises(ConfigError, match="no task 'sums'"):
+        tasks_of(parse_recipe(SMALL.replace("arithmetic-chains", "sums").encode()))
+    with pytest.raises(ConfigError, match="no level 77"):
+        tasks_of(parse_recipe(SMALL.replace("[2, 3]", "[77]").encode()))
+
+
+def test_a_file_that_is_not_there_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="No such file"):
+        read_recipe(tmp_path / "none.toml")
+
+
+def test_what_is_kept_of_a_recipe_does_not_depend_on_how_it_was_laid_out() -> None:
+    other = "# note\n" + SMALL.replace("layers = 2\nwidth = 64", "width = 64\nlayers = 2")
+    assert write_recipe(parse_recipe(other.encode())) == write_recipe(parse_recipe(SMALL.encode()))
+    assert write_recipe(parse_recipe(SMALL.replace("10", "11").encode())) != write_recipe(parse_recipe(SMALL.encode()))
