@@ -16,7 +16,7 @@ run: $(VENV)/.run  ## bring Freehold up with a real model answering (ARGS="--por
 	@exec $(BIN)/freehold up $(ARGS)
 
 test: $(VENV)/.test  ## all tests (ARGS="tests/store -x" passes on)
-	@$(BIN)/python -m pytest -n logical --dist loadfile $(ARGS)
+	@$(BIN)/python -m pytest -n 4 --dist loadfile $(ARGS)
 
 test-training: $(VENV)/.test  ## what needs torch: training, export, parity (installs the extra `training`)
 	@$(PIP) install torch==2.13.0

@@ -74,6 +74,7 @@
     │   ├── MalformedDataset  422  malformed-dataset
     │   ├── RowForbidden      422  row-forbidden
     │   ├── Contaminated      422  contaminated
+    │   ├── ExportRefused     422  export-refused
     │   └── PromotionRefused  422  promotion-refused
     ├── InternalError         500  internal-error
     ├── ContentsDamaged       500  contents-damaged

@@ -105,8 +105,9 @@ def test_without_the_extra_what_needs_it_is_missing_and_the_rest_checks(monkeypa
     def not_there(name: str) -> Any:
         raise NotConfigured(f"{name} is not installed.")
 
-    for module in ("algebra", "final_answer", "schema", "units"):
+    for module in ("algebra", "final_answer", "units"):
         monkeypatch.setattr(f"freehold.reasoning.{module}.library", not_there)
+    monkeypatch.setattr("freehold.reasoning.schema.require", not_there)
     loaded = Checker.load()
     try:
         assert set(loaded.ready.missing) >= {"algebra", "schema"}
