@@ -65,6 +65,6 @@ $(VENV)/.made:
 
 $(VENV)/.%: requirements/%.txt pyproject.toml | $(VENV)/.made
 	@echo "Installing what \`make $*\` needs."
-	@$(PIP) install --require-hashes -r $<
+	@$(PIP) install $(if $(filter run,$*),,--no-compile) --require-hashes -r $<
 	@$(PIP) install --no-deps --no-build-isolation -e .
 	@touch $@
