@@ -67,7 +67,7 @@ def test_every_command_is_in_the_reference() -> None:
         "rollouts",
         "traces_key",
         "usage_invoice",
-        "train_overrides",
+        "overrides",
     }
     assert len(COMMANDS) == len(files - helpers) + 4, "keys.py and audit_key.py hold three commands; others hold one"
     for command in COMMANDS:

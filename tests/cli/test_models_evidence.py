@@ -7,7 +7,7 @@ import pytest
 from msgspec.structs import replace
 
 from cli.ledgers import settle
-from freehold.cli.models_evidence import find_passed, overrides_in, sealed_items
+from freehold.cli.models_evidence import find_passed, sealed_items
 from freehold.cli.trial_opening import ENDED, PLANNED, shelf
 from freehold.errors import NotFound, PromotionRefused
 from freehold.store.database import open_database
@@ -98,6 +98,5 @@ def test_a_trial_that_is_not_there_is_told(tmp_path: Path) -> None:
         find_passed(tmp_path, WEIGHTS, "trial_9")
 
 
-def test_an_empty_folder_has_neither_sealed_items_nor_overrides(tmp_path: Path) -> None:
+def test_an_empty_folder_has_no_sealed_items(tmp_path: Path) -> None:
     assert list(sealed_items(tmp_path)) == []
-    assert overrides_in(tmp_path) == ()

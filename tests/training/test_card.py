@@ -78,3 +78,10 @@ def test_duties_overrides_and_unknown_terms_stand_in_the_card() -> None:
     assert "It is also under LicenseRef-Llama-4, whose terms hold for it" in card
     assert "- x, 2026-01-01: Order form 7. (legal)" in card
     assert "| a\\|b | api | unknown |  | 1 |" in card
+
+
+def test_a_card_of_weights_without_a_run_claims_no_origin() -> None:
+    told = model_card(replace(LINEAGE, run="", dataset="", sources=()))
+    assert "What it was made from was not told." in told
+    assert "from scratch" not in told
+    assert "registered on 2026-11-26T10:00:00Z without the run that made them" in told

@@ -1,4 +1,4 @@
-"""What a promotion rests on, found in the data folder: a passed trial, the sealed items, the overrides of terms.
+"""What a promotion rests on, found in the data folder: a passed trial, the sealed items.
 
 It is here since trials, items and training meet nowhere else. A trial counts as the ledger has it: its results must have the SHA-256 of the
 entry that its end left, its plan that of the entry that was there before the first call.
@@ -9,17 +9,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from freehold.cli.audit import OpenLedger
 from freehold.cli.items import open_items
 from freehold.cli.trial_opening import ENDED, entries_about, find_noted
-from freehold.errors import FreeholdError, PromotionRefused, StoreError
-from freehold.ledger.entry import read_entry
+from freehold.errors import FreeholdError, PromotionRefused
 from freehold.store.database import open_database
 from freehold.store.events import find_waiting
 from freehold.store.folder import DATABASE
 from freehold.training.contamination import Sealed
 from freehold.training.promotion import PassedTrial
-from freehold.training.provenance import Override, overrides_of
 from freehold.training.tasks.workload import turns
 from freehold.trials.plan import TrialFolder, digest, list_trials
 from freehold.trials.results import read_results
@@ -51,15 +48,6 @@ def sealed_items(data: Path) -> Iterator[Sealed]:
             for stored in opened.items.each(split=split):
                 asked = "\n".join(text for role, text in turns(stored.item) if role != "assistant")
                 yield Sealed(stored.item.id, asked)
-
-
-def overrides_in(data: Path) -> tuple[Override, ...]:
-    """The overrides of terms that stand in the ledger; none where there is no ledger."""
-    try:
-        ledger = OpenLedger(data)
-    except StoreError:
-        return ()
-    return overrides_of(read_entry(ledger.leaf(place)) for place in range(ledger.size))
 
 
 def _passed(data: Path, trial_id: str, weights: str) -> tuple[int, PassedTrial]:

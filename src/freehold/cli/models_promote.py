@@ -7,8 +7,9 @@ import typer
 
 from freehold.catalog.terms import Terms
 from freehold.cli.audit import print_json
-from freehold.cli.models_evidence import find_passed, overrides_in, sealed_items
+from freehold.cli.models_evidence import find_passed, sealed_items
 from freehold.cli.models_registry import AsJson, Data, Folder, Named, note, open_registry
+from freehold.cli.overrides import overrides_in
 from freehold.config.paths import data_dir, environment
 from freehold.errors import InvalidField
 from freehold.training.dataset import read_dataset

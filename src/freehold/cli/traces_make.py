@@ -64,6 +64,7 @@ def make(
 
     from freehold.catalog.terms import Terms
     from freehold.cli.audit import Counting, print_json
+    from freehold.cli.overrides import overrides_in
     from freehold.cli.running import find_door
     from freehold.cli.settings import read_settings
     from freehold.cli.traces_key import teacher_key
@@ -90,7 +91,7 @@ def make(
         body={"temperature": temperature, "max_tokens": max_tokens},
     )
     known = Terms.load(*([terms.read_bytes()] if terms is not None else []))
-    overrides = _overrides(folder)
+    overrides = overrides_in(folder)
     require_teacher(wanted, known, overrides)
     chosen = _items(workload, items, folder)
     verifiers = available()[0]
@@ -125,20 +126,6 @@ def make(
         print_json(_told(made, out))
     else:
         _print(made, out)
-
-
-def _overrides(folder: Path) -> Any:
-    """The overrides that stand in the ledger of the data folder; none where there is no ledger."""
-    from freehold.cli.audit import OpenLedger
-    from freehold.errors import StoreError
-    from freehold.ledger.entry import read_entry
-    from freehold.training.provenance import overrides_of
-
-    try:
-        ledger = OpenLedger(folder)
-    except StoreError:
-        return ()
-    return overrides_of(read_entry(ledger.leaf(place)) for place in range(ledger.size))
 
 
 def _items(workload: str, path: Path | None, folder: Path) -> "Sequence[Item]":

@@ -22,7 +22,7 @@ def plan(
 
     from freehold.catalog.terms import Terms
     from freehold.cli.audit import print_json
-    from freehold.cli.train_overrides import overrides_in
+    from freehold.cli.overrides import overrides_in
     from freehold.config.paths import data_dir, environment
     from freehold.training.executor import LocalExecutor, require_libraries
     from freehold.training.plan import make_plan

@@ -19,7 +19,7 @@ def run(
 
     from freehold.catalog.terms import Terms
     from freehold.cli.audit import print_json
-    from freehold.cli.train_overrides import overrides_in
+    from freehold.cli.overrides import overrides_in
     from freehold.cli.train_show import draw, watch
     from freehold.config.paths import data_dir, environment
     from freehold.errors import RowForbidden, TrainingError

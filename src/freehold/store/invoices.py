@@ -140,5 +140,5 @@ def _require_all(db: sqlite3.Connection, since: int, until: int, project: str | 
         raise StoreError(
             f"The records of this month add up to {billed[0]:,} requests and {billed[1]:,} nano-dollars, and its usage to "
             f"{requests:,} and {cost:,}: records have been forgotten, or the store was changed.",
-            "`freehold audit verify` says which. Bill by the entries of the ledger, which are as signed.",
+            "`freehold audit verify` says which. The entries of the ledger are as signed: `freehold audit search --json` lists them.",
         )

@@ -35,14 +35,26 @@ def _head(lineage: Lineage) -> str:
 
 
 def _about(lineage: Lineage) -> str:
-    start = f"It starts from {lineage.base}." if lineage.base else "It was trained from scratch."
     flowing = ", ".join(lineage.owed.flowing)
     under = f" It is also under {flowing}, whose terms hold for it and for what is made from it." if flowing else ""
     return (
-        f"A model of {lineage.parameters:,} parameters ({lineage.architecture}) for {lineage.task}. {start} "
-        f"Licence: {lineage.licence}.{under}\n\n"
-        f"Weights sha256:{lineage.weights}, made on {lineage.created} by the run {lineage.run} with the code {lineage.code}."
+        f"A model of {lineage.parameters:,} parameters ({lineage.architecture}) for {lineage.task}. {_start(lineage)} "
+        f"Licence: {lineage.licence}.{under}\n\n{_made(lineage)}"
     )
+
+
+def _start(lineage: Lineage) -> str:
+    """What it was made from. Without a run nobody saw it made, so nothing is said that was not told."""
+    if lineage.base:
+        return f"It starts from {lineage.base}."
+    return "It was trained from scratch." if lineage.run else "What it was made from was not told."
+
+
+def _made(lineage: Lineage) -> str:
+    weights = f"Weights sha256:{lineage.weights}"
+    if not lineage.run:
+        return f"{weights}, registered on {lineage.created} without the run that made them."
+    return f"{weights}, made on {lineage.created} by the run {lineage.run} with the code {lineage.code}."
 
 
 def _duties(lineage: Lineage) -> list[str]:

@@ -1,4 +1,4 @@
-"""The overrides of terms that stand in the ledger of a data folder, for the commands of `freehold train`."""
+"""The overrides of terms that stand in the ledger of a data folder, for every command that asks what may train what."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING

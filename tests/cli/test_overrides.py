@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from freehold.cli.train_overrides import overrides_in
+from freehold.cli.overrides import overrides_in
 
 
 def test_without_a_ledger_there_are_no_overrides(tmp_path: Path) -> None:
