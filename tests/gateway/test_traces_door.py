@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 import pytest
+import pytest_asyncio
 
 from freehold.config.settings import Ledger
 from freehold.errors import UnknownContents
@@ -54,6 +55,13 @@ RIGHT, WRONG = "Take 2 + 2 = 4.", "Take 2 + 2 = 5."
 @pytest.fixture
 async def door(tmp_path: Path) -> AsyncGenerator[Door]:
     async with running(tmp_path, TRACED) as found:
+        yield found
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def shared(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Door]:
+    """One door for the tests that only ask: its two checkers load their libraries once, which takes seconds."""
+    async with running(tmp_path_factory.mktemp("shared"), TRACED) as found:
         yield found
 
 
@@ -107,14 +115,15 @@ def everything(data: Path) -> bytes:
 # --- every dialect, streamed and whole ---
 
 
+@pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.parametrize("workload", ["late", "first"])
 @pytest.mark.parametrize("stream", [False, True])
 @pytest.mark.parametrize("path", [CHAT, RESPONSES, MESSAGES])
 async def test_reasoning_and_answer_are_checked_in_every_dialect(
-    door: Door, path: str, stream: bool, workload: str
+    shared: Door, path: str, stream: bool, workload: str
 ) -> None:
-    right = await traced(door, path, asking(path, RIGHT, stream=stream, think=True), workload)
-    wrong = await traced(door, path, asking(path, WRONG, stream=stream, think=True), workload)
+    right = await traced(shared, path, asking(path, RIGHT, stream=stream, think=True), workload)
+    wrong = await traced(shared, path, asking(path, WRONG, stream=stream, think=True), workload)
     assert [(step["kind"], step["text"], step["verdict"]) for step in right["trace"]] == [
         ("paragraph", "The caller spoke, so I repeat it.", "not_checkable"),
         ("answer", RIGHT, "verified"),
@@ -130,9 +139,10 @@ async def test_reasoning_and_answer_are_checked_in_every_dialect(
     assert (right["status"], right["coverage"], right["precision"]) == ("checked", 0.5, 1.0)
 
 
-async def test_steps_that_a_model_marks_in_its_answer_are_its_chain(door: Door) -> None:
+@pytest.mark.asyncio(loop_scope="module")
+async def test_steps_that_a_model_marks_in_its_answer_are_its_chain(shared: Door) -> None:
     said = "<step>2 + 3 = 5</step><step>5 * 4 = 21</step>So it is 21."
-    trace = await traced(door, CHAT, asking(CHAT, said), "late")
+    trace = await traced(shared, CHAT, asking(CHAT, said), "late")
     assert [(step["kind"], step["text"], step["verdict"]) for step in trace["trace"]] == [
         ("tag", "2 + 3 = 5", "verified"),
         ("tag", "5 * 4 = 21", "refuted"),
@@ -141,7 +151,8 @@ async def test_steps_that_a_model_marks_in_its_answer_are_its_chain(door: Door) 
     assert trace["chain"] == "shown"
 
 
-async def test_an_answer_is_held_against_documents_and_schema(door: Door) -> None:
+@pytest.mark.asyncio(loop_scope="module")
+async def test_an_answer_is_held_against_documents_and_schema(shared: Door) -> None:
     call = {"id": "call_1", "type": "function", "function": {"name": "look", "arguments": "{}"}}
     found = 'Profit rose in March: it "rose by 4.2 % to 31 million euros" says the board.'
     looking = asking(CHAT, "What of profits?")
@@ -149,24 +160,25 @@ async def test_an_answer_is_held_against_documents_and_schema(door: Door) -> Non
         {"role": "assistant", "tool_calls": [call]},
         {"role": "tool", "tool_call_id": "call_1", "content": found},
     ]
-    trace = await traced(door, CHAT, looking, "late")  # echo repeats what the tool gave
+    trace = await traced(shared, CHAT, looking, "late")  # echo repeats what the tool gave
     [quoted] = [one for one in trace["trace"][0]["findings"] if one["verifier"] == "quotations"]
     assert (quoted["verdict"], quoted["found"]) == ("verified", "call_1, characters 26 to 59")
     schema = {"type": "object", "properties": {"age": {"type": "integer", "minimum": 3}}, "required": ["age"]}
     output = {"type": "json_schema", "json_schema": {"name": "a", "schema": schema}}
-    trace = await traced(door, CHAT, asking(CHAT, "How old?", response_format=output), "late")
+    trace = await traced(shared, CHAT, asking(CHAT, "How old?", response_format=output), "late")
     assert trace["verifiers"]["schema/1"] == {"verified": 1}
 
 
 # --- the header ---
 
 
+@pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.parametrize("path", [CHAT, RESPONSES, MESSAGES])
-async def test_an_answer_carries_its_summary_when_asked_and_is_the_same_otherwise(door: Door, path: str) -> None:
+async def test_an_answer_carries_its_summary_when_asked_and_is_the_same_otherwise(shared: Door, path: str) -> None:
     body = asking(path, WRONG)
-    plain = await ask(door, path, body, "default", x_freehold_trace="1")
-    silent = await ask(door, path, body, "first")
-    told = await ask(door, path, body, "first", x_freehold_trace="1")
+    plain = await ask(shared, path, body, "default", x_freehold_trace="1")
+    silent = await ask(shared, path, body, "first")
+    told = await ask(shared, path, body, "first", x_freehold_trace="1")
     assert ("x-freehold-trace" in plain.headers, "x-freehold-trace" in silent.headers) == (False, False)
     assert plain.body == silent.body == told.body
     assert set(told.headers) - set(plain.headers) == {"x-freehold-trace"}
@@ -182,30 +194,32 @@ async def test_an_answer_carries_its_summary_when_asked_and_is_the_same_otherwis
         "unsupported": 0,
         "not_checkable": 0,
     }
-    trace = (await trace_of(door, told.headers["x-freehold-receipt"])).json
+    trace = (await trace_of(shared, told.headers["x-freehold-receipt"])).json
     assert {name: trace[name] for name in summary} == summary
 
 
+@pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.parametrize(("workload", "stream"), [("late", False), ("first", True)])
-async def test_a_trace_that_comes_after_the_answer_is_in_no_header(door: Door, workload: str, stream: bool) -> None:
-    answer = await ask(door, CHAT, asking(CHAT, RIGHT, stream=stream), workload, x_freehold_trace="1")
+async def test_a_trace_that_comes_after_the_answer_is_in_no_header(shared: Door, workload: str, stream: bool) -> None:
+    answer = await ask(shared, CHAT, asking(CHAT, RIGHT, stream=stream), workload, x_freehold_trace="1")
     assert "x-freehold-trace" not in answer.headers
 
 
 # --- whose trace it is ---
 
 
-async def test_a_key_gets_the_traces_of_its_own_project_and_an_admin_all(door: Door) -> None:
+@pytest.mark.asyncio(loop_scope="module")
+async def test_a_key_gets_the_traces_of_its_own_project_and_an_admin_all(shared: Door) -> None:
     keys: list[str] = []
-    with contextlib.closing(open_database(door.data)) as db:
+    with contextlib.closing(open_database(shared.data)) as db:
         for project in ("ours", "theirs"):
             keys.append(f"Bearer {create_key(db, name='m', project=project)[1]}")
-    door.worker.counters.bump()
-    answer = await ask(door, CHAT, asking(CHAT, RIGHT), "late", authorization=keys[0])
+    shared.worker.counters.bump()
+    answer = await ask(shared, CHAT, asking(CHAT, RIGHT), "late", authorization=keys[0])
     receipt_id = answer.headers["x-freehold-receipt"]
-    await trace_of(door, receipt_id)
+    await trace_of(shared, receipt_id)
     path = f"/v1/traces/{receipt_id}"
-    statuses = [(await door.get(path, authorization=key)).status for key in (*keys, f"Bearer {door.key}", "")]
+    statuses = [(await shared.get(path, authorization=key)).status for key in (*keys, f"Bearer {shared.key}", "")]
     assert statuses == [200, 404, 200, 401]
 
 
