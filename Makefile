@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input -qq
 PIN := $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate
 ARGS ?=
 
-.PHONY: help run test test-training check bench study docs lock clean
+.PHONY: help run test test-training check bench study family docs lock clean
 .DELETE_ON_ERROR:
 
 help:  ## what each target does
@@ -15,8 +15,10 @@ help:  ## what each target does
 run: $(VENV)/.run  ## bring Freehold up with a real model answering (ARGS="--port 9000" passes on)
 	@exec $(BIN)/freehold up $(ARGS)
 
-test: $(VENV)/.test  ## all tests (ARGS="tests/store -x" passes on)
-	@$(BIN)/python -m pytest -n 4 --dist loadfile $(ARGS)
+# Those of the architecture are a part of `make check`. The files are begun in the order of the alphabet: the few tests that take long, those
+# of whole processes in tests/cli, come early, and no core is idle at the end.
+test: $(VENV)/.test  ## all other tests (ARGS="tests/store -x" passes on)
+	@$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder $(or $(ARGS),--ignore tests/architecture)
 
 test-training: $(VENV)/.test  ## what needs torch: training, export, parity (installs the extra `training`)
 	@$(PIP) install torch==2.13.0
@@ -34,6 +36,7 @@ bench: $(VENV)/.run  ## measure beside other gateways (needs nginx, wrk, Node; A
 	@$(BIN)/python -m bench $(ARGS)
 	@$(BIN)/python -m bench.ledger
 	@$(BIN)/python -m bench.trials
+	@$(BIN)/python -m bench.own
 
 docs: $(VENV)/.test  ## write the reference pages that are made from the code
 	@$(BIN)/python tools/render_docs.py
@@ -44,11 +47,17 @@ study: $(VENV)/.check  ## repeat the studies of docs/studies (an hour)
 	@$(BIN)/python studies/sequential.py
 	@$(BIN)/python studies/trial_error_rates.py
 	@$(BIN)/python studies/canary.py
+	@$(BIN)/python studies/harnesses.py
+
+family: $(VENV)/.check  ## train and measure the own family, days on two cores (ARGS="--minutes 3 --seeds 1" is small)
+	@$(PIP) install torch==2.13.0
+	@$(PIP) install "trl>=1.16,<1.17" "transformers>=5.24,<6" "accelerate>=1.15" "datasets>=5.2" "peft>=0.21"
+	@$(BIN)/python studies/own_family.py $(ARGS)
 
 lock: $(VENV)/.made  ## pin the dependencies, with hashes (ARGS=--upgrade takes the newest of all)
 	@$(PIP) install uv
-	@$(PIN) $(ARGS) --extra own --extra catalog --extra litellm-import --extra object-storage --extra parquet --extra reasoning --extra tasks --extra trials --group build --group check pyproject.toml -o requirements/check.txt
-	@$(PIN) $(ARGS) --extra own --extra catalog --extra litellm-import --extra object-storage --extra parquet --extra reasoning --extra tasks --extra trials --group build --group test -c requirements/check.txt pyproject.toml -o requirements/test.txt
+	@$(PIN) $(ARGS) --extra own --extra journey --extra catalog --extra litellm-import --extra object-storage --extra parquet --extra reasoning --extra tasks --extra trials --group build --group check pyproject.toml -o requirements/check.txt
+	@$(PIN) $(ARGS) --extra own --extra journey --extra catalog --extra litellm-import --extra object-storage --extra parquet --extra reasoning --extra tasks --extra trials --group build --group test -c requirements/check.txt pyproject.toml -o requirements/test.txt
 	@$(PIN) $(ARGS) --extra own --extra trials --group build -c requirements/check.txt pyproject.toml -o requirements/run.txt
 	@printf 'proofbundle==6.3.1\ntlog-scales==0.0.3\n' | $(PIN) - -o requirements/strangers.txt
 	@grep -c == requirements/*.txt

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from freehold.errors import AdminOnly, ExpiredKey, FreeholdError, MissingKey, RevokedKey, UnknownKey
 from freehold.gateway.callers import Callers, Keys, require_admin
+from freehold.gateway.exchange import Shown
 from freehold.store.callers import Key, digest
 from freehold.store.counters import Counters
 from freehold.store.folder import COUNTERS
@@ -66,7 +67,7 @@ def store() -> Store:
     ],
 )
 def test_a_key_is_known_by_either_header(counters: Counters, store: Store, headers: dict[str, str]) -> None:
-    assert Callers(store.load, counters).know(headers, 1.0) is ADA
+    assert Callers(store.load, counters).know(headers, 1.0, Shown()) is ADA
 
 
 @pytest.mark.parametrize(
@@ -88,7 +89,7 @@ def test_other_headers_are_nobodys(
     counters: Counters, store: Store, headers: Mapping[str, str], error: type[FreeholdError]
 ) -> None:
     with pytest.raises(error) as told:
-        Callers(store.load, counters).know(headers, 1.0)
+        Callers(store.load, counters).know(headers, 1.0, Shown())
     assert "fh_" not in told.value.message
 
 
@@ -98,7 +99,7 @@ def test_no_other_secret_is_known(secret: str) -> None:
     if secret.strip() == "fh_ada":
         return
     with pytest.raises((MissingKey, UnknownKey)):
-        Callers(store.load, _Still()).know({"x-api-key": secret}, 1.0)  # pyright: ignore[reportArgumentType]
+        Callers(store.load, _Still()).know({"x-api-key": secret}, 1.0, Shown())  # pyright: ignore[reportArgumentType]
 
 
 class _Still:
@@ -112,12 +113,27 @@ def test_a_key_is_good_up_to_its_end(counters: Counters, store: Store) -> None:
     store.keys["fh_ada"] = replace(ADA, expires_at=100.0)
     store.keys["fh_eve"] = replace(EVE, revoked_at=100.0)
     callers = Callers(store.load, counters)
-    assert callers.know({"x-api-key": "fh_ada"}, 99.9).name == "ada"
-    assert callers.know({"x-api-key": "fh_eve"}, 99.9).name == "eve"
+    assert callers.know({"x-api-key": "fh_ada"}, 99.9, Shown()).name == "ada"
+    assert callers.know({"x-api-key": "fh_eve"}, 99.9, Shown()).name == "eve"
     with pytest.raises(ExpiredKey):
-        callers.know({"x-api-key": "fh_ada"}, 100.0)
+        callers.know({"x-api-key": "fh_ada"}, 100.0, Shown())
     with pytest.raises(RevokedKey):
-        callers.know({"x-api-key": "fh_eve"}, 100.0)
+        callers.know({"x-api-key": "fh_eve"}, 100.0, Shown())
+
+
+async def test_a_connection_is_known_by_what_it_shows_now(counters: Counters, store: Store) -> None:
+    callers, shown = Callers(store.load, counters), Shown()
+    assert callers.know({"x-api-key": "fh_ada"}, 1.0, shown).name == "ada"
+    assert callers.know({"x-api-key": "fh_ada"}, 1.0, shown).name == "ada"
+    assert callers.know({"authorization": "Bearer fh_eve"}, 1.0, shown).name == "eve"
+    with pytest.raises(UnknownKey):
+        callers.know({"x-api-key": "fh_nobody"}, 1.0, shown)
+    assert callers.know({"x-api-key": "fh_ada"}, 1.0, shown).name == "ada"
+    del store.keys["fh_ada"]
+    counters.bump()
+    await callers.reload()
+    with pytest.raises(UnknownKey):
+        callers.know({"x-api-key": "fh_ada"}, 1.0, shown)
 
 
 async def test_a_new_key_is_known_once_the_keys_are_read_again(counters: Counters, store: Store) -> None:
@@ -129,9 +145,9 @@ async def test_a_new_key_is_known_once_the_keys_are_read_again(counters: Counter
     assert callers.stale
     await callers.reload()
     assert not callers.stale
-    assert callers.know({"x-api-key": "fh_new"}, 1.0).name == "new"
+    assert callers.know({"x-api-key": "fh_new"}, 1.0, Shown()).name == "new"
     with pytest.raises(UnknownKey):
-        callers.know({"x-api-key": "fh_ada"}, 1.0)
+        callers.know({"x-api-key": "fh_ada"}, 1.0, Shown())
 
 
 async def test_keys_that_are_fresh_are_not_read_again(counters: Counters, store: Store) -> None:
@@ -163,7 +179,7 @@ async def test_a_store_in_trouble_turns_no_caller_away(counters: Counters, store
     counters.bump()
     store.broken = True
     await callers.reload()
-    assert callers.know({"x-api-key": "fh_ada"}, 1.0) is ADA
+    assert callers.know({"x-api-key": "fh_ada"}, 1.0, Shown()) is ADA
 
 
 async def test_a_store_in_trouble_is_not_asked_again_by_every_request(counters: Counters, store: Store) -> None:
@@ -186,7 +202,7 @@ async def test_a_store_that_has_mended_is_read_after_a_pause(
     store.broken = False
     store.keys["fh_new"] = replace(ADA, name="new")
     await callers.reload()
-    assert callers.know({"x-api-key": "fh_new"}, 1.0).name == "new"
+    assert callers.know({"x-api-key": "fh_new"}, 1.0, Shown()).name == "new"
 
 
 def test_a_store_that_cannot_be_read_at_the_start_stops_the_start(counters: Counters, store: Store) -> None:

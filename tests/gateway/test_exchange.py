@@ -2,7 +2,7 @@
 
 import pytest
 
-from freehold.gateway.exchange import Exchange
+from freehold.gateway.exchange import Exchange, Shown
 
 TEXT = b"content-type: text/plain\r\n"
 
@@ -15,6 +15,7 @@ class Line:
     def __init__(self) -> None:
         self.written = b""
         self.slow = False
+        self.shown = Shown()
         self.kept: bool | None = None
         self.aborted = False
 

@@ -19,6 +19,7 @@ from freehold.store.canaries import (
     first_lately,
     first_of,
     forget_outcomes,
+    hear_of_records,
     keep_state,
     last_canary,
     list_canaries,
@@ -55,10 +56,12 @@ def store(db: sqlite3.Connection, number: int, canary: str, **fields: Any) -> No
     """A record of a canary, as the drain stores it."""
     one = record(number, canary=canary, arm="candidate", propensity_ppm=10_000, conversation=f"c{number}", **fields)
     body = msgspec.json.encode(one).decode()
+    (newest,) = db.execute("SELECT coalesce(max(rowid), 0) FROM records").fetchone()
     db.execute(
         f"INSERT INTO records VALUES ({', '.join('?' * 20)})",
         (one.id, one.ended_at, *["acme", "support", "key_1", "triage", "x", "answered"], *[0] * 11, body),
     )
+    hear_of_records(db, newest)
 
 
 def test_a_canary_begins_at_its_first_step_and_an_event_tells_of_it(db: sqlite3.Connection) -> None:
@@ -192,6 +195,7 @@ def test_a_record_that_only_speaks_of_a_canary_does_not_wait(db: sqlite3.Connect
         f"INSERT INTO records VALUES ({', '.join('?' * 20)})",
         (one.id, 0.0, *[""] * 6, *[0] * 11, msgspec.json.encode(one).decode()),
     )
+    hear_of_records(db, 0)
     assert db.execute("SELECT count(*) FROM canary_outcomes").fetchone() == (0,)
 
 

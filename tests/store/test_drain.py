@@ -52,6 +52,20 @@ def set_aside(db: sqlite3.Connection) -> list[tuple[str, int, bytes]]:
 # --- exactly once ---
 
 
+def test_a_record_of_a_canary_waits_to_be_counted_once_and_no_other_does(
+    db: sqlite3.Connection, folder: Path, drain: Drain
+) -> None:
+    with contextlib.closing(Journal(folder, 0)) as journal:
+        for number, canary in ((1, ""), (2, "can_1"), (2, "can_1"), (3, "can_2")):
+            journal.append(record(number, canary=canary))
+    assert drain.drain_once() == 4
+    with contextlib.closing(Journal(folder, 0)) as journal:
+        journal.append(record(4))
+    assert drain.drain_once() == 1
+    told = db.execute("SELECT canary, record FROM canary_outcomes ORDER BY number").fetchall()
+    assert told == [("can_1", "rec_000002"), ("can_2", "rec_000003")]
+
+
 def test_finished_segments_are_stored_and_deleted(db: sqlite3.Connection, folder: Path, drain: Drain) -> None:
     write(folder, 1, 2)
     write(folder, 3, worker=1)

@@ -16,11 +16,12 @@ from freehold.store.drain import Drain
 from freehold.store.folder import COUNTERS, JOURNAL
 from freehold.store.grants import Charge
 from freehold.store.journal import Journal
-from freehold.store.records import Record
+from freehold.store.records import AppliedPrice, Record
 from freehold.store.scopes import Kind, Period, budget_scope
 from freehold.store.usage import (
     By,
     UsageRow,
+    find_costs,
     find_record,
     forget_records,
     keep_swept,
@@ -278,6 +279,13 @@ def test_a_record_is_found_by_its_id(db: sqlite3.Connection, data: Path) -> None
     keep(db, data, first, record(2))
     assert find_record(db, "rec_000001") == first
     assert find_record(db, "rec_000003") is None
+
+
+def test_costs_are_found_by_ids_and_unknown_where_there_was_no_price(db: sqlite3.Connection, data: Path) -> None:
+    price = AppliedPrice(rates={"input": 1_000}, as_of="2026-11-01", source="catalog")
+    keep(db, data, record(1, cost_nano=7, price=price), record(2), record(3, cost_nano=9, price=price))
+    assert find_costs(db, ["rec_000001", "rec_000002", "rec_000009"]) == {"rec_000001": 7, "rec_000002": None}
+    assert find_costs(db, []) == {}
 
 
 def test_forgotten_records_leave_their_sums(db: sqlite3.Connection, data: Path) -> None:

@@ -8,9 +8,10 @@ import msgspec
 import pytest
 from msgspec.structs import asdict
 
+from freehold.config.canary_rules import CanaryRules
 from freehold.config.digest import route_digest
-from freehold.config.settings import CanaryRules, Settings, TargetSettings, Workload
-from freehold.store.canaries import MILLION, Canary, change_canary, find_canary, start_canary
+from freehold.config.settings import Settings, TargetSettings, Workload
+from freehold.store.canaries import MILLION, Canary, change_canary, find_canary, hear_of_records, start_canary
 from freehold.store.database import open_database, transaction
 from freehold.store.events import Event, take_events
 from freehold.store.in_flight import IN_FLIGHT, Settled
@@ -27,9 +28,13 @@ class Graded:
 
     def __init__(self) -> None:
         self.scores: dict[str, Score] = {}
+        self.prepared: list[str] = []
 
     def score(self, record: Record, now: float) -> Score:
         return self.scores.get(record.id, 1.0)
+
+    def prepare(self, record: Record, now: float) -> None:
+        self.prepared.append(record.id)
 
 
 class Bench:
@@ -92,7 +97,8 @@ class Bench:
             one = record(self.number, **{**given, **fields})
             body = msgspec.json.encode(one).decode()
             row = (one.id, one.ended_at, "", "", "", "triage", one.deployment, one.status, *[0] * 11, body)
-            self.db.execute(f"INSERT INTO records VALUES ({', '.join('?' * 20)})", row)
+            stored = self.db.execute(f"INSERT INTO records VALUES ({', '.join('?' * 20)})", row)
+            hear_of_records(self.db, (stored.lastrowid or 1) - 1)
             ids.append(one.id)
         return ids
 
@@ -319,6 +325,14 @@ def test_grades_decide_where_there_are_any_and_an_answer_in_the_candidates_place
     arm = standing(bench.db, canary)["candidate_arm"]
     assert (arm["requests"], arm["scored"], arm["unscored"]) == (5, 3, 1)
     assert arm["mean_ppm"] == 416_667  # (0.25 + 1 + 0) / 3
+
+
+def test_judges_are_asked_about_those_behind_an_answer_whose_grade_is_still_to_come(bench: Bench) -> None:
+    canary = bench.begin(graded=True)
+    first, *behind = bench.add(canary, 3)
+    bench.graded.scores[first] = "later"
+    bench.round()
+    assert bench.graded.prepared == behind
 
 
 def test_an_answer_whose_grade_is_still_to_come_holds_up_those_behind_it(bench: Bench) -> None:

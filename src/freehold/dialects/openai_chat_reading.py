@@ -54,7 +54,7 @@ _ROLES: Final[frozenset[str]] = frozenset(get_args(Role))
 def read_request(data: bytes) -> Request:
     """A caller's body as a `Request`. Raises `MalformedBody`, `InvalidField`."""
     wire, fields = body.read(_decoder, data)
-    unknown = [name for name in fields if name not in _KNOWN]
+    unknown = [] if _KNOWN.issuperset(fields) else [name for name in fields if name not in _KNOWN]
     tools, tool_choice = _tools(wire, unknown)
     request = Request(
         dialect=NAME,

@@ -219,7 +219,7 @@ class Door:
         if callers.stale:
             await callers.reload()
             self._parts.book().forget_payers()
-        return callers.know(exchange.headers, self._clock())
+        return callers.know(exchange.headers, self._clock(), exchange.shown)
 
     # --- errors ---
 

@@ -11,11 +11,22 @@ _REASON = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode()
 _JSON = b"content-type: application/json\r\n"
 
 
+class Shown:
+    """The secret that a connection showed last, and its digest: nearly every one shows the same with each request."""
+
+    __slots__ = ("digest", "secret")
+
+    def __init__(self) -> None:
+        self.secret = ""
+        self.digest = b""
+
+
 class Line(Protocol):
     """Where an exchange's bytes go. `stamp` is the `date` header of this second, `slow` whether the caller reads more
-    slowly than we write."""
+    slowly than we write, `shown` what the connection showed before."""
 
     slow: bool
+    shown: Shown
 
     @property
     def stamp(self) -> bytes: ...
@@ -49,6 +60,7 @@ class Exchange:
         "peer",
         "problem",
         "query",
+        "shown",
     )
 
     def __init__(self, connection: Line, peer: str) -> None:
@@ -64,6 +76,7 @@ class Exchange:
         self.query = ""
         self.peer = peer
         self.problem: int | None = None
+        self.shown = connection.shown
 
     def answer(self, status: int, body: bytes, headers: bytes = b"", content_type: bytes = _JSON) -> None:
         """The whole answer. `headers` are finished lines, each with its CRLF."""

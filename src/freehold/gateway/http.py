@@ -18,7 +18,7 @@ from typing import cast
 import httptools
 from msgspec import Struct
 
-from freehold.gateway.exchange import Exchange
+from freehold.gateway.exchange import Exchange, Shown
 
 MAX_HEADER_BYTES = 64 * 1024
 MAX_HEADER_COUNT = 200
@@ -72,6 +72,7 @@ class Server(asyncio.Protocol):
     def __init__(self, handler: Handler, limits: Limits, clock: Clock, everyone: set["Server"]) -> None:
         self.clock = clock
         self.slow = False
+        self.shown = Shown()
         self.draining = False
         self.deadline: float | None = None
         self._handler = handler

@@ -117,7 +117,7 @@ class Lifecycle:
             if parts.callers.stale:
                 await parts.callers.reload()
                 parts.book().forget_payers()
-            key = parts.callers.know(exchange.headers, began_at)
+            key = parts.callers.know(exchange.headers, began_at, exchange.shown)
             if self._by_key.get(key.id, 0) >= parts.max_in_flight_per_key:
                 raise RateLimited(f"{self._by_key[key.id]} requests of this key are being answered.", retry_after=1)
         except FreeholdError as error:

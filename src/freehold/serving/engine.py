@@ -1,11 +1,12 @@
 """One engine: llama.cpp's server, as a child process that serves one own model on the loopback address.
 
     python -m freehold.serving.engine --weights PATH --model NAME --port N --prefix PATH \\
-        --context N --parallel N --threads N
+        --context N --parallel N --threads N [--adapter PATH ...]
 
 It answers below http://127.0.0.1:PORT/PREFIX: `/v1/chat/completions`, `/v1/embeddings`, `/health` and llama.cpp's other
 paths. It knows nothing of the door, of callers or of budgets. It exists as a process of its own because the server is native
-code: when that crashes, a child is started again and the door stays up. It ends on SIGTERM, and when whoever started it
+code: when that crashes, a child is started again and the door stays up. An adapter changes what it says only in requests that ask for it
+(`"lora": [{"id": N, "scale": 1.0}]`, N counting from 0 in the order of the command line). It ends on SIGTERM, and when whoever started it
 is gone (`processes.watch_parent`).
 """
 
@@ -13,6 +14,7 @@ import argparse
 import asyncio
 import importlib
 import logging
+import os
 import signal
 import sys
 from collections.abc import Mapping, Sequence
@@ -43,7 +45,7 @@ log = logging.getLogger("freehold.engine")
 
 
 class Options(Struct, frozen=True, kw_only=True):
-    """What to serve: `context` tokens for each of `parallel` callers, on `threads` CPU threads."""
+    """What to serve: `context` tokens for each of `parallel` callers, on `threads` CPU threads. `adapters` are LoRA adapters of the weights."""
 
     weights: Path
     model: str
@@ -52,6 +54,7 @@ class Options(Struct, frozen=True, kw_only=True):
     context: int
     parallel: int
     threads: int
+    adapters: tuple[Path, ...] = ()
 
 
 def options_from(arguments: Sequence[str]) -> Options:
@@ -67,26 +70,31 @@ def options_from(arguments: Sequence[str]) -> Options:
         ("threads", "CPU threads"),
     ):
         parser.add_argument(f"--{name}", type=int, required=True, help=what)
-    return Options(**vars(parser.parse_args(arguments)))
+    parser.add_argument("--adapter", type=Path, action="append", default=[], help="a LoRA adapter, as GGUF")
+    given = vars(parser.parse_args(arguments))
+    adapters = tuple(given.pop("adapter"))
+    return Options(**given, adapters=adapters)
 
 
 def serve(options: Options, environ: Mapping[str, str]) -> int:
-    """Serves until SIGTERM or the end of the parent; gives the exit code."""
+    """Serves until SIGTERM or the end of the parent, and then ends the process; gives the exit code when it cannot serve."""
     try:
         xllamacpp: Any = importlib.import_module("xllamacpp")
-        # The signals keep their default action until here, so a stop while the weights are read is obeyed at once.
-        server = xllamacpp.Server(parameters(xllamacpp.CommonParams(), options))
+        # It serves for as long as it has a name. The signals keep their default action until here, so a stop while the weights are read
+        # is obeyed at once.
+        _server = xllamacpp.Server(parameters(xllamacpp, options))
     except (ImportError, RuntimeError) as error:
         log.error("engine %s cannot serve %s: %s", options.model, options.weights, error)
         return CANNOT_SERVE
     asyncio.run(_until_told(environ))
-    del server
-    return 0
+    # There is nothing to save, and the native server, when it is asked to end before its loop has begun, may wait for ever.
+    logging.shutdown()
+    os._exit(0)
 
 
-def parameters(empty: Any, options: Options) -> Any:
-    """Fills llama.cpp's `CommonParams`. Each caller gets the whole of `options.context`."""
-    params = empty
+def parameters(xllamacpp: Any, options: Options) -> Any:
+    """llama.cpp's `CommonParams`, filled. Each caller gets the whole of `options.context`."""
+    params = xllamacpp.CommonParams()
     params.model.path = str(options.weights)
     params.model_alias = {options.model}
     params.hostnames = ["127.0.0.1"]
@@ -100,6 +108,8 @@ def parameters(empty: Any, options: Options) -> Any:
     params.cpuparams.n_threads = params.cpuparams_batch.n_threads = options.threads
     params.n_threads_http = options.parallel + SPARE_HTTP_THREADS
     params.use_jinja = True
+    # Loaded and at rest: a request that names none is answered by the weights alone.
+    params.lora_adapters = [xllamacpp.CommonAdapterLoraInfo(str(path), 0.0) for path in options.adapters]
     # One server gives both: pooling concerns embeddings only.
     params.embedding = True
     params.pooling_type = MEAN_POOLING

@@ -15,6 +15,7 @@ import msgspec
 from msgspec import Struct
 
 from freehold.errors import StoreError
+from freehold.store.canaries import hear_of_records
 from freehold.store.database import transaction
 from freehold.store.events import Event
 from freehold.store.journal import EVENT_LINE
@@ -172,6 +173,8 @@ class Drain:
         (newest,) = self._db.execute(_NEWEST).fetchone()
         self._db.executemany(_INSERT, rows)
         self._db.execute(_ADD_UP, (newest,))
+        if any(line.record.canary for line in read):
+            hear_of_records(self._db, newest)
         if self._follower is not None and read:
             self._follower.take(read)
         if self._follower is not None and events:

@@ -330,4 +330,17 @@ SUMS_BY_BATCH: tuple[str, ...] = (
     "DROP TRIGGER records_are_added_up",
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (CALLERS_AND_RECORDS, LEDGER, ITEMS, CANARIES, UNWRITTEN, SUMS_BY_BATCH)
+CANARIES_BY_BATCH: tuple[str, ...] = (
+    # So are the records of a canary put where they wait to be counted.
+    "DROP TRIGGER canaries_hear_of_records",
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (
+    CALLERS_AND_RECORDS,
+    LEDGER,
+    ITEMS,
+    CANARIES,
+    UNWRITTEN,
+    SUMS_BY_BATCH,
+    CANARIES_BY_BATCH,
+)

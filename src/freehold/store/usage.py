@@ -5,7 +5,7 @@ there were, and stays right after old records are forgotten. Hours are UTC. It k
 """
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final, Literal
 
 import msgspec
@@ -123,6 +123,17 @@ def find_record(db: sqlite3.Connection, record_id: str) -> Record | None:
     """The whole record with that id, None when there is none (or none any more)."""
     row = db.execute("SELECT body FROM records WHERE id = ?", (record_id,)).fetchone()
     return None if row is None else msgspec.json.decode(row[0], type=Record)
+
+
+def find_costs(db: sqlite3.Connection, record_ids: Sequence[str]) -> dict[str, int | None]:
+    """What these answers cost in nano-dollars, by the ids of their records; None where no price was known. Those that are not
+    stored, or not any more, are left out."""
+    rows = db.execute(
+        "SELECT id, cost_nano, json_extract(body, '$.price') IS NOT NULL FROM records"
+        " WHERE id IN (SELECT value FROM json_each(?))",
+        (msgspec.json.encode(record_ids).decode(),),
+    )
+    return {record_id: nano if priced else None for record_id, nano, priced in rows}
 
 
 def forget_records(db: sqlite3.Connection, before: float) -> int:
