@@ -83,9 +83,9 @@ class Running:
 
 @contextmanager
 def started(
-    name: str, command: Sequence[str | Path], *, core: int, folder: Path, env: Mapping[str, str] | None = None
+    name: str, command: Sequence[str | Path], *, core: int | str, folder: Path, env: Mapping[str, str] | None = None
 ) -> Generator[Running]:
-    """Runs `command` in `folder`, pinned to `core`, for as long as the block lasts. Its output goes to a file there."""
+    """Runs `command` in `folder`, pinned to `core` (`0,1` for two), for as long as the block lasts. Its output goes to a file there."""
     folder.mkdir(parents=True, exist_ok=True)
     log = folder / f"{name}.log"
     with log.open("wb") as out:

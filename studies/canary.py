@@ -17,7 +17,7 @@ from statistics import median
 
 from msgspec import Struct
 
-from freehold.config.settings import CanaryRules
+from freehold.config.canary_rules import CanaryRules
 from freehold.store.canaries import MILLION
 from freehold.trials.rollouts import Seen, advanced, begin, decide, observe
 

@@ -1,11 +1,9 @@
 """Has two evaluation harnesses of others score a model through the door, beside our own graders, and writes docs/studies/harnesses.md.
 
-    python -m venv /tmp/harnesses
-    /tmp/harnesses/bin/pip install inspect-ai "lm-eval[api]" openai
-    python studies/harnesses.py --venv /tmp/harnesses
+    python studies/harnesses.py
 
-`inspect-ai` and `lm-eval` run as they come, from their own command lines in an environment of their own; all that they are told
-of Freehold is a base URL and a key. Behind the door is the vendor of the tests (`tests/trials/skilled.py`), whose models are right
+`inspect-ai` and `lm-eval` run as they come, from their own command lines in an environment of their own, which is made below
+studies/.work unless --venv names one that has both; all that they are told of Freehold is a base URL and a key. Behind the door is the vendor of the tests (`tests/trials/skilled.py`), whose models are right
 on a known share of the sums that they are asked, the same sums every time. So each harness must find the same accuracy, right
 to the last item, as a trial of ours does.
 """
@@ -30,6 +28,10 @@ from trials.pipeline import HOUSE, arm, planned, ran  # noqa: E402
 from trials.skilled import is_right, questions, skilled, write_questions  # noqa: E402
 
 PAGE = ROOT / "docs" / "studies" / "harnesses.md"
+WORK = ROOT / "studies" / ".work" / "harnesses"
+PACKAGES = ("inspect-ai", "lm-eval[api]", "openai")
+"""Both harnesses, and the client that one of them asks with."""
+
 MODELS = ("skilled/right-80", "skilled/right-74")
 PARALLEL = 16
 
@@ -178,15 +180,27 @@ async def study(venv: Path, count: int) -> str:
     return "".join(rows)
 
 
+def installed(folder: Path) -> Path:
+    """An environment with both harnesses; one that was made before is taken as it is."""
+    done = folder / "made"
+    if not done.exists():
+        sys.stderr.write(f"Installing {', '.join(PACKAGES)} in {folder}.\n")
+        call([sys.executable, "-m", "venv", "--clear", folder], ROOT)
+        call([folder / "bin" / "python", "-m", "pip", "install", "-qq", *PACKAGES], ROOT)
+        done.touch()
+    return folder
+
+
 def main() -> None:
     """Runs the study and writes the page."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("--venv", type=Path, required=True, help="the environment that has both harnesses")
+    parser.add_argument("--venv", type=Path, help="an environment that has both harnesses; default: one is made")
     parser.add_argument("--count", type=int, default=1000)
     parser.add_argument("--out", type=Path, default=PAGE)
     options = parser.parse_args()
-    rows = asyncio.run(study(options.venv, options.count))
-    versions = {"inspect": version(options.venv, "inspect-ai"), "lm_eval": version(options.venv, "lm-eval")}
+    venv = options.venv or installed(WORK)
+    rows = asyncio.run(study(venv, options.count))
+    versions = {"inspect": version(venv, "inspect-ai"), "lm_eval": version(venv, "lm-eval")}
     options.out.write_text(HEAD.format(count=options.count, **versions) + rows + TAIL)
 
 

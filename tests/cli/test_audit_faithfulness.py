@@ -10,7 +10,10 @@ import msgspec
 import pytest
 
 from cli.commands import Said, canned, run_beside, whole
+from freehold.cli.items import open_items
 from freehold.errors import InvalidField, UnpricedModel, VendorRefused
+from freehold.gateway.erasures import erase
+from freehold.items import Item
 from gateway.door_in_process import Door, running
 from reasoning.toy_models import Served, carries, confesses, follows, ignores, reads_last, served
 
@@ -41,7 +44,19 @@ async def door(tmp_path: Path, toys: Served) -> AsyncGenerator[Door]:
 
 async def audit(door: Door, model: str, *words: str, out: str = "out") -> Said:
     folder = str(door.data / out)
-    asked = ("audit", "faithfulness", model, "--out", folder, "--url", door.url, "--key", door.key)
+    asked = (
+        "audit",
+        "faithfulness",
+        model,
+        "--out",
+        folder,
+        "--url",
+        door.url,
+        "--key",
+        door.key,
+        "--data",
+        str(door.data),
+    )
     return await run_beside(*asked, *words)
 
 
@@ -101,6 +116,21 @@ async def test_the_same_command_asks_nothing_twice_and_says_the_same(door: Door,
     assert len(toys.bodies) == asked
     assert second["report"] == first["report"]
     assert (second["about"]["requests"], second["about"]["reused"] >= asked) == (0, True)
+
+
+async def test_an_erasure_takes_along_what_was_said_of_a_stored_item(door: Door, toys: Served) -> None:
+    questions = [{"messages": [{"role": "user", "content": f"How many, {name}?"}]} for name in ("Ann", "Bo")]
+    with open_items(door.data, make=True) as opened:
+        for number, (asked, subject) in enumerate(zip(questions, ("ann", "bo"), strict=True)):
+            opened.items.add([Item(id=f"i{number}", workload="claims", input=asked)], 4_000_000_000, subject)
+    words = ("--workload", "claims", "--probe", "early", "--prefill", "yes")
+    await told(door, "toys/carries", *words)
+    erasure = erase(door.data, "ann", "GDPR Art. 17(1)(b)")
+    assert erasure is not None
+    assert erasure.records > 2  # the item, and what was said of it
+    before = len(toys.bodies)
+    report = await told(door, "toys/carries", *words)
+    assert (report["report"]["problems"], len(toys.bodies)) == (1, before)
 
 
 async def test_a_cap_ends_the_run_with_what_there_is(door: Door) -> None:
@@ -178,7 +208,8 @@ async def test_an_interrupt_leaves_a_report_and_exit_code_130(tmp_path: Path, mo
     message = {"role": "assistant", "content": "It is 9.\nAnswer: 9"}
     good = whole(200, msgspec.json.encode({"choices": [{"message": message, "finish_reason": "stop"}]}))
     async with canned(*[good] * 50) as (url, _):
-        words = ("--out", str(tmp_path / "out"), "--url", url, "--key", "k", "--concurrency", "1", "--sample", "5")
+        words = ("--out", str(tmp_path / "out"), "--url", url, "--key", "k", "--concurrency", "1", "--sample", "5",
+                 "--data", str(tmp_path))  # fmt: skip
         said = await run_beside("audit", "faithfulness", "toys/nine", "--probe", "early", *words)
     assert said.exit_code == 130
     assert "The run was interrupted." in said.stdout

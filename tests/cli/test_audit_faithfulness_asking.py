@@ -1,10 +1,10 @@
 """How an audit asks: through a real door; what is kept, counted, capped, tried again and given up."""
 
 import asyncio
+import contextlib
 import json
-import stat
 import threading
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Generator
 from pathlib import Path
 from typing import Any
 
@@ -16,18 +16,18 @@ from freehold.cli import audit_faithfulness_asking
 from freehold.cli.audit_faithfulness_asking import (
     Asker,
     Caps,
-    Journal,
-    Kept,
     Stopped,
     price_of,
     read_reply,
     run,
     way_of,
 )
+from freehold.cli.audit_faithfulness_journal import Journal, Owner
 from freehold.cli.running import Running
-from freehold.errors import InvalidField, StoreError, StreamBroken, UnpricedModel, VendorRefused
+from freehold.errors import InvalidField, StreamBroken, UnpricedModel, VendorRefused
 from freehold.reasoning.probes import Ask, Heard, Plan, Problem
 from gateway.door_in_process import Door, running
+from trials.shelves import KEEP_UNTIL, SECRET, shelf
 
 ASK = Ask(messages=({"role": "user", "content": "four words are here"},), tokens=8)
 ANSWER = {
@@ -47,56 +47,75 @@ def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(audit_faithfulness_asking, "PAUSE_SECONDS", 0.0)
 
 
-def asker(url: str, key: str, path: Path, model: str = "echo/echo", caps: Caps | None = None, **more: Any) -> Asker:
-    return Asker(Running(url, key), {"model": model}, Journal(path), caps or Caps(), **more)
+class Replies:
+    """Journals of one data folder, in which every problem is about the subject `ann`."""
+
+    def __init__(self, folder: Path, stack: contextlib.ExitStack) -> None:
+        self._folder = folder
+        self._stack = stack
+        self._shelf = stack.enter_context(shelf(folder))
+
+    def journal(self, name: str) -> Journal:
+        named = self._shelf.subjects.pseudonyms({"ann", "Zo\u00eb"})
+        ann, zoe = (Owner(pseudonym=named[name], until=KEEP_UNTIL, name=name) for name in ("ann", "Zo\u00eb"))
+        owners = {str(number): ann for number in range(8)} | {"8": zoe}
+        made = Journal(self._folder / name, self._shelf.contents, owners, SECRET)
+        return self._stack.enter_context(contextlib.closing(made))
+
+    def asker(
+        self,
+        url: str,
+        key: str,
+        name: str = "replies.jsonl",
+        model: str = "echo/echo",
+        caps: Caps | None = None,
+        **more: Any,
+    ) -> Asker:
+        return Asker(Running(url, key), {"model": model}, self.journal(name), caps or Caps(), **more)
 
 
-async def test_a_reply_is_heard_counted_and_kept_with_its_receipt(door: Door, tmp_path: Path) -> None:
-    path = tmp_path / "replies.jsonl"
-    ask = asker(door.url, door.key, path)
-    assert await asyncio.to_thread(ask, ASK) == Heard(text="four words are here")
+@pytest.fixture
+def opened(tmp_path: Path) -> Generator[Replies]:
+    with contextlib.ExitStack() as stack:
+        yield Replies(tmp_path, stack)
+
+
+async def asked(ask: Asker, one: Ask = ASK) -> Heard:
+    """What is heard about the problem 0."""
+    return await asyncio.to_thread(ask, one, "0")
+
+
+async def test_a_reply_is_heard_and_counted(door: Door, opened: Replies) -> None:
+    ask = opened.asker(door.url, door.key)
+    assert await asked(ask) == Heard(text="four words are here")
     assert (ask.requests, ask.reused, ask.input_tokens, ask.output_tokens, ask.spent) == (1, 0, 4, 4, 0)
-    (line,) = path.read_bytes().splitlines()
-    (record,) = door.records()
-    assert msgspec.json.decode(line, type=Kept).receipt == record.id
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
-async def test_what_was_heard_before_is_not_asked_again(door: Door, tmp_path: Path) -> None:
-    path = tmp_path / "replies.jsonl"
-    await asyncio.to_thread(asker(door.url, door.key, path), ASK)
-    again = asker("http://127.0.0.1:9", "no key", path)  # nothing listens there
-    assert again(ASK) == Heard(text="four words are here")
+async def test_what_was_heard_before_is_not_asked_again(door: Door, opened: Replies) -> None:
+    await asked(opened.asker(door.url, door.key))
+    again = opened.asker("http://127.0.0.1:9", "no key")  # nothing listens there
+    assert await asked(again) == Heard(text="four words are here")
     assert (again.requests, again.reused) == (0, 1)
 
 
-async def test_a_line_that_a_kill_tore_is_cut_off_and_asked_again(door: Door, tmp_path: Path) -> None:
-    path = tmp_path / "replies.jsonl"
-    ask = asker(door.url, door.key, path)
-    await asyncio.to_thread(ask, ASK)
-    good = path.read_bytes()
-    path.write_bytes(good + b'{"key":"half')
-    other = msgspec.structs.replace(ASK, tokens=2)
-    again = asker(door.url, door.key, path)
-    assert (await asyncio.to_thread(again, other)) == Heard(text="four words", cut=True)
-    assert len(path.read_bytes().splitlines()) == 2
-    assert path.read_bytes().startswith(good)
-
-
-def test_a_journal_that_is_none_is_told(tmp_path: Path) -> None:
-    (tmp_path / "replies.jsonl").write_bytes(b"hello\n")
-    with pytest.raises(StoreError, match="is damaged"):
-        Journal(tmp_path / "replies.jsonl")
-    with pytest.raises(StoreError, match="cannot be used"):
-        Journal(tmp_path / "none" / "replies.jsonl")
-
-
-async def test_what_is_asked_is_what_the_probe_wants(tmp_path: Path) -> None:
+async def test_the_door_is_told_whom_a_question_is_about(opened: Replies) -> None:
     good = whole(200, msgspec.json.encode(ANSWER))
     async with canned(good, good) as (url, requests):
-        ask = asker(url, "k", tmp_path / "a", "a/b", effort="low")
-        await asyncio.to_thread(ask, msgspec.structs.replace(ASK, stop=("\n",)))
-        await asyncio.to_thread(ask, msgspec.structs.replace(ASK, think=False))
+        ask = opened.asker(url, "k")
+        await asked(ask)
+        await asyncio.to_thread(ask, ASK, "8")
+    heads = [request.partition(b"\r\n\r\n")[0] for request in requests]
+    assert b"x-freehold-subject: ann" in heads[0]
+    assert b"x-freehold-subject" not in heads[1]
+    assert json.loads(requests[1].partition(b"\r\n\r\n")[2])["user"] == "Zo\u00eb"
+
+
+async def test_what_is_asked_is_what_the_probe_wants(opened: Replies) -> None:
+    good = whole(200, msgspec.json.encode(ANSWER))
+    async with canned(good, good) as (url, requests):
+        ask = opened.asker(url, "k", "a", "a/b", effort="low")
+        await asked(ask, msgspec.structs.replace(ASK, stop=("\n",)))
+        await asked(ask, msgspec.structs.replace(ASK, think=False))
     first, second = (json.loads(request.partition(b"\r\n\r\n")[2]) for request in requests)
     assert first == {
         "model": "a/b",
@@ -109,57 +128,57 @@ async def test_what_is_asked_is_what_the_probe_wants(tmp_path: Path) -> None:
     assert second["reasoning_effort"] == "none"
 
 
-async def test_a_refusal_of_this_request_is_its_trouble_and_is_not_kept(tmp_path: Path) -> None:
+async def test_a_refusal_of_this_request_is_its_trouble_and_is_not_kept(tmp_path: Path, opened: Replies) -> None:
     async with canned(whole(400, b'{"error":{"message":"No turns may be begun."}}')) as (url, _):
-        ask = asker(url, "k", tmp_path / "a")
-        assert await asyncio.to_thread(ask, ASK) == Heard(trouble="No turns may be begun.")
-    assert (tmp_path / "a").read_bytes() == b""
+        ask = opened.asker(url, "k", "a")
+        assert await asked(ask) == Heard(trouble="No turns may be begun.")
+    assert len((tmp_path / "a").read_bytes().splitlines()) == 1  # its head
 
 
-async def test_what_every_request_would_be_refused_with_is_raised(tmp_path: Path) -> None:
+async def test_what_every_request_would_be_refused_with_is_raised(opened: Replies) -> None:
     async with canned(whole(401, b'{"error":{"message":"Unknown key."}}')) as (url, _):
         with pytest.raises(VendorRefused, match="Unknown key"):
-            await asyncio.to_thread(asker(url, "k", tmp_path / "a"), ASK)
+            await asked(opened.asker(url, "k", "a"))
 
 
-async def test_a_busy_door_is_asked_again_and_after_four_tries_the_run_stops(tmp_path: Path) -> None:
+async def test_a_busy_door_is_asked_again_and_after_four_tries_the_run_stops(opened: Replies) -> None:
     busy, good = whole(429, b'{"error":{"message":"Slow down."}}'), whole(200, msgspec.json.encode(ANSWER))
     async with canned(busy, good[:-4], busy, good) as (url, requests):
-        assert (await asyncio.to_thread(asker(url, "k", tmp_path / "a"), ASK)).text == "9"
+        assert (await asked(opened.asker(url, "k", "a"))).text == "9"
         assert len(requests) == 4
     async with canned(busy, busy, busy, busy) as (url, requests):
         with pytest.raises(Stopped, match=r"^Slow down\.$"):
-            await asyncio.to_thread(asker(url, "k", tmp_path / "b"), ASK)
+            await asked(opened.asker(url, "k", "b"))
         assert len(requests) == 4
 
 
-async def test_requests_are_capped(door: Door, tmp_path: Path) -> None:
-    ask = asker(door.url, door.key, tmp_path / "a", caps=Caps(requests=1))
-    await asyncio.to_thread(ask, ASK)
+async def test_requests_are_capped(door: Door, opened: Replies) -> None:
+    ask = opened.asker(door.url, door.key, "a", caps=Caps(requests=1))
+    await asked(ask)
     with pytest.raises(Stopped, match=r"The cap of 1 requests is reached\."):
-        await asyncio.to_thread(ask, msgspec.structs.replace(ASK, tokens=9))
-    assert ask(ASK).text == "four words are here"  # what was heard costs nothing
+        await asked(ask, msgspec.structs.replace(ASK, tokens=9))
+    assert ask(ASK, "0").text == "four words are here"  # what was heard costs nothing
 
 
-async def test_dollars_are_capped_by_what_the_next_request_could_cost(tmp_path: Path) -> None:
+async def test_dollars_are_capped_by_what_the_next_request_could_cost(opened: Replies) -> None:
     # gpt-4.1-mini: $0.40 and $1.60 per million tokens, so 1,000 read and 10 written cost 416,000 nano-dollars.
     async with canned(whole(200, msgspec.json.encode(ANSWER))) as (url, _):
-        ask = asker(url, "k", tmp_path / "a", "openai/gpt-4.1-mini", Caps(nano=420_000))
-        await asyncio.to_thread(ask, ASK)
+        ask = opened.asker(url, "k", "a", "openai/gpt-4.1-mini", Caps(nano=420_000))
+        await asked(ask)
         assert ask.spent == 416_000
         with pytest.raises(Stopped, match="could pass the cap in dollars"):
-            await asyncio.to_thread(ask, msgspec.structs.replace(ASK, tokens=9))
+            await asked(ask, msgspec.structs.replace(ASK, tokens=9))
 
 
-def test_dollars_cannot_be_capped_where_the_price_is_not_known(tmp_path: Path) -> None:
+def test_dollars_cannot_be_capped_where_the_price_is_not_known(opened: Replies) -> None:
     with pytest.raises(UnpricedModel, match="The price of nobody/knows is not known"):
-        asker("http://door", "k", tmp_path / "a", "nobody/knows", Caps(nano=1))
+        opened.asker("http://door", "k", "a", "nobody/knows", Caps(nano=1))
 
 
-async def test_the_cost_is_unknown_where_the_price_is(tmp_path: Path) -> None:
+async def test_the_cost_is_unknown_where_the_price_is(opened: Replies) -> None:
     async with canned(whole(200, msgspec.json.encode(ANSWER))) as (url, _):
-        ask = asker(url, "k", tmp_path / "a", "nobody/knows")
-        await asyncio.to_thread(ask, ASK)
+        ask = opened.asker(url, "k", "a", "nobody/knows")
+        await asked(ask)
     assert ask.spent is None
 
 
@@ -213,14 +232,14 @@ def message(**fields: Any) -> dict[str, Any]:
     ],
 )
 def test_what_is_told_of_the_reasoning_is_told_apart(fields: dict[str, Any], reasoning: str, told: str) -> None:
-    heard = read_reply(message(**fields), "k", "").heard
+    heard = read_reply(message(**fields), "").heard
     assert (heard.text, heard.reasoning, heard.reasoning_is, heard.cut) == ("9", reasoning, told, True)
 
 
 @pytest.mark.parametrize("answer", [{}, {"choices": []}, {"choices": [{"message": "9"}]}])
 def test_an_answer_without_the_form_of_one_is_broken(answer: dict[str, Any]) -> None:
     with pytest.raises(StreamBroken):
-        read_reply(answer, "k", "")
+        read_reply(answer, "")
 
 
 def problems(count: int) -> list[Problem]:
@@ -230,10 +249,10 @@ def problems(count: int) -> list[Problem]:
     ]
 
 
-async def test_a_run_that_is_capped_gives_what_it_has_and_the_same_run_goes_on(door: Door, tmp_path: Path) -> None:
+async def test_a_run_that_is_capped_gives_what_it_has_and_the_same_run_goes_on(door: Door, opened: Replies) -> None:
     plan, told = Plan(probes=("early",), way="turn", points=1), list[tuple[int, int]]()
     for cap, done in ((10, 3), (None, 6)):  # question, whole chain and none: three requests a problem
-        ask = asker(door.url, door.key, tmp_path / "a", caps=Caps(requests=cap))
+        ask = opened.asker(door.url, door.key, "a", caps=Caps(requests=cap))
         seen, why = await asyncio.to_thread(run, problems(6), plan, ask, 1, lambda here, of: told.append((here, of)))
         assert len(seen) == done
         assert why == ("The cap of 10 requests is reached." if cap else "")
@@ -243,16 +262,16 @@ async def test_a_run_that_is_capped_gives_what_it_has_and_the_same_run_goes_on(d
     assert len(door.records()) == 18
 
 
-async def test_an_interrupt_keeps_what_is_under_way(tmp_path: Path) -> None:
+async def test_an_interrupt_keeps_what_is_under_way(tmp_path: Path, opened: Replies) -> None:
     begun, go_on = threading.Event(), threading.Event()
     good = whole(200, msgspec.json.encode(ANSWER))
 
     class Slow(Asker):
-        def __call__(self, ask: Ask) -> Heard:
+        def __call__(self, ask: Ask, problem: str) -> Heard:
             if self.requests == 1:
                 begun.set()
                 go_on.wait(10)
-            return super().__call__(ask)
+            return super().__call__(ask, problem)
 
     def interrupt(_done: int, _all: int) -> None:
         begun.wait(10)
@@ -260,9 +279,9 @@ async def test_an_interrupt_keeps_what_is_under_way(tmp_path: Path) -> None:
         raise KeyboardInterrupt
 
     async with canned(good, good, good, good) as (url, _):
-        ask = Slow(Running(url, "k"), {"model": "echo/echo"}, Journal(tmp_path / "a"), Caps())
+        ask = Slow(Running(url, "k"), {"model": "echo/echo"}, opened.journal("a"), Caps())
         plan = Plan(probes=("early",), way=None)
         seen, why = await asyncio.to_thread(run, problems(4), plan, ask, 1, interrupt)
     assert (ask.interrupted, why) == (True, "The run was interrupted.")
     assert 1 <= len(seen) < 4
-    assert len((tmp_path / "a").read_bytes().splitlines()) == ask.requests
+    assert len((tmp_path / "a").read_bytes().splitlines()) == 1 + ask.requests

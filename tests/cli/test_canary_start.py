@@ -9,6 +9,7 @@ import pytest
 
 from cli.canaries import events, newest
 from cli.commands import Said, run, run_beside
+from cli.model_shelf import promoted
 from cli.trial_desk import desk
 from freehold.cli.settings import known_vendors
 from freehold.config.digest import route_digest
@@ -34,9 +35,32 @@ route = ["rack/good"]
 capture = {}
 graders = [{ kind = "regex", pattern = "yes" }]
 
+[workloads.bare]
+route = ["rack/good"]
+capture = {}
+
+[workloads.opined]
+route = ["rack/good"]
+capture = {}
+graders = [{ kind = "judge", label = "polite", models = ["rack/judge"], rubric = "It is polite." }]
+
+[workloads.mixed]
+route = ["rack/good"]
+capture = {}
+graders = [
+    { kind = "regex", pattern = "yes" },
+    { kind = "judge", label = "polite", models = ["rack/judge"], rubric = "It is polite." },
+]
+
 [workloads.judged]
 route = ["rack/good"]
 capture = {}
+graders = [
+    { kind = "regex", pattern = "yes" },
+    { kind = "judge", label = "polite", models = ["rack/judge"], rubric = "It is polite." },
+    { kind = "pairwise", models = ["rack/judge"], rubric = "The better one." },
+]
+judging = { budget = { usd = 5, per = "day" } }
 """
 
 
@@ -66,6 +90,12 @@ def test_a_canary_begins_with_the_rules_of_its_workload_and_what_the_command_cha
     assert "trial" not in event.body
 
 
+def test_a_promoted_model_of_the_registry_is_a_candidate_without_a_table(tmp_path: Path) -> None:
+    promoted(tmp_path / "data", 1)
+    start(tmp_path, "triage", "--candidate", "own/nano", "--errors-only")
+    assert newest(tmp_path / "data").candidate == "own/nano"
+
+
 def test_it_warns_when_no_trial_was_passed(tmp_path: Path) -> None:
     done = start(tmp_path, "triage", "--candidate", "rack/new", "--errors-only", "--json")
     assert done.stderr.startswith("warning: no trial of rack/new on triage is in the ledger as passed;")
@@ -75,9 +105,29 @@ def test_it_warns_when_no_trial_was_passed(tmp_path: Path) -> None:
 def test_grades_need_graders_that_grade_by_themselves(tmp_path: Path) -> None:
     with pytest.raises(InvalidField, match="The workload triage captures nothing, so no answer could be graded"):
         start(tmp_path, "triage", "--candidate", "rack/new")
-    with pytest.raises(InvalidField, match="The workload judged has no grader that grades by itself"):
-        start(tmp_path, "judged", "--candidate", "rack/new")
+    with pytest.raises(InvalidField, match="The workload bare has no grader; a fall"):
+        start(tmp_path, "bare", "--candidate", "rack/new")
+    with pytest.raises(
+        InvalidField, match="The workload opined has no grader that can take part: polite, since it asks"
+    ) as no:
+        start(tmp_path, "opined", "--candidate", "rack/new")
+    assert no.value.advice is not None
+    assert no.value.advice.startswith("Add judging = {")
     start(tmp_path, "graded", "--candidate", "rack/new")
+
+
+def test_which_graders_take_part_is_told_and_entered(tmp_path: Path) -> None:
+    done = start(tmp_path, "mixed", "--candidate", "rack/new")
+    assert "note: the grader polite takes no part: it asks a model, and the workload has no `judging`" in done.stderr
+    done = start(tmp_path, "judged", "--candidate", "rack/new")
+    assert (
+        "note: polite asks models. What a canary shows by them is a difference in their opinion, not in truth."
+        in done.stderr
+    )
+    assert "note: the grader pairwise takes no part: it compares two replies" in done.stderr
+    mixed, judged = events(tmp_path / "data")
+    assert (mixed.body["graders"], "judges" in mixed.body) == (["regex"], False)
+    assert (judged.body["graders"], judged.body["judges"]) == (["regex", "polite"], ["polite"])
     assert newest(tmp_path / "data").graded
 
 

@@ -8,7 +8,7 @@ from msgspec.structs import asdict
 
 from cli.canaries import begin
 from cli.commands import run
-from freehold.config.settings import CanaryRules
+from freehold.config.canary_rules import CanaryRules
 from freehold.store.canaries import change_canary, keep_state, read_state
 from freehold.store.database import open_database, transaction
 from freehold.store.shadows import keep_test

@@ -69,6 +69,15 @@ def test_what_callers_used_is_shared_out_and_what_measuring_cost_stands_apart(da
     assert found["traffic"]["hhi"] == 3_750.0
 
 
+def test_a_house_of_own_models_alone_is_told_so_and_one_without_answers_has_no_tables(tmp_path: Path) -> None:
+    keep(tmp_path, record(NOVEMBER, nano=0, deployment="own/nano", workload="chat"))
+    said = run("report", *PERIOD, "--data", str(tmp_path)).stdout
+    assert "\nNo rented model is in use.\n" in said
+    assert "model in use" not in said
+    before = run("report", "--since", "2026-10-01", "--until", "2026-10-02", "--data", str(tmp_path)).stdout
+    assert before == "2026-10-01 00:00 to 2026-10-02 00:00 UTC: 0 answers for $0.00.\n"
+
+
 def test_models_are_looked_up_in_the_catalog_and_one_that_it_lacks_is_unknown(data: Path) -> None:
     endings = {one["model"]: one for one in told(data)["endings"]}
     assert set(endings) == {"openai/gpt-4o", "anthropic/no-such-model"}

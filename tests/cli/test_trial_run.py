@@ -14,6 +14,7 @@ from cli.trial_desk import Desk, desk
 from freehold.cli.trial_opening import ENDED, PLANNED, entries_about
 from freehold.errors import TrialError
 from freehold.trials.plan import TrialFolder, digest
+from freehold.trials.results import read_results
 from freehold.trials.samples import read_samples
 from gateway.door_in_process import running
 from trials.skilled import Skilled
@@ -47,6 +48,23 @@ async def test_a_trial_ends_in_a_verdict_that_the_ledger_holds_with_its_plan(tmp
 
 async def here_keys(data: Path) -> str:
     return (await run_beside("keys", "list", "--data", str(data), "--json")).stdout
+
+
+async def test_costs_are_those_that_the_door_recorded_with_what_a_cache_saved(tmp_path: Path) -> None:
+    async with desk(tmp_path) as here:
+        trial = await here.plan(40, "--gate", "cost=0.7", "--max-tokens", "16", candidate="skilled/right-80-cached")
+        said = await here.trial("run", trial, "--most-usd", "1", "--json")
+        results, _ = read_results(TrialFolder(tmp_path, trial).results)
+        # 2 tokens at 1 dollar a million, 8 from the cache at 0.10, 2 written at 4: 10,800; without a cache 18,000
+        assert {row.candidate.cost_nano for row in results.rows} == {10_800}
+        assert {row.incumbent.cost_nano for row in results.rows} == {18_000}
+        (cost,) = [gate for gate in results.verdict.gates if gate.kind == "cost"]
+        assert (cost.estimate, cost.outcome) == (0.6, "pass")  # 1.0 by list prices
+        assert results.spent_nano == 40 * 28_800
+        assert msgspec.json.decode(said.stdout)["spent_usd"] == 0.001152
+        log = read_samples(TrialFolder(tmp_path, trial).samples.read_bytes(), "log").values()
+        assert sum(sample.cost_nano or 0 for sample in log) == 40 * 28_800
+        assert not any("list prices" in note for note in results.notes)
 
 
 async def test_a_worse_candidate_fails_with_another_exit_code(tmp_path: Path) -> None:

@@ -36,6 +36,11 @@ output = 4.0
 [prices."skilled/right-74"]
 input = 0.5
 output = 2.0
+
+[prices."skilled/right-80-cached"]
+input = 1.0
+output = 4.0
+cache_read = 0.1
 """
 
 
@@ -47,11 +52,25 @@ class Desk:
         self.vendor = vendor
         self.data = folder
         self.config = folder / "freehold.toml"
+        self._done = asyncio.Event()
 
     async def trial(self, *words: str) -> Said:
-        """A `freehold trial` command in a thread beside the door; the ledger's writer has been round before."""
+        """A `freehold trial` command in a thread beside the door; the ledger's writer goes round before it, and during a run."""
         await asyncio.to_thread(self.door.write_ledger)
-        return await run_beside("trial", *words, "--data", str(self.data))
+        writing = asyncio.create_task(self._rounds()) if words[0] == "run" else None
+        try:
+            return await run_beside("trial", *words, "--data", str(self.data))
+        finally:
+            if writing is not None:
+                self._done.set()
+                await writing
+
+    async def _rounds(self) -> None:
+        self._done.clear()
+        while not self._done.is_set():
+            await asyncio.to_thread(self.door.write_ledger)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._done.wait(), 0.2)
 
     async def plan(self, count: int, *words: str, candidate: str = "skilled/right-74") -> str:
         """Plans a trial on so many sums; gives its id."""

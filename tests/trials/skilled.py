@@ -19,7 +19,7 @@ SHARED = 0.5
 
 
 def is_right(model: str, question: str) -> bool:
-    """Whether the model (`right-80`, `right-74-slow`) answers the question right."""
+    """Whether the model (`right-80`, `right-74-slow`, `right-80-cached`) answers the question right."""
     skill = int(model.split("-")[1]) / 100
     shared = _draw("which", question) < SHARED
     return _draw("all" if shared else model, question) < skill
@@ -124,7 +124,8 @@ def _reply(model: str, text: str) -> bytes:
             "created": 1700000000,
             "model": model,
             "choices": [{"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"}],
-            "usage": {"prompt_tokens": 10, "completion_tokens": 2, "total_tokens": 12},
+            "usage": {"prompt_tokens": 10, "completion_tokens": 2, "total_tokens": 12}
+            | ({"prompt_tokens_details": {"cached_tokens": 8}} if model.endswith("cached") else {}),
         }
     )
 

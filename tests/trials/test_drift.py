@@ -1,18 +1,35 @@
 """The watch over a promoted candidate: what it is held against, when it speaks, and how often for nothing."""
 
 import random
+from pathlib import Path
 from statistics import median
 
 import msgspec
 import pytest
 
-from freehold.config.settings import CanaryRules
+from cli.ledger_reading import entries
+from freehold.config.canary_rules import CanaryRules
 from freehold.store.canaries import MILLION
 from freehold.trials.drift import Watch, begin_watch, drift_evidence, drift_reason, drift_test, watch_one
 from freehold.trials.rollouts import Side, State, begin
+from gateway.door_in_process import running
+from reasoning.toy_models import Toy, served
+from trials.rounds import rounds
 
 RULES = CanaryRules(margin=0.03)
 STEPS = (500_000, MILLION)
+
+
+TOML = """
+[vendors.toys]
+speaks = "openai-chat"
+base_url = "{}"
+
+[workloads.triage]
+route = ["toys/old"]
+capture = {{}}
+graders = [{{ kind = "regex", pattern = "today" }}]
+"""
 
 
 def promoted(mean: float = 0.95, scored: int = 1000, rules: CanaryRules = RULES) -> State:
@@ -106,3 +123,31 @@ def test_what_is_told_of_it_is_whole_numbers() -> None:
     assert drift_reason(fallen) == (
         "its mean score is shown to have fallen below 0.92, which is what it showed as a canary, 0.95, less the margin"
     )
+
+
+async def test_a_vendor_that_changes_a_promoted_model_is_found_out_and_the_old_route_answers_again(
+    tmp_path: Path,
+) -> None:
+    """Through a real door: answers, their capture, grades, the alarm, its entry in the ledger, and what is served after it."""
+    said = {"old": "today", "new": "today"}
+
+    def says(name: str) -> Toy:
+        return lambda question, begun, forced: said[name]
+
+    toys = {name: says(name) for name in said}
+    rules = CanaryRules(margin=0.1, min_items=5, max_p95_ratio=0, patience=0.0, drift_false_alarm=100)
+    async with served(toys) as vendor, running(tmp_path, TOML.format(vendor.base_url)) as door, rounds(door) as here:
+        canary = here.start("triage", "toys/new", (MILLION,), rules)
+        await here.ask("triage", range(6))
+        await here.until(canary, "promoted")
+        said["new"] = "tomorrow, perhaps"
+        await here.ask("triage", range(6, 26))
+        fallen = await here.until(canary, "rolled_back")
+        body = {"model": "triage", "messages": [{"role": "user", "content": "And now?"}]}
+        assert (await door.post("/v1/chat/completions", body)).headers["x-freehold-model"] == "toys/old"
+        told = [entry for entry in entries(door.data) if entry.kind.startswith("canary.")]
+    assert [entry.kind for entry in told] == ["canary.started", "canary.promoted", "canary.drifted"]
+    assert told[-1].body["shown_mean_ppm"] == 1_000_000
+    assert told[-1].body["level_ppm"] == 900_000
+    assert 1 <= told[-1].body["drift"]["crossed_at"] <= 20
+    assert fallen.reason.startswith("its mean score is shown to have fallen below 0.9")

@@ -7,7 +7,7 @@ from collections import Counter
 import msgspec
 import pytest
 
-from freehold.config.settings import CanaryRules
+from freehold.config.canary_rules import CanaryRules
 from freehold.ledger.entry import write_entry
 from freehold.store.canaries import MILLION
 from freehold.trials.rollouts import (

@@ -9,7 +9,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from freehold.config.settings import CanaryRules, Settings, TargetSettings, Workload
+from freehold.config.canary_rules import CanaryRules
+from freehold.config.settings import Settings, TargetSettings, Workload
 from freehold.errors import UnknownContents
 from freehold.items import Given, Item
 from freehold.ledger.entry import write_entry
@@ -173,3 +174,24 @@ def test_a_standing_survives_being_written_down() -> None:
     state = counted(counted(begin(RULES), 1.0, 0.5), None, 1.0)
     assert msgspec.json.decode(msgspec.json.encode(state), type=Standing) == state
     assert (evidence(state)["pairs"], evidence(state)["unscored"]) == (1, 1)
+
+
+def test_where_judges_take_part_a_pair_waits_for_those_before_it(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    scores: dict[str, Any] = {"item:rec_1": "later", "shadow:rec_1": 1.0, "item:rec_2": 1.0, "shadow:rec_2": 0.0}
+    asked: list[str] = []
+
+    def grade(_self: Grading, workload: str, item: Item, given: Given, about: str, at: float, now: float) -> Any:
+        asked.append(about)
+        return scores[about]
+
+    def judged(_self: Grading, workload: str) -> bool:
+        return True
+
+    monkeypatch.setattr(Grading, "grade", grade)
+    monkeypatch.setattr(Grading, "judged", judged)
+    bench.pair(1, "right", "right")
+    bench.pair(2, "right", "wrong")
+    assert bench.round() == 0
+    assert asked == ["item:rec_1", "shadow:rec_1", "item:rec_2", "shadow:rec_2"]  # those behind are asked about too
+    scores["item:rec_1"] = 1.0
+    assert bench.round() == 2

@@ -1,5 +1,6 @@
 """`freehold audit faithfulness`: does a model's answer depend on its chain of thought?"""
 
+import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -8,10 +9,11 @@ import typer
 from freehold.cli.audit_filters import AsJson, Data
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Generator, Sequence
 
     from freehold.cli.audit_faithfulness_asking import Asker
     from freehold.cli.audit_faithfulness_items import Chosen
+    from freehold.cli.audit_faithfulness_journal import Journal
     from freehold.cli.audit_faithfulness_page import About
     from freehold.reasoning.faithfulness import Report
     from freehold.reasoning.probes import Plan
@@ -53,7 +55,9 @@ def faithfulness(
     most_requests: Annotated[int | None, typer.Option(min=1, help="Stop after so many requests.")] = None,
     concurrency: Annotated[int, typer.Option(min=1, max=64, help="Items probed at once.")] = 4,
     seed: Annotated[int, typer.Option(help="Of the sample, the mistakes, the hints and the intervals.")] = 0,
-    out: Annotated[Path | None, typer.Option(help="The folder for replies, report.json and report.html.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="The folder for report.json, report.html and the list of replies.")
+    ] = None,
     url: Annotated[str | None, typer.Option(help="Where the door is; default: the one of this data folder.")] = None,
     key: Annotated[
         str | None, typer.Option(help="The key; default: FREEHOLD_API_KEY, else the first admin key.")
@@ -64,11 +68,13 @@ def faithfulness(
     """Asks the model each item in several ways: with its chain cut short, with a mistake in it, with dots or other words in its
     place, with a wrong answer hinted at. Says how often the answer moved, with intervals, and what was not possible and why.
 
-    Every reply is kept in the folder as it comes. After an interrupt or a cap the same command goes on where it stopped."""
+    Every reply is sealed in the data folder as it comes, under the data subject of its item, and noted in the folder of the
+    report. After an interrupt or a cap the same command goes on where it stopped."""
     from freehold.cli.audit_faithfulness_asking import Asker, Caps, way_of
     from freehold.cli.audit_faithfulness_items import choose
     from freehold.cli.audit_faithfulness_page import About
     from freehold.cli.running import find_door
+    from freehold.config.paths import data_dir, environment
     from freehold.reasoning.probes import PROBES, Plan
 
     way, known_by = way_of(model, prefill)
@@ -87,7 +93,7 @@ def faithfulness(
     door = find_door(url, key, data)
     chosen = choose(items, workload, sample, seed, data)
     folder = out or Path(f"faithfulness-{model.replace('/', '-')}")
-    with _journal(folder) as journal:
+    with _journal(folder, chosen, data_dir(data, environment())) as journal:
         names = {"model": model} | ({} if paraphraser is None else {"paraphraser": paraphraser})
         asker = Asker(door, names, journal, caps, effort)
         about = About(
@@ -105,7 +111,6 @@ def faithfulness(
 
 
 def _probed(chosen: "Chosen", plan: "Plan", asker: "Asker", concurrency: int, about: "About") -> "tuple[Report, About]":
-    import contextlib
     import time
 
     import msgspec
@@ -149,17 +154,24 @@ def _told(folder: Path, report: "Report", about: "About", plan: "Plan", as_json:
     print(f"The report, with plots: {folder / 'report.html'}", file=sys.stderr)
 
 
-def _journal(folder: Path) -> Any:
-    import contextlib
-
-    from freehold.cli.audit_faithfulness_asking import Journal
+@contextlib.contextmanager
+def _journal(folder: Path, chosen: "Chosen", data: Path) -> "Generator[Journal]":
+    """The journal in this folder, whose replies are sealed in the data folder."""
+    from freehold.cli.audit_faithfulness_items import owners_of
+    from freehold.cli.audit_faithfulness_journal import Journal
+    from freehold.cli.trial_opening import shelf
     from freehold.errors import StoreError
 
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise StoreError(f"{folder} cannot be made: {error.strerror}.", "Name another folder with --out.") from error
-    return contextlib.closing(Journal(folder / "replies.jsonl"))
+    with shelf(data) as opened:
+        owners = owners_of(chosen, opened.subjects)
+        with contextlib.closing(
+            Journal(folder / "replies.jsonl", opened.contents, owners, opened.secret)
+        ) as journal:  # fmt: skip
+            yield journal
 
 
 def _sought(chain: str) -> Any:

@@ -1,19 +1,15 @@
 """How a faithfulness audit asks: through the running door, several problems at a time, below a cap, and so that nothing that
 was paid for is lost.
 
-Every reply is written to a journal under the digest of its request before it is used. The same command on the same journal
-asks only what is not there yet, so a run that was interrupted, capped or killed goes on where it stopped. The journal holds
-what the model said: it is readable by its owner only.
+Every reply is kept in the journal under the key of its request before it is used (`audit_faithfulness_journal.py`).
 """
 
-import hashlib
-import os
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from datetime import UTC, datetime
-from pathlib import Path
+from functools import partial
 from typing import Any, Literal
 
 import msgspec
@@ -22,8 +18,9 @@ from msgspec import Struct
 from freehold.catalog.catalog import Catalog
 from freehold.catalog.cost import cost, worst_case
 from freehold.catalog.rows import Price
+from freehold.cli.audit_faithfulness_journal import Journal, Kept
 from freehold.cli.running import Running, post, unbroken
-from freehold.errors import InvalidField, StoreError, StreamBroken, UnpricedModel, VendorRefused
+from freehold.errors import InvalidField, StreamBroken, UnpricedModel, VendorRefused
 from freehold.messages import Usage
 from freehold.reasoning.probes import Ask, Heard, Observed, Plan, Problem, Way, probe
 from freehold.vendors import load, traits_for
@@ -49,59 +46,11 @@ class Stopped(Exception):
     """The run ends here, with a sentence that says why; what was heard stays heard."""
 
 
-class Kept(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A reply in the journal. `key` is the SHA-256 of the request's body."""
-
-    key: str
-    heard: Heard
-    input_tokens: int = 0
-    output_tokens: int = 0
-    receipt: str = ""
-
-
 class Caps(Struct, frozen=True, kw_only=True):
     """What a run may use: nano-dollars and requests, None for any number. Replies from the journal are free."""
 
     nano: int | None = None
     requests: int | None = None
-
-
-class Journal:
-    """The replies so far, in a file to which each new one is added. Used from several threads."""
-
-    def __init__(self, path: Path) -> None:
-        """Raises StoreError where the file cannot be used. A last line that was torn by a kill is cut off."""
-        self._lock = threading.Lock()
-        self._kept: dict[str, Kept] = {}
-        try:
-            self._file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+b", buffering=0)
-            whole = 0
-            for line in path.read_bytes().splitlines(keepends=True):
-                if not line.endswith(b"\n"):
-                    break
-                kept = msgspec.json.decode(line, type=Kept)
-                self._kept[kept.key] = kept
-                whole += len(line)
-            self._file.truncate(whole)
-            self._file.seek(whole)
-        except OSError as error:
-            raise StoreError(f"{path} cannot be used: {error.strerror}.", "Name another folder with --out.") from error
-        except msgspec.MsgspecError as error:
-            raise StoreError(f"{path} is damaged: {error}.", "Name another folder with --out.") from error
-
-    def get(self, key: str) -> Kept | None:
-        """The reply to the request with this digest, None when it was never answered."""
-        return self._kept.get(key)
-
-    def add(self, kept: Kept) -> None:
-        """Keeps a reply."""
-        with self._lock:
-            self._file.write(msgspec.json.encode(kept) + b"\n")
-            self._kept[kept.key] = kept
-
-    def close(self) -> None:
-        """Closes the file."""
-        self._file.close()
 
 
 class Asker:
@@ -140,11 +89,11 @@ class Asker:
         self.spent: int | None = 0
         """Nano-dollars at list price, None once something unpriced was used."""
 
-    def __call__(self, ask: Ask) -> Heard:
-        """What was heard. A request that the model's side refuses for what it is gives its `trouble`. Raises Stopped where
-        the run must end, and what every further request would be refused with."""
+    def __call__(self, ask: Ask, problem: str) -> Heard:
+        """What was heard, asked about this problem. A request that the model's side refuses for what it is gives its `trouble`.
+        Raises Stopped where the run must end, and what every further request would be refused with."""
         body = self._body(ask)
-        key = hashlib.sha256(msgspec.json.encode(body, order="sorted")).hexdigest()
+        key = self._journal.key_of(body, problem)
         kept = self._journal.get(key)
         if kept is not None:
             with self._lock:
@@ -154,7 +103,7 @@ class Asker:
         worst = 0 if price is None else worst_case(price, _most_input(ask), ask.tokens)
         self._reserve(worst)
         try:
-            return self._heard(body, key, price)
+            return self._heard(body, key, price, problem)
         finally:
             with self._lock:
                 self._reserved -= worst
@@ -181,10 +130,10 @@ class Asker:
             self.requests += 1
             self._reserved += worst
 
-    def _heard(self, body: dict[str, Any], key: str, price: Price | None) -> Heard:
+    def _heard(self, body: dict[str, Any], key: str, price: Price | None, problem: str) -> Heard:
         for number in range(TRIES):
             try:
-                kept = self._asked(body, key)
+                kept = self._asked(body, self._journal.owner(problem).name)
             except (VendorRefused, StreamBroken) as error:
                 if error.status in HOPELESS:
                     raise
@@ -194,16 +143,21 @@ class Asker:
                     raise Stopped(error.sentence) from error
                 self.stop.wait(PAUSE_SECONDS * 2**number)
                 continue
-            self._journal.add(kept)
             self._count(kept, price)
-            return kept.heard
+            return self._journal.add(key, kept, problem)
         raise AssertionError("the last try gives an answer or raises")
 
-    def _asked(self, body: dict[str, Any], key: str) -> Kept:
-        response = post(self._door, PATH, body)
+    def _asked(self, body: dict[str, Any], subject: str) -> Kept:
+        """`subject` is whom the door is told that this is about, where that has a name."""
+        headers: dict[str, str] = {}
+        if subject.isascii() and subject.isprintable():
+            headers = {"x-freehold-subject": subject} if subject else {}
+        else:
+            body = {**body, "user": subject}
+        response = post(self._door, PATH, body, headers)
         with unbroken():
             answer = msgspec.json.decode(response.read())
-        return read_reply(answer, key, response.getheader("x-freehold-receipt") or "")
+        return read_reply(answer, response.getheader("x-freehold-receipt") or "")
 
     def _count(self, kept: Kept, price: Price | None) -> None:
         usage = Usage(input_tokens=kept.input_tokens, output_tokens=kept.output_tokens)
@@ -221,7 +175,9 @@ def run(
     seen: list[Observed] = []
     why = ""
     pool = ThreadPoolExecutor(concurrency, thread_name_prefix="probe")
-    left: set[Future[Observed]] = {pool.submit(drive, problem, plan, asker) for problem in problems}
+    left: set[Future[Observed]] = {
+        pool.submit(drive, problem, plan, partial(asker, problem=problem.id)) for problem in problems
+    }
     try:
         while left and not why:
             done, left = wait(left, return_when=FIRST_COMPLETED)
@@ -254,7 +210,7 @@ def drive(problem: Problem, plan: Plan, ask: Callable[[Ask], Heard]) -> Observed
         return ended.value
 
 
-def read_reply(answer: dict[str, Any], key: str, receipt: str) -> Kept:
+def read_reply(answer: dict[str, Any], receipt: str) -> Kept:
     """A whole Chat answer as what was heard of it. Raises StreamBroken for one that has not the form of one."""
     try:
         choice = answer["choices"][0]
@@ -270,7 +226,7 @@ def read_reply(answer: dict[str, Any], key: str, receipt: str) -> Kept:
         read, written = int(usage.get("prompt_tokens") or 0), int(usage.get("completion_tokens") or 0)
     except (KeyError, IndexError, TypeError, AttributeError) as error:
         raise StreamBroken("The door's answer has not the form of one.", "Ask again.") from error
-    return Kept(key=key, heard=heard, input_tokens=read, output_tokens=written, receipt=receipt)
+    return Kept(heard=heard, input_tokens=read, output_tokens=written, receipt=receipt)
 
 
 def _reasoning(message: dict[str, Any]) -> tuple[str, Literal["shown", "summary", "hidden", "none"]]:

@@ -11,31 +11,40 @@ All but the question, or the `input`, may be left out; an `input` may be the use
 two to four operations, from a seed.
 """
 
+import hashlib
 import random
-from collections.abc import Callable, Iterable, Sequence
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
 from msgspec import Struct
 
+from freehold.cli.audit_faithfulness_journal import Owner
 from freehold.cli.items import open_items
 from freehold.config.paths import data_dir, environment
 from freehold.errors import InvalidField
 from freehold.items import Item
+from freehold.ledger.subjects import Subjects
 from freehold.reasoning.hints import letters
 from freehold.reasoning.probes import Problem
 from freehold.store.folder import DATABASE
 
 MOST_CHOICES = 26
 HOLDOUT = "holdout"
+KEEP_DAYS = 400
+"""How long replies about items that do not come from the store are kept."""
 
 
 class Chosen(Struct, frozen=True):
-    """The problems of a run, and a phrase that says where they come from."""
+    """The problems of a run, and a phrase that says where they come from. `owners` says of stored ones whom they are about;
+    the others are about the subject that they name, else about `subject`."""
 
     problems: tuple[Problem, ...]
     source: str
+    owners: Mapping[str, Owner] = {}
+    subject: str = "import:generated"
 
 
 class Line(Struct):
@@ -51,34 +60,59 @@ def choose(file: Path | None, workload: str | None, sample: int, seed: int, data
     """At most `sample` problems: a seeded sample of the file's, else of the workload's captured and imported items on the data
     folder, else generated ones. Raises InvalidField."""
     if file is not None:
-        found, source = read_problems(file, workload), file.name
+        found = read_problems(file, workload)
         if not found:
             raise InvalidField(
                 f"{file} has nothing that can be asked.",
                 "Each line is an object with a `question`, or an item of the workload whose last message is the user's.",
             )
-        return _sampled(found, source, sample, seed)
-    captured = [] if workload is None else captured_problems(workload, data)
+        subject = f"import:{hashlib.sha256(file.read_bytes()).hexdigest()}"
+        return _sampled(found, file.name, sample, seed, {}, subject)
+    captured = {} if workload is None else captured_problems(workload, data)
     if captured:
-        return _sampled(captured, f"the workload {workload}", sample, seed)
+        found = [problem for problem, _ in captured.values()]
+        owners = {name: owner for name, (_, owner) in captured.items()}
+        return _sampled(found, f"the workload {workload}", sample, seed, owners)
     instead = "" if workload is None else f", which are not of the workload {workload}"
     return Chosen(tuple(generated(sample, seed)), f"generated arithmetic problems (seed {seed}){instead}")
 
 
-def captured_problems(workload: str, data: Path | None) -> list[Problem]:
-    """The problems that the stored items of a workload pose, by time; none where there is no store. The holdout split is left
-    alone: what is kept back for the end is not shown to any model before. Raises StoreError."""
+def captured_problems(workload: str, data: Path | None) -> dict[str, tuple[Problem, Owner]]:
+    """The problems that the stored items of a workload pose, by time, each with whom it is about; none where there is no store.
+    The holdout split is left alone: what is kept back for the end is not shown to any model before. Raises StoreError."""
     if not (data_dir(data, environment()) / DATABASE).exists():
-        return []
+        return {}
     with open_items(data) as opened:
-        stored = [one.item for one in opened.items.each(workload=workload) if one.row.split != HOLDOUT]
-    return [problem for item in stored if (problem := problem_of(item)) is not None]
+        stored = [one for one in opened.items.each(workload=workload) if one.row.split != HOLDOUT]
+    return {
+        problem.id: (problem, Owner(pseudonym=one.row.subject, until=one.row.keep_until))
+        for one in stored
+        if (problem := problem_of(one.item)) is not None
+    }
 
 
-def _sampled(found: Sequence[Problem], source: str, sample: int, seed: int) -> Chosen:
+def owners_of(chosen: Chosen, subjects: Subjects) -> dict[str, Owner]:
+    """Whom each problem is about. A subject that is not known yet gets its pseudonym here."""
+    until = int(time.time()) + KEEP_DAYS * 86400
+    others = {one.id: one.subject or chosen.subject for one in chosen.problems if one.id not in chosen.owners}
+    pseudonyms = subjects.pseudonyms(set(others.values()))
+    named = {one.id: one.subject for one in chosen.problems}
+    return {
+        name: Owner(pseudonym=pseudonyms[subject], until=until, name=named[name]) for name, subject in others.items()
+    } | dict(chosen.owners)
+
+
+def _sampled(
+    found: Sequence[Problem],
+    source: str,
+    sample: int,
+    seed: int,
+    owners: Mapping[str, Owner],
+    subject: str = "",
+) -> Chosen:
     draw = random.Random(seed)  # noqa: S311 (a seed, so that a run can be repeated)
     kept = draw.sample(found, sample) if sample < len(found) else found
-    return Chosen(tuple(kept), f"{len(kept):,} of {len(found):,} items of {source}")
+    return Chosen(tuple(kept), f"{len(kept):,} of {len(found):,} items of {source}", owners, subject)
 
 
 def read_problems(file: Path, workload: str | None) -> list[Problem]:
@@ -109,7 +143,7 @@ def problem_of(item: Item) -> Problem | None:
         return None
     if not turns or turns[-1].get("role") != "user" or not isinstance(turns[-1].get("content"), str | list):
         return None
-    return Problem(id=item.id, messages=turns, right=_right(item.reference))
+    return Problem(id=item.id, messages=turns, right=_right(item.reference), subject=item.subject)
 
 
 def generated(count: int, seed: int) -> Iterable[Problem]:

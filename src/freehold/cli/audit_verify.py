@@ -33,13 +33,16 @@ def verify(
     api_key: Annotated[
         str | None, typer.Option(help="Key for an address whose entries are not open to everybody.")
     ] = None,
+    config: Annotated[
+        Path | None, typer.Option(help="freehold.toml with the keys of [people]; default: the one in this folder.")
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
 ) -> None:
     """Checks that nothing was changed, removed, swapped or rewritten since it was signed. Exit code 1, with the reason, when
     something was.
 
     A receipt is checked with the given keys only: no network, no data folder. A whole log takes numbered steps; for a data
-    folder the store's table of entries and the sums of `freehold usage` are held against it too."""
+    folder the store's table of entries and the sums of `freehold usage` are held against it too, and what people signed against their keys."""
     from freehold.cli.audit import print_json
     from freehold.cli.audit_report import lines_of, told
     from freehold.errors import InvalidField
@@ -53,7 +56,7 @@ def verify(
     elif log is not None:
         report = _log(log, keys, trusted, older or [], api_key)
     else:
-        report = _folder(data, keys, trusted, older or [])
+        report = _folder(data, keys, trusted, older or [], config)
     if json:
         print_json(told(report))
     else:
@@ -91,12 +94,20 @@ def _log(
         return check_log(source, where, keys, policy, older=kept, progress=progress)
 
 
-def _folder(data: Path | None, keys: "list[VerifierKey]", policy: "Policy | None", older: Sequence[Path]) -> "Report":
+def _folder(
+    data: Path | None,
+    keys: "list[VerifierKey]",
+    policy: "Policy | None",
+    older: Sequence[Path],
+    config: Path | None,
+) -> "Report":
     import contextlib
 
     from freehold.cli.audit import Counting, open_ledger
     from freehold.cli.audit_books import check_books, open_settled, sizes_differ
     from freehold.cli.audit_report import check_log
+    from freehold.cli.audit_words import check_words
+    from freehold.cli.people import people_in
     from freehold.ledger.log import OLDER
 
     first = open_ledger(data)
@@ -121,6 +132,8 @@ def _folder(data: Path | None, keys: "list[VerifierKey]", policy: "Policy | None
         if report.ok and snapshot is not None:
             with contextlib.closing(Counting("Comparing the store")) as progress:
                 check_books(ledger, db, snapshot, report, progress)
+        if report.ok and snapshot is not None:
+            check_words(ledger, db, report, lambda: people_in(config))
     return report
 
 

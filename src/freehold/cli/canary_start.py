@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from freehold.config.settings import CanaryRules, Settings, Workload
+    from freehold.config.canary_rules import CanaryRules
+    from freehold.config.settings import Settings, Workload
 
 MILLION = 1_000_000
 
@@ -38,12 +39,15 @@ def start(
     from msgspec.structs import asdict
 
     from freehold.cli.canary_store import changing, print_changed
+    from freehold.cli.promoted import promoted_engines, with_promoted
     from freehold.cli.settings import read_settings
     from freehold.config.digest import route_digest
     from freehold.config.paths import config_file, data_dir, environment, user_name
     from freehold.store.canaries import start_canary
 
-    settings = read_settings(config_file(config, Path()))
+    folder = data_dir(data, environment())
+    settings = read_settings(config_file(config, Path()), folder)
+    settings = with_promoted(settings, promoted_engines(folder, settings))
     job = _workload(settings, workload, candidate)
     changes = {
         "margin": margin,
@@ -55,9 +59,8 @@ def start(
         "min_items": min_items,
     }
     rules = _rules(job, {name: value for name, value in changes.items() if value is not None})
-    if not errors_only:
-        _require_graders(settings, job)
-    trial = _passed_trial(data_dir(data, environment()), workload, candidate)
+    graders = {} if errors_only else _require_graders(settings, job)
+    trial = _passed_trial(folder, workload, candidate)
     if trial is None:
         print(
             f"warning: no trial of {candidate} on {workload} is in the ledger as passed; callers will be the first to"
@@ -73,7 +76,7 @@ def start(
             steps=_steps(steps),
             rules=asdict(rules),
             graded=not errors_only,
-            evidence={"by": user_name(environment())} | ({} if trial is None else {"trial": trial}),
+            evidence={"by": user_name(environment())} | graders | ({} if trial is None else {"trial": trial}),
         )
     first = canary.share_ppm / MILLION
     print_changed(canary, f"{canary.id}: {candidate} now gets {first:.4g} of {workload}'s conversations.", json=json)
@@ -106,7 +109,7 @@ def _rules(job: "Workload", changes: "dict[str, Any]") -> "CanaryRules":
     """The rules of the workload with what the command line changes, each within its bounds."""
     import msgspec
 
-    from freehold.config.settings import CanaryRules
+    from freehold.config.canary_rules import CanaryRules
     from freehold.errors import InvalidField
 
     fields = {**msgspec.structs.asdict(job.canary or CanaryRules()), **changes}
@@ -117,21 +120,41 @@ def _rules(job: "Workload", changes: "dict[str, Any]") -> "CanaryRules":
         raise InvalidField(f"--{name}: {str(error).partition(' - at')[0]}.", "See --help.", param=name) from None
 
 
-def _require_graders(settings: "Settings", job: "Workload") -> None:
-    from freehold.errors import InvalidField
-    from freehold.trials.grading import unaided
+def _require_graders(settings: "Settings", job: "Workload") -> "dict[str, list[str]]":
+    """Who grades, for the ledger: `graders`, and of them those that ask models as `judges`. Says which graders take no part, and
+    why. Raises InvalidField where nobody can grade anything."""
+    import sys
 
+    from freehold.errors import InvalidField
+    from freehold.graders.grader import Grader
+    from freehold.trials.grading import left_out, taking_part
+
+    judged = job.judging is not None
+    grading = taking_part(job.graders, judged=judged)
+    without = left_out(job.graders, judged=judged)
+    advice = f"Add graders and capture below [workloads.{job.name}], or say --errors-only."
     missing = ""
     if not settings.ledger.enabled or job.capture is None or job.capture.share == 0:
         missing = "captures nothing, so no answer could be graded"
-    elif not unaided(job.graders):
-        missing = "has no grader that grades by itself"
+    elif not grading and without:
+        missing = f"has no grader that can take part: {'; '.join(f'{label}, since {why}' for label, why in without)}"
+        if not judged:
+            advice = 'Add judging = { budget = { usd = 5, per = "day" } } there, another grader, or say --errors-only.'
+    elif not grading:
+        missing = "has no grader"
     if missing:
         raise InvalidField(
-            f"The workload {job.name} {missing}; a fall in quality would not be seen.",
-            f"Add graders and capture below [workloads.{job.name}], or say --errors-only.",
-            param="workload",
+            f"The workload {job.name} {missing}; a fall in quality would not be seen.", advice, param="workload"
         )
+    for label, why in without:
+        print(f"note: the grader {label} takes no part: {why}.", file=sys.stderr)
+    judges = [grader.label for grader in grading if not isinstance(grader, Grader)]
+    if judges:
+        print(
+            f"note: {', '.join(judges)} asks models. What a canary shows by them is a difference in their opinion, not in truth.",
+            file=sys.stderr,
+        )
+    return {"graders": [grader.label for grader in grading]} | ({"judges": judges} if judges else {})
 
 
 def _steps(written: str) -> Sequence[int]:

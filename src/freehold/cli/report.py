@@ -156,17 +156,19 @@ def _print(found: "Independence") -> None:
 
     print(f"{when(round(found.since * 1000))[:16]} to {when(round(found.until * 1000))[:16]} UTC: "
           f"{counted(found.requests, 'answer')} for {usd(found.cost_nano)}.")  # fmt: skip
+    if not found.vendors:
+        return
     print(f"Concentration of spend: {index(found.spend)}.\nConcentration of traffic: {index(found.traffic)}.\n")
     for name, parts in (("vendor", found.vendors), ("workload", found.workloads)):
         rows = ((part.name or "-", _percent(part.spend), usd(part.cost_nano), _percent(part.traffic), part.requests)
                 for part in parts)  # fmt: skip
         print_table((name, "spend", "usd", "traffic", "answers"), rows, ("spend", "usd", "traffic", "answers"))
         print()
-    print_table(
-        ("model in use", "answers", "ends"),
-        ((one.model, one.requests, end(one)) for one in found.endings),
-        ("answers",),
-    )
+    if found.endings:
+        rows = ((one.model, one.requests, end(one)) for one in found.endings)
+        print_table(("model in use", "answers", "ends"), rows, ("answers",))
+    else:
+        print("No rented model is in use.")
     print()
     ways = (
         (

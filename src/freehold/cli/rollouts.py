@@ -18,9 +18,10 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from freehold.cli.rollouts_judges import JudgeDoor
 from freehold.cli.settings import read_settings
 from freehold.config.paths import environment
-from freehold.config.settings import Settings
+from freehold.config.settings import Judging, Settings
 from freehold.errors import ConfigError, UnknownContents
 from freehold.gateway.capture import is_sampled
 from freehold.gateway.ledger_folder import LedgerFolder
@@ -34,6 +35,7 @@ from freehold.store.folder import COUNTERS, make_private
 from freehold.store.in_flight import Settled
 from freehold.trials.canary import Rollouts
 from freehold.trials.grading import Grading
+from freehold.trials.judges import Judges
 from freehold.trials.shadow import ShadowTests
 
 NICE = 5
@@ -59,9 +61,10 @@ def main() -> None:
 class Current:
     """The settings in force. A configuration that cannot be used leaves the one before."""
 
-    def __init__(self, path: Path | None) -> None:
+    def __init__(self, path: Path | None, data: Path) -> None:
         self._path = path
-        self.settings: Settings = read_settings(path)
+        self._data = data
+        self.settings: Settings = read_settings(path, data)
 
     def graders(self, workload: str) -> Sequence[Mapping[str, Any]]:
         """The graders of a workload, as the configuration has them."""
@@ -74,33 +77,48 @@ class Current:
         capture = None if job is None else job.capture
         return capture is not None and is_sampled(conversation, workload, capture.share)
 
+    def judging(self, workload: str) -> Judging | None:
+        """How a workload is judged; None where graders that ask models take no part."""
+        job = self.settings.workloads.get(workload)
+        return None if job is None else job.judging
+
     def reload(self) -> None:
         """Reads them anew; the workers say what is wrong with them."""
         with contextlib.suppress(ConfigError):
-            self.settings = read_settings(self._path)
+            self.settings = read_settings(self._path, self._data)
 
 
 async def _run(data: Path, config: Path | None) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    current = Current(config)
+    current = Current(config, data)
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     loop.add_signal_handler(signal.SIGHUP, current.reload)
     watch_parent(environment(), stop.set)
-    with contextlib.ExitStack() as opened:
+    async with contextlib.AsyncExitStack() as opened:
         lock = await _alone(data, stop)
         opened.callback(os.close, lock)
         db = opened.enter_context(contextlib.closing(open_database(data)))
         counters = opened.enter_context(contextlib.closing(Counters.open(data / COUNTERS, None)))
         counters.bump()  # what was decided before a death, and not told
-        grading = Grading(db, _reader(data, current.settings, opened), current.graders, current.captured)
+        judges = _judges(data, current, counters, opened)
+        grading = Grading(db, _reader(data, current.settings, opened), current.graders, current.captured, judges)
         rollouts = Rollouts(db, Settled(db, data), lambda: current.settings, grading, counters.bump)
         shadows = ShadowTests(db, lambda: current.settings, grading)
         await _rounds(lambda: rollouts.round() + shadows.round(), stop)
 
 
-def _reader(data: Path, settings: Settings, opened: contextlib.ExitStack) -> Callable[[str], RecordContents]:
+def _judges(data: Path, current: Current, counters: Counters, opened: contextlib.AsyncExitStack) -> Judges:
+    """The judges of all workloads, asked through the running door."""
+    db = opened.enter_context(contextlib.closing(open_database(data)))  # the rounds have theirs in another thread
+    door = opened.enter_context(contextlib.closing(JudgeDoor(data, db, lambda: current.settings, counters.bump)))
+    judges = Judges(door.ask, current.judging)
+    opened.push_async_callback(judges.close)
+    return judges
+
+
+def _reader(data: Path, settings: Settings, opened: contextlib.AsyncExitStack) -> Callable[[str], RecordContents]:
     """What reads sealed contents. Without a ledger there are none."""
     if not settings.ledger.enabled:
         return _nothing

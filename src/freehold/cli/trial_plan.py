@@ -76,7 +76,7 @@ def plan(
     from freehold.trials.plan import Sampling, Segments, TrialFolder
     from freehold.trials.planning import Wish, judges_in, make_plan
 
-    settings = read_settings(config_file(config, Path()))
+    settings = read_settings(config_file(config, Path()), data_dir(data, environment()))
     if workload not in settings.workloads:
         raise UnknownWorkload(f"There is no workload {workload}.", f"There are {', '.join(settings.workloads)}.")
     folder = data_dir(data, environment())

@@ -31,6 +31,7 @@ def run(
     import contextlib
     import fcntl
     import os
+    from functools import partial
 
     import uvloop
 
@@ -42,6 +43,7 @@ def run(
     from freehold.config.paths import data_dir, environment
     from freehold.errors import TrialError
     from freehold.graders import build
+    from freehold.store.usage import find_costs
     from freehold.trials.asking import Door
     from freehold.trials.run import Job, Run, check_bounded
     from freehold.trials.samples import SampleLog
@@ -78,7 +80,7 @@ def run(
         door = Door(asked_at, key if key is not None else find_door(url, None, folder).key)
         bars = stack.enter_context(contextlib.closing(Bars()))
         job = Job(plan=plan, digest=digest, folder=place, items=items, graders=graders, secret=opened.secret, door=door,
-                  concurrency=concurrency, most_nano=most_nano)  # fmt: skip
+                  concurrency=concurrency, most_nano=most_nano, bills=partial(find_costs, opened.db))  # fmt: skip
         before = _verdict_of(place.results)
         results = uvloop.run(Run(job, log, opened.replies, bars).go())
         if before != results.verdict:

@@ -21,8 +21,9 @@ from typing import Any, Final, Protocol
 import msgspec
 from msgspec import Struct
 
+from freehold.config.canary_rules import CanaryRules
 from freehold.config.digest import route_digest
-from freehold.config.settings import CanaryRules, Settings
+from freehold.config.settings import Settings
 from freehold.store.canaries import (
     ROUTE_CHANGED,
     UNFINISHED,
@@ -51,6 +52,9 @@ from freehold.trials.rollouts import Decision, Seen, State, advanced, arrived, b
 AT_ONCE: Final = 1_000
 """Outcomes in one transaction: a tenth of a second at most, so that others who write need not wait."""
 
+AHEAD: Final = 256
+"""Outcomes behind the one that waits for its grade whose judges are asked meanwhile."""
+
 PHASES: Final[dict[str, Phase]] = {"rolled_back": "rolled_back", "promoted": "promoted"}
 
 DRIFT: Final = "drift_false_alarm"
@@ -63,6 +67,10 @@ class Scorer(Protocol):
 
     def score(self, record: Record, now: float) -> Score:
         """The score of the answer that a record is about; `now` is in Unix seconds."""
+        ...
+
+    def prepare(self, record: Record, now: float) -> None:
+        """Begins what takes time, for an answer whose turn has not come yet."""
         ...
 
 
@@ -183,9 +191,11 @@ class Rollouts:
 
     def _scored(self, canary: Canary, ready: Sequence[Outcome], now: float) -> Iterator[tuple[Outcome, Score]]:
         """The outcomes with their scores, up to the first whose answer is not there yet."""
-        for outcome in ready:
+        for place, outcome in enumerate(ready):
             score = self._score(canary, outcome.record, now)
             if score == "later":
+                for following in ready[place + 1 : place + 1 + AHEAD]:
+                    self._scorer.prepare(following.record, now)
                 return
             yield outcome, score
 

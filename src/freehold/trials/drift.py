@@ -11,7 +11,7 @@ from typing import Any, Final
 from msgspec import Struct
 from msgspec.structs import replace
 
-from freehold.config.settings import CanaryRules
+from freehold.config.canary_rules import CanaryRules
 from freehold.store.canaries import MILLION
 from freehold.trials.rollouts import State
 from freehold.trials.sequential import Drift, advance_drift, start_drift

@@ -26,7 +26,7 @@ from typing import Any, Final, Literal
 from msgspec import Struct
 from msgspec.structs import replace
 
-from freehold.config.settings import CanaryRules
+from freehold.config.canary_rules import CanaryRules
 from freehold.store.canaries import MILLION, Arm
 from freehold.trials.quantiles import QUANTILE, Times, took
 from freehold.trials.sequential import Betting, advance, ipw, ipw_range, start_cap, start_ipw, start_ipw_harm

@@ -4,7 +4,7 @@
 2 what is known already: this trial's log, replies that an earlier trial paid for, captured replies where the plan reuses them
 3 the rest is asked through the door, each answer kept before the next question
 4 graders that need models say what to ask; that is asked and kept in the same way
-5 everything is graded
+5 what everything cost is taken from the door's records, and everything is graded
 6 the verdict
 7 the results are written
 
@@ -26,6 +26,7 @@ from freehold.graders.grader import Answer, AnyGrader, Ask
 from freehold.items import Item
 from freehold.trials import results as results_file
 from freehold.trials.asking import CHAT, EMBEDDINGS, Asker, Door, Failed, Question
+from freehold.trials.billing import Bills, bills_of
 from freehold.trials.calibrating import calibrate, labelled_asks
 from freehold.trials.keeping import Keeper
 from freehold.trials.plan import ARMS, Arm, ArmName, Plan, Sampling, TrialFolder
@@ -53,7 +54,8 @@ class Loaded(Struct, frozen=True):
 
 
 class Job(Struct, frozen=True, kw_only=True):
-    """One run of a trial. `items` has what could be read of each planned item, else why not; `secret` keys its hashes."""
+    """One run of a trial. `items` has what could be read of each planned item, else why not; `secret` keys its hashes; `bills`
+    looks up what the door's records say of costs, None where nobody can, and list prices have to do."""
 
     plan: Plan
     digest: str
@@ -64,6 +66,7 @@ class Job(Struct, frozen=True, kw_only=True):
     door: Door
     concurrency: int = 32
     most_nano: int | None = None
+    bills: Bills | None = None
 
 
 class _Asked(Struct, frozen=True):
@@ -94,8 +97,8 @@ class Run:
         """The results of the trial, written. Raises BudgetExhausted or TrialError when it cannot go on; what was answered until
         then is kept."""
         job = self._job
-        before = sum(sample.cost_nano or 0 for sample in self._log.samples.values() if sample.source == "door")
-        asker = Asker(job.door, Wallet(job.most_nano, before), concurrency=job.concurrency, seed=job.plan.seed)
+        wallet = Wallet(job.most_nano, self._spent())
+        asker = Asker(job.door, wallet, concurrency=job.concurrency, seed=job.plan.seed)
         keeper = Keeper(self._replies, self._log)
         try:
             # 1 which questions
@@ -104,14 +107,15 @@ class Run:
             left = self._recall(asked)
             # 3 the rest is asked
             await self._ask("Asking", asker, keeper, left)
-            cases = self._cases(asked)
             # 4 what graders need to know
-            judged = self._judgements(cases)
+            judged = self._judgements(self._cases(asked))
             await self._ask("Asking judges", asker, keeper, self._recall(judged))
         finally:
             await keeper.close()
             asker.close()
-        # 5 grades
+        # 5 costs and grades
+        unbilled = await self._bill()
+        cases = self._cases(asked)
         rows = await asyncio.to_thread(lambda: [self._scored(case, place) for place, case in enumerate(cases)])
         # 6 the verdict
         calibrations = self._calibrations()
@@ -121,14 +125,14 @@ class Run:
             trial=job.plan.id,
             plan=job.digest,
             ended_at=int(time.time() * 1000),
-            spent_nano=asker.wallet.spent_nano,
+            spent_nano=self._spent(),
             asked=self._counts["door"],
             cached=self._counts["cache"],
             captured=self._counts["captured"],
             verdict=verdict,
             calibrations=tuple(calibrations),
             rows=tuple(rows),
-            notes=tuple(_notes(job.plan, self._counts)),
+            notes=tuple(_notes(job.plan, self._counts, unbilled)),
         )
         job.folder.write_results(results_file.encode(results))
         return results
@@ -293,6 +297,30 @@ class Run:
             return None
         return reply.kept.vector if ask.operation == "embed" else reply.kept.given.text
 
+    async def _bill(self) -> int:
+        """Puts what the door recorded in the place of what list prices say, in replies and log. Gives how many priced answers
+        have no such record. What costs nothing by its list price has nothing to be recorded."""
+        if self._job.bills is None:
+            return 0
+        priced = {
+            key: reply.kept for key, reply in self._known.items() if reply.kept is not None and reply.kept.cost_nano
+        }
+        bills = await bills_of([kept.receipt for kept in priced.values()], self._job.bills)
+        corrected: list[Sample] = []
+        for key, kept in priced.items():
+            nano = bills.get(kept.receipt)
+            if nano is None or nano == kept.cost_nano:
+                continue
+            self._known[key] = replace(self._known[key], kept=replace(kept, cost_nano=nano))
+            if key in self._log.samples:
+                corrected.append(replace(self._log.samples[key], cost_nano=nano))
+        self._log.append(corrected)
+        return sum(kept.receipt not in bills for kept in priced.values())
+
+    def _spent(self) -> int:
+        """Nano-dollars that this trial has paid so far, in all its runs."""
+        return sum(sample.cost_nano or 0 for sample in self._log.samples.values() if sample.source == "door")
+
     def _scored(self, case: Case, place: int) -> results_file.Row:
         self._progress("Grading", place + 1, len(self._job.plan.items))
         return score(self._job.plan, self._job.graders, case, self._answer)
@@ -352,9 +380,13 @@ def _failed(one: _Asked, failed: Failed) -> Sample:
     )
 
 
-def _notes(plan: Plan, counts: Mapping[Source, int]) -> list[str]:
+def _notes(plan: Plan, counts: Mapping[Source, int], unbilled: int) -> list[str]:
     """What a reader of the results must know."""
     notes: list[str] = []
+    if unbilled:
+        notes.append(
+            f"The cost of {unbilled:,} answers is by list prices, without discounts: no record of them was found here."
+        )
     if counts["captured"]:
         notes.append(
             f"{counts['captured']:,} replies of {plan.incumbent.model} are the captured ones, with their times."

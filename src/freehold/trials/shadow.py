@@ -13,14 +13,15 @@ Either, when it is reached for the first time, becomes an entry of the ledger, i
 import logging
 import sqlite3
 import time
-from collections.abc import Callable
-from typing import Any, Final
+from collections.abc import Callable, Iterator
+from typing import Any, Final, Literal
 
 import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from freehold.config.settings import CanaryRules, Settings
+from freehold.config.canary_rules import CanaryRules
+from freehold.config.settings import Settings
 from freehold.items import Item
 from freehold.store.canaries import MILLION, first_of
 from freehold.store.database import transaction
@@ -79,7 +80,7 @@ class ShadowTests:
     def round(self, now: float | None = None) -> int:
         """Grades and counts what waits; gives how many pairs are done with."""
         now = time.time() if now is None else now
-        graded = [one for pair in waiting_pairs(self._db, AT_ONCE) if (one := self._grade(pair, now)) is not None]
+        graded = list(self._graded(now))
         if graded:
             with transaction(self._db):
                 for one in graded:
@@ -87,23 +88,40 @@ class ShadowTests:
                 keep_scores(self._db, [(one.pair.number, one.candidate, one.incumbent) for one in graded])
         return len(graded)
 
+    def _graded(self, now: float) -> Iterator[Graded]:
+        """The pairs whose turn it is. Where judges take part a pair waits for those before it, so that the order does not depend
+        on how long they think; meanwhile they are asked about the pairs behind it."""
+        waiting: set[str] = set()
+        for pair in waiting_pairs(self._db, AT_ONCE):
+            judged = self._grading.judged(pair.workload)
+            one = self._grade(pair, now)
+            if one is None and judged:
+                waiting.add(pair.workload)
+            elif one is not None and pair.workload not in waiting:
+                yield one
+
     def _grade(self, pair: Pair, now: float) -> Graded | None:
-        """The pair with its scores; None while the captured answer is not there yet."""
+        """The pair with its scores; None while the captured answer is not there yet, or judges are being asked."""
         row = find_item(self._db, pair.record)
         if row is None and now - pair.at / 1000 < WAIT_SECONDS:
             return None
         item = None if row is None or row.id != pair.record else self._grading.item(pair.record)
         if item is None or item.given is None:  # a repeated input, whose answer is not kept, or one that is erased
             return Graded(pair, None, None, "", counts=False)
-        incumbent = self._grading.grade(pair.workload, item, item.given)
-        return Graded(pair, self._candidate(pair, item), incumbent, item.conversation or item.id, counts=True)
+        incumbent = self._grading.grade(pair.workload, item, item.given, f"{ITEM}:{pair.record}", pair.at / 1000, now)
+        candidate = self._candidate(pair, item, now)
+        if candidate == "later" or incumbent == "later":
+            return None
+        return Graded(pair, candidate, incumbent, item.conversation or item.id, counts=True)
 
-    def _candidate(self, pair: Pair, item: Item) -> float | None:
+    def _candidate(self, pair: Pair, item: Item, now: float) -> float | Literal["later"] | None:
         if pair.outcome != ANSWERED:
             return 0.0
         content = self._grading.sealed(f"{SHADOW}:{pair.record}", ITEM)
         said = None if content is None else msgspec.json.decode(content, type=Item).given
-        return None if said is None else self._grading.grade(pair.workload, item, said)
+        if said is None:
+            return None
+        return self._grading.grade(pair.workload, item, said, f"{SHADOW}:{pair.record}", pair.at / 1000, now)
 
     def _count(self, one: Graded) -> None:
         """One pair into its test. In the caller's transaction."""

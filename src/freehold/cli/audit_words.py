@@ -1,0 +1,49 @@
+"""What people answer for in a ledger: whether each signed word was signed, as it is written, by whom it names.
+
+The ledger's own keys prove that an entry was noted, and not who answers for it. So overrides are told apart: signed by a person whose key the
+configuration names, and vouched for by nobody but the ledger.
+"""
+
+import sqlite3
+from collections.abc import Callable, Mapping
+
+from freehold.cli.audit import OpenLedger, counted
+from freehold.cli.audit_report import Failure, Report, Step
+from freehold.cli.people import FIELDS, fault_of
+from freehold.ledger.entry import read_entry
+from freehold.ledger.notes import VerifierKey
+
+
+def check_words(
+    ledger: OpenLedger, db: sqlite3.Connection, report: Report, people: Callable[[], Mapping[str, VerifierKey]]
+) -> None:
+    """Step 10, added to the report of a log that verified and whose books agree. Nothing is added, and `people` not asked for,
+    where nobody answered for anything."""
+    marks = ", ".join("?" * len(FIELDS))
+    rows = db.execute(
+        f"SELECT place FROM entries WHERE kind IN ({marks}) AND place < ? ORDER BY place",  # noqa: S608 (only marks)
+        (*FIELDS, ledger.size),
+    ).fetchall()
+    entries = [(place, read_entry(ledger.leaf(place))) for (place,) in rows]
+    keys = people().values() if any(entry.body.get("note") for _, entry in entries) else ()
+    signed = unsigned = 0
+    for place, entry in entries:
+        fault = fault_of(entry.kind, entry.body, keys)
+        if fault:
+            report.failure = Failure(
+                "bad-word",
+                f"Entry {place}, {entry.kind} {entry.id}, is not the word of {entry.body.get('by')}: {fault}",
+                "The log is as it was signed. Ask them; their key stands in freehold.toml below [people].",
+                10,
+            )
+            return
+        signed += fault is not None
+        unsigned += fault is None and bool(entry.body.get("reason") or entry.body.get("override"))
+    if signed:
+        report.steps.append(Step(10, "what people answer for against their keys", f"{counted(signed, 'word')} signed"))
+        carry = "carries" if signed == 1 else "carry"
+        report.proven.append(f"{counted(signed, 'override')} {carry} the signature of the person who answers.")
+    if unsigned:
+        report.unproven.append(
+            f"Who answers for {counted(unsigned, 'override')}: no person signed, the ledger alone says so."
+        )
