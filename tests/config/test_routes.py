@@ -4,14 +4,15 @@ from collections.abc import Callable
 
 import pytest
 
+from freehold.config.canary_rules import CanaryRules
 from freehold.config.reading import Reading, settled
 from freehold.config.routes import target_vendor
 from freehold.config.settings import (
     Budget,
-    CanaryRules,
     Capture,
     Conditions,
     Hedge,
+    Judging,
     Limits,
     Shadow,
     TargetSettings,
@@ -89,7 +90,7 @@ def test_the_default_workload_takes_the_requested_model_unless_the_file_says_oth
             "There are anthropic, deepseek, echo, openai, openai-compatible and own.",
         ),
         ('["echo/ecko"]', 'route, entry 1 names "echo/ecko", and echo has no such model. Did you mean "echo"?'),
-        ('["own/nano"]', 'route, entry 1 names the own model "nano", and there is no [own.nano]. Add [own.nano] with its weights.'),
+        ('["own/nano"]', 'route, entry 1 names the own model "nano", and there is no [own.nano]. Add [own.nano] with its weights, or promote a version.'),
         ('[{ model = "zzz/x" }]', 'route, entry 1, model names the vendor "zzz", which is neither configured nor built in. There are anthropic, deepseek, echo, openai, openai-compatible and own.'),
         ('[{ weight = 2 }]', 'route, entry 1 needs the setting "model". Write model = "openai/gpt-5-mini".'),
         (
@@ -203,6 +204,25 @@ canary = { margin = 0.02, max_p95_ratio = 0, min_items = 50 }
         model="openai/gpt-5-mini", share=0.2, budget=(Budget(nano=5_000_000_000, per="day"),), seconds=10.0
     )
     assert job.canary == CanaryRules(margin=0.02, max_p95_ratio=0.0, min_items=50)
+
+
+@pytest.mark.parametrize(
+    ("judging", "told"),
+    [
+        ("{ seconds = 10 }", 'judging needs the setting "budget"'),
+        ("{ budget = [] }", "judging.budget needs one that is hard."),
+        ("{ budget = { usd = 5, hard = false } }", "judging.budget needs one that is hard."),
+        ("{ budget = { usd = 5 }, seconds = 0 }", "judging.seconds must be a number"),
+    ],
+)
+def test_judging_needs_a_budget_that_holds(
+    read_text: Parse, complaints: Complaints, judging: str, told: str
+) -> None:  # fmt: skip
+    text = '[workloads.a]\nroute = ["echo/echo"]\njudging = {}\n'
+    job = settled(read_text(text.format('{ budget = { usd = 5, per = "day" }, seconds = 10 }'))).workloads["a"]
+    assert job.judging == Judging(budget=(Budget(nano=5_000_000_000, per="day"),), seconds=10.0)
+    (found,) = complaints(text.format(judging))
+    assert told in found
 
 
 def test_a_vendor_that_only_a_shadow_names_is_on(read_text: Parse) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from dialects.chat_sdk import target
+from freehold.dialects.dialect import Target, Traits
 from freehold.dialects.openai_chat_asking import asking_fields, effort_of_budget
 from freehold.messages import ReasoningAsk
 
@@ -63,3 +64,48 @@ def test_a_model_that_does_not_think_is_not_asked_and_the_wish_is_named() -> Non
 )
 def test_a_budget_has_a_nearest_effort(budget: int, effort: str) -> None:
     assert effort_of_budget(budget) == effort
+
+
+SWITCHED = Traits(
+    reasoning_style="template", thinking_switch="enable_thinking", thinking_budget="thinking_budget_tokens"
+)
+ALWAYS = Traits(reasoning_style="template", thinking_budget="thinking_token_budget")
+UNKNOWN = Traits(reasoning_style="template", thinking_switch="thinking")
+DEAF = Traits(reasoning_style="template")
+
+
+@pytest.mark.parametrize(
+    ("traits", "ask", "fields", "dropped"),
+    [
+        (SWITCHED, ReasoningAsk(effort="none"), {"chat_template_kwargs": {"enable_thinking": False}}, []),
+        (SWITCHED, ReasoningAsk(effort="minimal"), {"chat_template_kwargs": {"enable_thinking": False}}, []),
+        (SWITCHED, ReasoningAsk(enabled=False), {"chat_template_kwargs": {"enable_thinking": False}}, []),
+        (SWITCHED, ReasoningAsk(effort="high"), {"chat_template_kwargs": {"enable_thinking": True}}, []),
+        (SWITCHED, ReasoningAsk(enabled=True, adaptive=True), {"chat_template_kwargs": {"enable_thinking": True}}, []),
+        (SWITCHED, ReasoningAsk(effort="low"), {"chat_template_kwargs": {"enable_thinking": True}, "thinking_budget_tokens": 2048}, []),
+        (SWITCHED, ReasoningAsk(effort="high", budget_tokens=300), {"chat_template_kwargs": {"enable_thinking": True}, "thinking_budget_tokens": 300}, []),
+        (SWITCHED, ReasoningAsk(enabled=False, budget_tokens=300), {"chat_template_kwargs": {"enable_thinking": False}}, []),
+        (SWITCHED, ReasoningAsk(effort="high", summary="auto"), {"chat_template_kwargs": {"enable_thinking": True}}, ["reasoning.summary"]),
+        (ALWAYS, ReasoningAsk(effort="none"), {"thinking_token_budget": 0}, []),
+        (ALWAYS, ReasoningAsk(effort="medium"), {"thinking_token_budget": 8192}, []),
+        (ALWAYS, ReasoningAsk(effort="max"), {}, []),
+        (UNKNOWN, ReasoningAsk(effort="low"), {"chat_template_kwargs": {"thinking": True}}, ["reasoning.effort"]),
+        (UNKNOWN, ReasoningAsk(budget_tokens=300), {"chat_template_kwargs": {"thinking": True}}, ["reasoning.max_tokens"]),
+        (UNKNOWN, ReasoningAsk(effort="none"), {"chat_template_kwargs": {"thinking": False}}, []),
+        (DEAF, ReasoningAsk(effort="none"), {}, ["reasoning"]),
+        (DEAF, ReasoningAsk(effort="high"), {}, []),
+    ],
+)  # fmt: skip
+def test_a_template_is_told_on_or_off_and_the_engine_a_cap(
+    traits: Traits, ask: ReasoningAsk, fields: dict[str, Any], dropped: list[str]
+) -> None:
+    where = Target(model="m", traits=traits, origin="o", dropped=[])
+    assert (asking_fields(ask, where), where.dropped) == (fields, dropped)
+
+
+@pytest.mark.parametrize(
+    ("ask", "dropped"), [(ReasoningAsk(enabled=False), []), (ReasoningAsk(effort="low"), ["reasoning"])]
+)
+def test_who_never_thinks_needs_not_be_told_not_to(ask: ReasoningAsk, dropped: list[str]) -> None:
+    where = Target(model="m", traits=Traits(reasoning_style="none"), origin="o", dropped=[])
+    assert (asking_fields(ask, where), where.dropped) == ({}, dropped)

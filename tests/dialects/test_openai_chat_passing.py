@@ -9,10 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import Raw
 
-from dialects.chat_sdk import ORIGIN, OTHER_ORIGIN, body, delta_of, fixture, target
+from dialects.chat_sdk import ORIGIN, OTHER_ORIGIN, body, delta_of, fixture, request_of, target
 from freehold.dialects.dialect import Target
 from freehold.dialects.openai_chat_passing import pass_request, seal
 from freehold.dialects.openai_chat_reading import read_request
+from freehold.dialects.openai_chat_writing import write_request
 from freehold.errors import InvalidField, Unsupported
 
 SPACED = (
@@ -141,6 +142,24 @@ def test_thinking_is_asked_for_in_the_vendors_words(
     value = json.loads(passed(body(**asked), where))
     assert {name: value[name] for name in value if name not in ("model", "messages")} == wanted
     assert where.dropped == []
+
+
+def test_what_the_caller_says_to_the_template_itself_counts() -> None:
+    where = target(reasoning_style="template", thinking_switch="enable_thinking", thinking_budget="cap")
+    said = {"reasoning_effort": "low", "chat_template_kwargs": {"enable_thinking": False, "x": 1}, "cap": 7}
+    sent = json.loads(passed(body(**said), where))
+    assert (sent["chat_template_kwargs"], sent["cap"]) == ({"enable_thinking": False, "x": 1}, 7)
+    assert "reasoning_effort" not in sent
+    assert where.dropped == []
+    with pytest.raises(InvalidField, match="`chat_template_kwargs` is no object"):
+        passed(body(reasoning_effort="low", chat_template_kwargs=[1]), where)
+
+
+def test_what_the_door_adds_takes_the_place_of_what_is_refused() -> None:
+    where = target(refuses=frozenset({"lora"}), adds={"lora": Raw(b"[1]")})
+    assert json.loads(passed(body(lora=[2]), where))["lora"] == [1]
+    assert where.dropped == ["lora"]
+    assert json.loads(write_request(request_of(), where))["lora"] == [1]
 
 
 def test_a_model_that_does_not_think_is_not_asked() -> None:

@@ -20,6 +20,7 @@ from freehold.gateway.supervisor import Bookkeeper
 from freehold.gateway.worker import Worker
 from freehold.store.database import open_database
 from freehold.store.records import Record
+from freehold.vendors.own import Served
 
 ECHO = """
 [vendors.echo]
@@ -102,7 +103,7 @@ def _dechunked(body: bytes) -> bytes:
 
 
 @contextlib.asynccontextmanager
-async def running(data: Path, toml: str = ECHO, engines: dict[str, str] | None = None) -> AsyncGenerator[Door]:
+async def running(data: Path, toml: str = ECHO, engines: dict[str, Served] | None = None) -> AsyncGenerator[Door]:
     """A door with this configuration, ended when the block ends."""
     path = data / "freehold.toml"
     path.write_text(textwrap.dedent(toml))

@@ -15,6 +15,7 @@ from freehold.gateway.book import Book
 from freehold.gateway.deployments import Deployments
 from freehold.store.counters import Counters
 from freehold.vendors import load
+from freehold.vendors.own import Served
 
 TODAY = date(2026, 11, 25)
 SECRET = b"s" * 32
@@ -32,7 +33,7 @@ def catalog_of(*models: Model) -> Catalog:
 
 
 def deployments_of(
-    toml: str, *models: Model, engines: Mapping[str, str] | None = None, before: Deployments | None = None
+    toml: str, *models: Model, engines: Mapping[str, Served] | None = None, before: Deployments | None = None
 ) -> Deployments:
     """The deployments of these settings, with a catalog of these rows."""
     return Deployments(settings_of(toml), load(), catalog_of(*models), SECRET, engines or {}, before)
@@ -42,7 +43,7 @@ def book_of(
     toml: str,
     counters: Counters,
     *models: Model,
-    engines: Mapping[str, str] | None = None,
+    engines: Mapping[str, Served] | None = None,
     before: Deployments | None = None,
     today: date = TODAY,
 ) -> Book:

@@ -14,6 +14,7 @@ from freehold.store.callers import Key, KeyBudget
 from freehold.store.counters import Counters
 from freehold.store.folder import COUNTERS
 from freehold.store.grants import BudgetDenied, Grant, RateDenied
+from freehold.vendors.own import Served
 from gateway.settled import book_of
 
 NOW = 1_795_600_800.0
@@ -69,6 +70,7 @@ OWN = """
     [own.nano]
     weights = "smollm2-135m"
 """
+NANO = Served(base_url="http://127.0.0.1:9001/v1")
 
 
 @pytest.fixture
@@ -189,7 +191,7 @@ def test_what_nobody_knows_the_price_of_has_none(book: Book) -> None:
 
 
 def test_what_this_machine_serves_itself_is_free_until_it_has_a_price(counters: Counters) -> None:
-    book = book_of(TOML + OWN, counters, *ROWS, engines={"nano": "http://127.0.0.1:9001/v1"})
+    book = book_of(TOML + OWN, counters, *ROWS, engines={"nano": NANO})
     assert book.target("echo/echo").price == Price(input=0, output=0)
     assert book.target("own/nano").price == Price(input=0, output=0)
     assert book.target("echo/down").price == Price(input=1_000_000_000, output=1_000_000_000, since="2026-11-25")

@@ -6,9 +6,11 @@ from pathlib import Path
 import pytest
 
 from freehold.catalog.rows import Model
+from freehold.dialects.dialect import Traits
 from freehold.dialects.openai_chat import DIALECT as CHAT
 from freehold.errors import UnknownModel, Unsupported
 from freehold.gateway.deployments import COUNT_TOKENS, EMBEDDINGS, Deployments
+from freehold.vendors.own import Served
 from gateway.settled import deployments_of
 
 ROWS = (
@@ -32,6 +34,7 @@ OWN = """
     [own.nano]
     weights = "smollm2-135m"
 """
+NANO = Served(base_url="http://127.0.0.1:9001/v1")
 
 
 def head(toml: str, name: str, front: str = "openai-chat") -> list[str]:
@@ -55,7 +58,7 @@ def head(toml: str, name: str, front: str = "openai-chat") -> list[str]:
     ],
 )
 def test_a_name_means_a_vendors_model(written: str, meant: str) -> None:
-    deployments = deployments_of(OPENAI + ANTHROPIC + OWN, *ROWS, engines={"nano": "http://127.0.0.1:9001/v1"})
+    deployments = deployments_of(OPENAI + ANTHROPIC + OWN, *ROWS, engines={"nano": NANO})
     assert deployments.resolve(written) == meant
     assert deployments.resolve(written) == meant
 
@@ -100,7 +103,7 @@ def test_what_cannot_be_is_no_deployment(name: str) -> None:
 
 def test_the_names_are_own_models_then_routes_and_the_vendors_rows() -> None:
     toml = OPENAI + '[vendors.echo]\n[workloads.triage]\nroute = ["openai/special", "openai/shared"]\n'
-    deployments = deployments_of(toml, *ROWS, engines={"nano": "http://127.0.0.1:9001/v1", "micro": "http://[::1]/v1"})
+    deployments = deployments_of(toml, *ROWS, engines={"nano": NANO, "micro": Served(base_url="http://[::1]/v1")})
     assert deployments.names() == [
         "own/micro",
         "own/nano",
@@ -183,9 +186,37 @@ def test_a_dialect_that_stands_elsewhere_is_asked_there_unless_the_base_url_is_o
 
 
 def test_an_own_model_is_asked_where_its_engine_is() -> None:
-    deployments = deployments_of(OWN, engines={"nano": "http://127.0.0.1:9001/v1"})
+    deployments = deployments_of(OWN, engines={"nano": NANO})
     way = deployments.get("own/nano").way("openai-chat")
     assert way.head.startswith(b"POST /v1/chat/completions HTTP/1.1\r\nhost: 127.0.0.1:9001\r\n")
+
+
+def test_a_server_of_ones_own_is_asked_for_its_own_name_with_its_own_key() -> None:
+    toml = """
+        [own.far]
+        url = "http://gpu-1:8000/v1"
+        model = "acme/far"
+        api_key = { env = "KEY" }
+        headers = { "x-team" = "claims" }
+    """
+    served = Served(
+        base_url="http://gpu-1:8000/v1", model="acme/far", counts=False, here=False, headers={"x-door": "1"}
+    )
+    deployment = deployments_of(toml, engines={"far": served}).get("own/far")
+    head = deployment.way("openai-chat").head.decode().split("\r\n")
+    assert head[:2] == ["POST /v1/chat/completions HTTP/1.1", "host: gpu-1:8000"]
+    assert {"authorization: Bearer sk-one", "x-team: claims", "x-door: 1"} <= set(head)
+    assert (deployment.native, deployment.asked, deployment.weights) == ("far", "acme/far", None)
+    assert deployment.way(COUNT_TOKENS).estimated
+
+
+def test_what_an_own_model_can_is_what_its_engine_says() -> None:
+    traits = Traits(reasoning_style="template", thinking_switch="thinking")
+    deployment = deployments_of(OWN, engines={"nano": Served(base_url="http://127.0.0.1:9/v1", traits=traits)}).get(
+        "own/nano"
+    )
+    assert deployment.way("openai-chat").traits == traits
+    assert not deployment.way(COUNT_TOKENS).estimated
 
 
 def test_a_vendor_inside_the_worker_needs_no_network() -> None:

@@ -22,6 +22,7 @@ from freehold.store.callers import Key
 from freehold.store.counters import Counters
 from freehold.store.folder import COUNTERS
 from freehold.vendors import load
+from freehold.vendors.own import Served
 from gateway.settled import SECRET, TODAY, book_of, catalog_of, settings_of
 
 TOML = """
@@ -128,8 +129,8 @@ def test_a_row_says_what_is_known_of_the_model(book: Book) -> None:
 
 def test_an_own_model_says_its_weights(counters: Counters) -> None:
     settings = settings_of('[own.nano]\nweights = "smollm2-135m"\n[workloads.default]\nroute = ["requested"]\n')
-    engines = {"nano": "http://127.0.0.1:1"}
-    made = Deployments(settings, load(), catalog_of(), SECRET, engines, None, {"nano": "ab" * 32})
+    engines = {"nano": Served(base_url="http://127.0.0.1:1", weights="ab" * 32)}
+    made = Deployments(settings, load(), catalog_of(), SECRET, engines)
     assert show_model(Book(settings, made, counters, TODAY), ANYBODY, "own/nano")["weights"] == "ab" * 32
 
 

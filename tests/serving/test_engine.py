@@ -27,8 +27,8 @@ OPTIONS = Options(
 
 @pytest.fixture
 def llama() -> Any:
-    """llama.cpp's own parameters, so that a name that it does not know is an error here."""
-    return importlib.import_module("xllamacpp").CommonParams()
+    """llama.cpp itself, so that a parameter that it does not know is an error here."""
+    return importlib.import_module("xllamacpp")
 
 
 def test_the_command_line_says_what_to_serve() -> None:
@@ -67,6 +67,13 @@ def test_the_model_answers_under_its_name_and_gives_embeddings_too(llama: Any) -
     assert params.model.path == "/models/mine.gguf"
     assert set(params.model_alias) == {"mine"}
     assert (params.embedding, params.pooling_type, params.use_jinja) == (True, 1, True)
+
+
+def test_adapters_are_loaded_in_order_and_rest_until_a_request_names_one(llama: Any) -> None:
+    options = options_from([*COMPLETE, "--adapter", "/models/a.gguf", "--adapter", "/models/b.gguf"])
+    assert options.adapters == (Path("/models/a.gguf"), Path("/models/b.gguf"))
+    loaded = parameters(llama, options).lora_adapters
+    assert [(one.path, one.scale) for one in loaded] == [("/models/a.gguf", 0.0), ("/models/b.gguf", 0.0)]
 
 
 def test_without_llama_cpp_it_ends_and_says_why(

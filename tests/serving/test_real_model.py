@@ -265,7 +265,7 @@ def test_an_engine_ends_when_it_is_told_and_when_its_supervisor_is_gone(weights:
     (spec,) = plan({"tiny": engine}, Path(), environ, lambda _: None)
     with subprocess.Popen(spec.argv, env=dict(spec.environ), pass_fds=(reads,), stderr=subprocess.DEVNULL) as process:
         try:
-            asyncio.run(until(lambda: ready(spec.base_url), "the engine is ready"))
+            asyncio.run(until(lambda: ready(spec.health), "the engine is ready"))
             if how == "told":
                 process.terminate()
             else:

@@ -70,7 +70,7 @@ def _vendor(file: File, name: str, pairs: object) -> VendorSettings | None:
         "like": partial(_as_found, like=like),
         "api_key": partial(_api_key, built_in=name if name == like else None),
         "headers": headers,
-        "base_url": _base_url,
+        "base_url": base_url,
         "proxy": _proxy,
     }
     found = table(file, here, pairs, VendorSettings, own={"name": name, "like": like}, readers=readers)
@@ -129,7 +129,7 @@ def _api_key(file: File, path: KeyPath, written: object, *, built_in: str | None
     return found
 
 
-def _base_url(file: File, path: KeyPath, written: object) -> str | UnsetType:
+def base_url(file: File, path: KeyPath, written: object) -> str | UnsetType:
     """The address, written out or as `{ env = "NAME" }`: it is no secret, but often differs from machine to machine."""
     reference = pairs_of(written)
     if reference is not None and list(reference) == ["env"] and isinstance(reference["env"], str):

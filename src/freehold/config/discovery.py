@@ -22,7 +22,7 @@ COMPATIBLE = "openai-compatible"
 class KnownVendor(Struct, frozen=True, kw_only=True):
     """What the configuration must know of a built-in vendor. `key_env` and `base_url_env` are the environment variables
     in which its key and address usually stand, in order. `speaks` are its dialects. `models` are its only models, where
-    it has a fixed few. `needs_base_url` says that it has no address of its own."""
+    it has a fixed few. `needs_base_url` says that it has no address of its own. `promoted` are models that are served without a table."""
 
     key_env: tuple[str, ...] = ()
     base_url_env: tuple[str, ...] = ()
@@ -31,6 +31,7 @@ class KnownVendor(Struct, frozen=True, kw_only=True):
     needs_base_url: bool = False
     speaks: tuple[str, ...] = ()
     models: tuple[str, ...] = ()
+    promoted: tuple[str, ...] = ()
 
 
 class Found(Struct, frozen=True):

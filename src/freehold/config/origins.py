@@ -38,7 +38,7 @@ def _sections(reading: Reading, settings: Settings) -> Iterator[Origin]:
     yield from _table(reading, ("door",), settings.door)
     yield from _table(reading, ("timeouts",), settings.timeouts)
     yield from _table(reading, ("ledger",), settings.ledger)
-    for section in ("vendors", "workloads", "projects", "prices", "own"):
+    for section in ("vendors", "workloads", "projects", "prices", "own", "people"):
         tables = cast(Mapping[str, Struct], getattr(settings, section))
         for name, struct in tables.items():
             yield from _table(reading, (section, name), struct)

@@ -11,18 +11,19 @@ from decimal import Decimal
 from pathlib import Path
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from freehold.config import toml
 from freehold.config.accounts import completed, vendors, warn_of_missing_key
 from freehold.config.discovery import EMBEDDED, OWN, KnownVendor, embedded, usable
 from freehold.config.file import File, Problem, listed, suggest
+from freehold.config.own import engines
 from freehold.config.positions import KeyPath, Positions, locate
 from freehold.config.routes import Names, budgets, named, target_vendor, workloads
 from freehold.config.settings import (
     Door,
     Engine,
     Ledger,
+    Person,
     PriceSettings,
     Project,
     Settings,
@@ -35,7 +36,7 @@ from freehold.config.storage import storage
 from freehold.config.tables import mapping, pairs_of, table, well_named
 from freehold.errors import ConfigError
 
-SECTIONS = ("door", "timeouts", "ledger", "vendors", "workloads", "projects", "prices", "own")
+SECTIONS = ("door", "timeouts", "ledger", "vendors", "workloads", "projects", "prices", "own", "people")
 MAX_BYTES = 10_000_000
 
 _WHERE = re.compile(r"\s*\(at (?:line (\d+), column (\d+)|end of document)\)\Z")
@@ -117,11 +118,12 @@ def _settings(file: File, document: Mapping[str, object]) -> Settings:
     door = table(file, ("door",), document.get("door", {}), Door) or Door()  # 2
     timeouts = table(file, ("timeouts",), document.get("timeouts", {}), Timeouts) or Timeouts()
     ledger = table(file, ("ledger",), document.get("ledger", {}), Ledger, readers={"storage": storage}) or Ledger()
-    own = _own(file, document.get("own", {}))
+    own = engines(file, document.get("own", {}))
     accounts = vendors(file, document.get("vendors", {}), door)
     declared = pairs_of(document.get("vendors", {})) or {}
-    engines = pairs_of(document.get("own", {})) or {}
-    names = Names(vendors={*file.known, *declared}, own={*engines, EMBEDDED})
+    owned = pairs_of(document.get("own", {})) or {}
+    promoted = file.known[OWN].promoted if OWN in file.known else ()
+    names = Names(vendors={*file.known, *declared}, own={*owned, *promoted, EMBEDDED})
     jobs = workloads(file, document.get("workloads", {}), names, timeouts)
     _traces_need_the_ledger(file, jobs, ledger)
     _capture_needs_the_ledger(file, jobs, ledger)
@@ -137,24 +139,9 @@ def _settings(file: File, document: Mapping[str, object]) -> Settings:
         projects=projects,
         prices=prices,
         own=own,
+        people=_people(file, document.get("people", {})),
         source=file.source,
     )
-
-
-def _own(file: File, written: object) -> dict[str, Engine]:
-    found: dict[str, Engine] = {}
-    for name, pairs in mapping(file, ("own",), written).items():
-        here = ("own", name)
-        engine = table(file, here, pairs, Engine, own={"name": name})
-        if engine is None or not well_named(file, here):
-            continue
-        if "/" in engine.weights or engine.weights.endswith(".gguf"):
-            path = file.beside(engine.weights)
-            if not path.is_file():
-                file.wrong((*here, "weights"), f"names the file {path}, which does not exist.")
-            engine = replace(engine, weights=str(path))
-        found[name] = engine
-    return found
 
 
 def _projects(file: File, written: object) -> dict[str, Project]:
@@ -163,6 +150,15 @@ def _projects(file: File, written: object) -> dict[str, Project]:
         project = table(file, ("projects", name), pairs, Project, own={"name": name}, readers={"budget": budgets})
         if project is not None and well_named(file, ("projects", name)):
             found[name] = project
+    return found
+
+
+def _people(file: File, written: object) -> dict[str, Person]:
+    found: dict[str, Person] = {}
+    for name, pairs in mapping(file, ("people",), written).items():
+        person = table(file, ("people", name), pairs, Person, own={"name": name})
+        if person is not None and well_named(file, ("people", name)):
+            found[name] = person
     return found
 
 

@@ -11,16 +11,18 @@ from collections.abc import Iterator
 from msgspec import Struct, inspect
 
 from freehold.config import toml
+from freehold.config.canary_rules import CanaryRules
 from freehold.config.settings import (
     Budget,
-    CanaryRules,
     Capture,
     Conditions,
     Door,
     Engine,
     Hedge,
+    Judging,
     Ledger,
     Limits,
+    Person,
     PriceSettings,
     Project,
     RedactPattern,
@@ -64,9 +66,11 @@ SECTIONS: tuple[tuple[str, type[Struct]], ...] = (
     ("A table in `redact`", RedactPattern),
     ("`shadow`", Shadow),
     ("`canary`", CanaryRules),
+    ("`judging`", Judging),
     ("[projects.NAME]", Project),
     ('[prices."VENDOR/MODEL"]', PriceSettings),
     ("[own.NAME]", Engine),
+    ("[people.NAME]", Person),
 )
 
 
@@ -94,6 +98,8 @@ def _type(setting: Setting) -> str:
         return "a reference to a secret"
     if setting.name == "graders":
         return "a list of tables"
+    if setting.name == "command":
+        return "a list of words"
     if setting.name == "redact":
         return "a list of names and tables"
     if isinstance(setting.kind, inspect.VarTupleType):

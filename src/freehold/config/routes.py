@@ -13,7 +13,7 @@ from freehold.config.discovery import OWN
 from freehold.config.file import File, listed, place, suggest
 from freehold.config.graders import graders
 from freehold.config.positions import KeyPath
-from freehold.config.settings import Budget, Conditions, Shadow, TargetSettings, Timeouts, Workload
+from freehold.config.settings import Budget, Conditions, Judging, Shadow, TargetSettings, Timeouts, Workload
 from freehold.config.tables import Reader, mapping, pairs_of, table, well_named
 from freehold.config.values import shown
 
@@ -82,7 +82,7 @@ def named(file: File, path: KeyPath, model: str, names: Names) -> bool:
         file.wrong(path, f'names the vendor "{vendor}", which is neither configured nor built in.', advice)
         return False
     if vendor == OWN and name not in names.own:
-        advice = suggest(name, names.own) or f"Add [own.{toml.key(name)}] with its weights."
+        advice = suggest(name, names.own) or f"Add [own.{toml.key(name)}] with its weights, or promote a version."
         file.wrong(path, f'names the own model "{name}", and there is no [own.{toml.key(name)}].', advice)
         return False
     known = file.known.get(vendor)
@@ -105,6 +105,7 @@ def _workload(file: File, name: str, pairs: object, names: Names, timeouts: Time
         "budget": budgets,
         "timeouts": partial(_timeouts, base=timeouts),
         "shadow": partial(_shadow, names=names),
+        "judging": _judging,
         "capture": capture,
         "graders": graders,
     }
@@ -155,6 +156,16 @@ def _timeouts(file: File, path: KeyPath, written: object, *, base: Timeouts) -> 
 def _shadow(file: File, path: KeyPath, written: object, *, names: Names) -> Shadow | UnsetType:
     found = table(file, path, written, Shadow, readers={"budget": budgets})
     if found is None or not named(file, (*path, "model"), found.model, names):
+        return UNSET
+    return found
+
+
+def _judging(file: File, path: KeyPath, written: object) -> Judging | UnsetType:
+    found = table(file, path, written, Judging, readers={"budget": budgets})
+    if found is None:
+        return UNSET
+    if not any(budget.hard for budget in found.budget):
+        file.wrong((*path, "budget"), "needs one that is hard.", 'Write budget = { usd = 5, per = "day" }.')
         return UNSET
     return found
 

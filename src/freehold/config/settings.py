@@ -10,6 +10,8 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
 
+from freehold.config.canary_rules import CanaryRules
+
 Period = Literal["day", "month"]
 Strategy = Literal["ordered", "weighted", "cheapest", "fastest"]
 Durability = Literal["disk", "process", "relaxed"]
@@ -181,55 +183,16 @@ class Shadow(Struct, frozen=True, kw_only=True):
     seconds: Annotated[float, Meta(gt=0, description="How long the candidate may take for a whole answer.")] = 60.0
 
 
-class CanaryRules(Struct, frozen=True, kw_only=True):
-    """`canary` of a workload: what one must show to advance, and what ends it; options of `freehold canary start` go first."""
+class Judging(Struct, frozen=True, kw_only=True):
+    """`judging` of a workload: graders that ask models take part in its canaries and shadows too, beside the answers, on a key of
+    their own."""
 
-    margin: Annotated[
-        float, Meta(gt=0, lt=1, description="How much lower the candidate's mean score may be, of 1.")
-    ] = 0.03
-    alpha: Annotated[
-        float, Meta(gt=0, lt=0.5, description="Probability, at most, that a candidate worse by the margin is promoted.")
-    ] = 0.05
-    harm: Annotated[
-        float, Meta(ge=0, lt=1, description="It is taken back when shown to be worse by more than this, of 1.")
-    ] = 0.03
-    alpha_rollback: Annotated[
+    budget: Annotated[tuple[Budget, ...], Meta(description="What the judges may cost: a table or a list.")]
+    seconds: Annotated[
         float,
-        Meta(gt=0, lt=0.5, description="Probability, at most, that all alarms together take back a good candidate."),
-    ] = 0.05
-    max_error_rate: Annotated[
-        float, Meta(gt=0, lt=1, description="It is taken back when shown to fail more often than this.")
-    ] = 0.05
-    emergency_error_rate: Annotated[
-        float,
-        Meta(gt=0, le=1, description="It is taken back at once when it fails this often in its last 20 requests."),
-    ] = 0.5
-    max_blocked_rate: Annotated[
-        float,
-        Meta(gt=0, lt=1, description="It is taken back when shown to be stopped by safeguards more often than this."),
-    ] = 0.05
-    max_p95_ratio: Annotated[
-        float,
-        Meta(
-            ge=0,
-            description="It is taken back when its 95th percentile of time is shown to be longer by this factor; 0 for no such "
-            "cap.",
-        ),
-    ] = 2.0
-    min_items: Annotated[
-        int, Meta(ge=1, description="Conversations that the candidate answers at a step before it advances.")
-    ] = 100
-    patience: Annotated[
-        float, Meta(ge=0, description="Seconds that outcomes wait for requests that began before theirs and still run.")
-    ] = 120.0
-    drift_false_alarm: Annotated[
-        int,
-        Meta(
-            ge=0,
-            description="After the promotion: conversations to a false alarm of drift, on average and at least, while the "
-            "candidate is no worse than it showed less the margin; 0 for no such watch.",
-        ),
-    ] = 10_000
+        Meta(gt=0, description="How long an answer waits for its judges; later it counts as one without a grade."),
+    ] = 60.0
+    concurrency: Annotated[int, Meta(ge=1, le=256, description="Questions to judges under way at once.")] = 8
 
 
 class Storage(Struct, frozen=True, kw_only=True):
@@ -316,6 +279,9 @@ class Workload(Struct, frozen=True, kw_only=True):
     capture: Annotated[Capture | None, Meta(description="What is kept for trials.")] = None
     shadow: Annotated[Shadow | None, Meta(description="A candidate that gets copies of what is captured.")] = None
     canary: Annotated[CanaryRules | None, Meta(description="By which rules a canary of it advances and ends.")] = None
+    judging: Annotated[
+        Judging | None, Meta(description="Lets graders that ask models take part in canaries and shadows.")
+    ] = None
     graders: Annotated[
         tuple[dict[str, Any], ...],
         Meta(
@@ -355,19 +321,72 @@ class PriceSettings(Struct, frozen=True, kw_only=True):
 
 
 class Engine(Struct, frozen=True, kw_only=True):
-    """[own.NAME]: a model that this machine serves itself, as own/NAME."""
+    """[own.NAME]: a model of your own, as own/NAME: served on this machine from `weights`, by a server of yours at `url`, or as an `adapter` of
+    another one."""
 
     name: str
     weights: Annotated[
         str,
         Meta(
-            description="A name that `freehold models fetch` knows, or the path of a GGUF file.",
+            description="A name that `freehold models fetch` knows, the path of a GGUF file (for vLLM: of a folder), or "
+            '"registry" for the promoted version.',
             examples=["smollm2-135m"],
         ),
-    ]
-    context: Annotated[int, Meta(ge=128, description="Context window, in tokens, for each caller.")] = 4096
+    ] = ""
+    engine: Annotated[
+        Literal["llama.cpp", "vllm", "other"] | None,
+        Meta(
+            description='What serves it. Default: "llama.cpp"; with `url`, where it says what the server there understands, "other".'
+        ),
+    ] = None
+    command: Annotated[
+        tuple[str, ...],
+        Meta(description="How vLLM is started, before the options that Freehold adds.", examples=[["vllm", "serve"]]),
+    ] = ("vllm", "serve")
+    url: Annotated[
+        str | None,
+        Meta(description="A running server that speaks OpenAI's Chat Completions, as its base URL; or { env = .. }."),
+    ] = None
+    model: Annotated[str | None, Meta(description="The name that the server at `url` knows it by; default: NAME.")] = (
+        None
+    )
+    api_key: Annotated[
+        Secret | None, Meta(description='The key of that server: { env = "NAME" } or { file = "PATH" }.')
+    ] = None
+    headers: Annotated[dict[str, str], Meta(description="Headers for that server; values may be { env = .. }.")] = {}
+    base: Annotated[
+        str | None, Meta(description="own/OTHER: the model that `adapter` changes; both are served by its engine.")
+    ] = None
+    adapter: Annotated[
+        File | None,
+        Meta(description="A LoRA adapter: a GGUF file for llama.cpp, a folder in the format of PEFT for vLLM."),
+    ] = None
+    thinking: Annotated[
+        str | None,
+        Meta(
+            description='The variable of the chat\'s template that turns thinking on and off, or "" where it never thinks; default: '
+            "as the template in the weights says."
+        ),
+    ] = None
+    context: Annotated[
+        Annotated[int, Meta(ge=128)] | None,
+        Meta(description="Context window, in tokens, for each caller. Default: 4096, or less where it reads less."),
+    ] = None
     parallel: Annotated[int, Meta(ge=1, le=256, description="Callers served at once.")] = 8
     threads: Annotated[Positive | None, Meta(description="CPU threads; default: all cores.")] = None
+
+
+class Person(Struct, frozen=True, kw_only=True):
+    """[people.NAME]: somebody who answers for things with a signature of their own."""
+
+    name: str
+    key: Annotated[
+        str,
+        Meta(
+            description="Their verifier key, as `freehold people create` printed it.",
+            examples=["ann+5b4616a6+AepKbGPinFIKvvVQexMuxfmVR3auvr57kkIe6mkURtIs"],
+        ),
+    ]
 
 
 class Settings(Struct, frozen=True, kw_only=True):
@@ -381,4 +400,5 @@ class Settings(Struct, frozen=True, kw_only=True):
     prices: dict[str, PriceSettings] = {}
     own: dict[str, Engine] = {}
     ledger: Ledger = Ledger()
+    people: dict[str, Person] = {}
     source: str | None = None

@@ -27,7 +27,11 @@ class Traits(Struct, frozen=True, kw_only=True):
     `system_role` is the role for the operator's words (`system` or `developer`; None leaves them as they are).
     `reasoning_field` is where a Chat vendor puts its chain of thought (`reasoning_content`, `reasoning`).
     `returns_reasoning` says that the chain must be sent back on assistant turns of a tool loop.
-    `reasoning_style` is how thinking is asked for: `effort` (OpenAI), `thinking` (Anthropic, DeepSeek), `none`.
+    `reasoning_style` is how thinking is asked for: `effort` (OpenAI), `thinking` (Anthropic, DeepSeek), `template` (by the
+    template of its chat), `none`.
+    `thinking_switch` is the template's variable that turns thinking on and off; None where it cannot be turned off.
+    `thinking_budget` is the field of a cap on thinking, in tokens; None where there is none.
+    `adds` are top-level wire fields that go along with every request.
     `efforts` maps our effort words to the vendor's, where it knows fewer.
     `temperature_max` caps `temperature` (1.0 or 2.0).
     `default_max_tokens` is sent where the dialect requires a cap and the caller gave none.
@@ -40,6 +44,9 @@ class Traits(Struct, frozen=True, kw_only=True):
     reasoning_field: str | None = None
     returns_reasoning: bool = False
     reasoning_style: str = "effort"
+    thinking_switch: str | None = None
+    thinking_budget: str | None = None
+    adds: dict[str, Raw] = {}
     efforts: dict[str, str] = {}
     temperature_max: float = 2.0
     default_max_tokens: int = 4096

@@ -14,10 +14,11 @@ from msgspec import Raw, Struct
 from freehold.dialects.abilities import require
 from freehold.dialects.dialect import Fields, Target
 from freehold.dialects.openai_chat_asking import FIELDS as ASKING_FIELDS
-from freehold.dialects.openai_chat_asking import asking_fields, drop
+from freehold.dialects.openai_chat_asking import KWARGS, asking_fields, drop
 from freehold.dialects.openai_chat_writing import check_temperature
 from freehold.dialects.origin import seal as sealed
 from freehold.dialects.origin import unseal
+from freehold.errors import InvalidField
 from freehold.messages import Request
 
 _encode: Final = msgspec.json.Encoder().encode
@@ -39,6 +40,8 @@ def pass_request(request: Request, body: bytes, target: Target) -> bytes:
         for name in [name for name in fields if name in traits.refuses]:
             del fields[name]
             drop(target, name)
+    if traits.adds:
+        fields.update(traits.adds)
     if request.stream and "stream_options" not in traits.refuses:
         fields["stream_options"] = _with_usage(fields.get("stream_options"))
     if traits.renames:
@@ -54,7 +57,7 @@ def _ask_in_its_words(request: Request, fields: Fields, target: Target) -> None:
     ask = request.reasoning
     given = [name for name in ASKING_FIELDS if name in fields]
     understood = (
-        traits.reasoning_style != "none"
+        traits.reasoning_style not in ("none", "template")
         and not traits.refuses.intersection(given)
         and (ask is None or ask.effort is None or ask.effort not in traits.efforts)
         and not (traits.reasoning_style == "thinking" and ask is not None and ask.effort == "none")
@@ -64,10 +67,21 @@ def _ask_in_its_words(request: Request, fields: Fields, target: Target) -> None:
     for name in given:
         del fields[name]
     if traits.reasoning_style == "none":
-        target.dropped += given
+        target.dropped += given if ask.enabled is not False and ask.effort != "none" else ()
         return
     for name, value in asking_fields(ask, target).items():
-        fields[name] = Raw(_encode(value))
+        said = fields.get(name)
+        if said is None or name in given:
+            fields[name] = Raw(_encode(value))
+        elif name == KWARGS:  # the caller may say more to the template than how to think, and says it last
+            fields[name] = Raw(_encode({**value, **_kwargs(said)}))
+
+
+def _kwargs(said: Raw) -> Fields:
+    try:
+        return _KWARGS.decode(said)
+    except msgspec.ValidationError:
+        raise InvalidField(f"`{KWARGS}` is no object.", param=KWARGS) from None
 
 
 def _with_usage(options: Raw | None) -> Raw:
@@ -99,6 +113,7 @@ class _Detail(Struct):
 
 _LIST: Final = msgspec.json.Decoder(list[Raw])
 _MESSAGE: Final = msgspec.json.Decoder(dict[str, Raw])
+_KWARGS: Final = msgspec.json.Decoder(dict[str, Raw])
 _DETAIL: Final = msgspec.json.Decoder(_Detail)
 
 _REASONING_KEYS: Final = ("reasoning_content", "reasoning", "reasoning_details")

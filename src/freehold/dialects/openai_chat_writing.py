@@ -119,7 +119,7 @@ def _as_vendor_knows(fields: dict[str, Any], request: Request, target: Target) -
     for name, new in traits.renames.items():
         if name in fields:
             fields[new] = fields.pop(name)
-    return fields
+    return {**fields, **traits.adds}
 
 
 def _callers_word(name: str, dialect: str) -> str:

