@@ -1,9 +1,10 @@
 """The contamination gate: planted leaks of each kind are found and named, and clean rows pass."""
 
 import pytest
+from msgspec.structs import replace
 
 from freehold.errors import Contaminated
-from freehold.training.contamination import Gate, Sealed
+from freehold.training.contamination import Gate, Sealed, check_splits
 from freehold.training.dataset import Example
 from freehold.training.tasks.arithmetic_chains import ArithmeticChains
 from freehold.training.tasks.drawing import held_out
@@ -104,3 +105,51 @@ def test_words_that_stand_in_many_items_give_nothing_away() -> None:
 
 def test_an_empty_set_lets_everything_pass() -> None:
     Gate([]).check([row(STORY)])
+
+
+def test_words_of_a_captured_item_tell_even_where_the_row_names_the_same_workload() -> None:
+    item = Sealed("item_1", STORY, "claims", "d" * 64, captured=True)
+    others = [Sealed(str(n), f"{OTHER} {n}", "claims", f"{n:064}", captured=True) for n in range(5)]
+    same = row("Something else entirely.", "22", task="claims", problem="d" * 64)
+    alike = row(STORY.replace("north", "south"), "22", task="claims", problem="e" * 64)
+    near = row(STORY.replace("brown", "old"), "22", task="claims", problem="f" * 64)
+    clean = row("How many goats are there in the north?", "7", task="claims", problem="a" * 64)
+    found = list(Gate([*others, item]).leaks([same, alike, near, clean]))
+    assert {(leak.row, leak.how) for leak in found} >= {
+        (same.hash, "canonical"),
+        (alike.hash, "n-gram"),
+        (near.hash, "n-gram"),
+    }
+    assert {leak.item for leak in found} == {"item_1"}
+
+
+def test_a_captured_item_with_the_words_of_a_made_one_is_the_one_that_is_found() -> None:
+    made = Sealed("made", STORY, "claims", "b" * 64)
+    captured = Sealed("captured", STORY, "claims", "c" * 64, captured=True)
+    leaked = row(STORY, "22", task="claims", problem="a" * 64)
+    assert {leak.item for leak in Gate([made, captured]).leaks([leaked])} == {"captured"}
+
+
+def made_by(task: Task, problem: Problem) -> Example:
+    return replace(example_of(task, problem), pedigree=replace(TASKS, producer=f"freehold/{task.name}"))
+
+
+def test_every_problem_of_a_held_out_split_is_found_by_its_digest_alone() -> None:
+    task = ArithmeticChains()
+    splits = {split: [made_by(task, one) for one in held_out(task, split, 3, 30)] for split in ("train", "val", "test")}
+    check_splits(splits["train"], {task.name})
+    for split in ("val", "test"):
+        for leaked in splits[split][::10]:
+            with pytest.raises(
+                Contaminated, match=rf"1 rows are problems .*{leaked.hash[:12]} \(arithmetic-chains, {split}\)"
+            ):
+                check_splits([*splits["train"], leaked], {task.name})
+
+
+def test_a_made_row_that_hides_its_problem_is_in_no_split_and_what_others_made_is_not_asked() -> None:
+    task = ArithmeticChains()
+    (problem,) = held_out(task, "train", 3, 1)
+    with pytest.raises(Contaminated, match="none"):
+        check_splits([replace(made_by(task, problem), problem="")], {task.name})
+    (leaked,) = held_out(task, "val", 3, 1)
+    check_splits([example_of(task, leaked)], {task.name})

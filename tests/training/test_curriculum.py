@@ -48,6 +48,12 @@ def test_a_decay_that_begins_early_is_the_same_share_of_the_run_and_ends_it() ->
     assert decay_now(400, COSINE, Pace()) == Pace()
 
 
+def test_a_decay_that_time_begins_after_the_schedule_has_goes_on_from_there() -> None:
+    pace = decay_now(900, WSD, Pace())  # the schedule began at 800
+    assert pace == Pace(decay_from=800, ends=1000)
+    assert rate(900, WSD, pace) == rate(900, WSD, Pace()) == pytest.approx(0.5)
+
+
 def test_time_begins_the_decay_so_that_it_ends_within_the_minutes() -> None:
     limited = Learning(steps=1000, minutes=10.0, decay=0.2)
     assert not time_to_decay(479.9, limited)

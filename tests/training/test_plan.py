@@ -63,3 +63,10 @@ def test_rows_whose_terms_forbid_it_are_counted_and_named(tmp_path: Path) -> Non
     terms = make_plan(parse_recipe(text.encode()), Terms.load()).terms
     assert (terms.rows, terms.refused) == (2, 2)
     assert "stranger/model: no terms are known for it." in terms.reasons[0]
+
+
+def test_weights_of_which_nothing_tells_are_told_in_the_plan(tmp_path: Path) -> None:
+    text = f'model = "own/t"\nstage = "sft"\nstart = "{tmp_path}"\nmix = [{{ task = "arithmetic-chains" }}]\n[learning]\nsteps = 5\n'
+    terms = make_plan(parse_recipe(text.encode()), Terms.load()).terms
+    assert (terms.rows, terms.refused) == (0, 0)
+    assert terms.weights == f"Nothing tells what the weights in {tmp_path} were made from."

@@ -11,7 +11,7 @@ from freehold.training.contamination import Sealed
 from freehold.training.dataset import Dataset
 from freehold.training.lineage import Source, sources_of
 from freehold.training.manifest import Manifest
-from freehold.training.promotion import Answered, PassedTrial, require_promotable, use_of
+from freehold.training.promotion import Answered, PassedTrial, require_promotable
 from freehold.training.provenance import Override, Student, pedigree_of_answer
 from training.rows import OPENAI, row
 from training.versions import manifest
@@ -61,8 +61,8 @@ def test_a_word_needs_a_reason_and_a_name(word: Answered) -> None:
 def test_rows_that_may_not_teach_are_refused_again_and_no_word_for_the_trial_frees_them() -> None:
     rows = Dataset((row("a"), row("b", pedigree=OPENAI)))
     for evidence in (TRIAL, WORD):
-        with pytest.raises(RowForbidden, match=r"1 of 1 rows may not distil own/nano\. .*openai/gpt-5-mini"):
-            require_promotable(made_of(rows), evidence, TERMS, NANO, dataset=rows)
+        with pytest.raises(RowForbidden, match=r"1 of 2 rows may not train own/nano\. .*openai/gpt-5-mini"):
+            require_promotable(made_of(rows), evidence, TERMS, NANO, datasets=[rows])
 
 
 def test_without_the_rows_the_sources_of_the_lineage_are_asked() -> None:
@@ -77,7 +77,8 @@ def test_an_override_of_the_terms_in_the_ledger_frees_them() -> None:
         terms="openai-services-agreement", terms_date="2026-01-01", use="distil", student="own/nano", reason="r", by="b"
     )
     assert (
-        require_promotable(made_of(rows), TRIAL, TERMS, NANO, dataset=rows, overrides=[override])["rows"] == "checked"
+        require_promotable(made_of(rows), TRIAL, TERMS, NANO, datasets=[rows], overrides=[override])["rows"]
+        == "checked"
     )
     assert require_promotable(made_of(rows), TRIAL, TERMS, NANO, overrides=[override])["rows"] == "absent"
 
@@ -85,19 +86,19 @@ def test_an_override_of_the_terms_in_the_ledger_frees_them() -> None:
 def test_other_rows_than_those_of_the_lineage_are_refused() -> None:
     rows = Dataset((row("a"),))
     with pytest.raises(PromotionRefused, match="These rows are not those that own/nano was trained on"):
-        require_promotable(made_of(rows), TRIAL, TERMS, NANO, dataset=Dataset((row("b"),)))
+        require_promotable(made_of(rows), TRIAL, TERMS, NANO, datasets=[Dataset((row("b"),))])
 
 
 def test_an_item_that_was_sealed_since_is_found_in_the_rows() -> None:
     rows = Dataset((row(f"Answer this. {QUESTION} Be brief."),))
     with pytest.raises(Contaminated, match="gives away item_1"):
-        require_promotable(made_of(rows), TRIAL, TERMS, NANO, dataset=rows, sealed=[Sealed("item_1", QUESTION)])
+        require_promotable(made_of(rows), TRIAL, TERMS, NANO, datasets=[rows], sealed=[Sealed("item_1", QUESTION)])
     told = require_promotable(
         made_of(rows),
         TRIAL,
         TERMS,
         NANO,
-        dataset=rows,
+        datasets=[rows],
         sealed=[Sealed("item_2", "Which colour has the sea in winter, and why?")],
     )
     assert told["sealed"] == 1
@@ -108,11 +109,11 @@ def test_a_base_that_may_not_be_changed_is_refused() -> None:
     qwen = pedigree_of_answer("qwen/qwen3-0.6b", "2026-06-01", TERMS, route="weights")
     student = Student(name="own/nano", base="qwen/qwen3-0.6b")
     version = made_of(rows, "qwen/qwen3-0.6b")
-    assert require_promotable(version, TRIAL, TERMS, student, dataset=rows, base=qwen)["rows"] == "checked"
+    assert require_promotable(version, TRIAL, TERMS, student, datasets=[rows], base=qwen)["rows"] == "checked"
     assert require_promotable(version, TRIAL, TERMS, student, base=qwen)["rows"] == "absent"
-    for given in (rows, None):
+    for given in ([rows], []):
         with pytest.raises(RowForbidden, match="come without a pedigree that is theirs"):
-            require_promotable(version, TRIAL, TERMS, student, dataset=given)
+            require_promotable(version, TRIAL, TERMS, student, datasets=given)
 
 
 def test_what_an_own_model_wrote_needs_other_sources_behind_it() -> None:
@@ -123,9 +124,31 @@ def test_what_an_own_model_wrote_needs_other_sources_behind_it() -> None:
         require_promotable(manifest("nano", FILES, sources=(own,)), TRIAL, TERMS, NANO)
 
 
-@pytest.mark.parametrize(
-    ("producer", "use"),
-    [("freehold/x", "train"), ("customer/claims", "train"), ("openai/gpt-5-mini", "distil"), ("own/mini", "distil")],
-)
-def test_answers_of_models_are_distilled_and_everything_else_is_trained_on(producer: str, use: str) -> None:
-    assert use_of(producer) == use
+def test_rows_behind_the_weights_that_it_began_with_are_held_against_sealed_items_too() -> None:
+    own, behind = Dataset((row("a"),)), Dataset((row(f"Answer this. {QUESTION} Be brief."),))
+    version = manifest("nano", FILES, dataset=own.digest, inherited=(behind.digest,), sources=sources_of(own))
+    told = require_promotable(version, TRIAL, TERMS, NANO, datasets=[own])
+    assert told["rows"] == "partly"
+    assert require_promotable(version, TRIAL, TERMS, NANO, datasets=[own, behind])["rows"] == "checked"
+    with pytest.raises(Contaminated, match="gives away item_1"):
+        require_promotable(version, TRIAL, TERMS, NANO, datasets=[own, behind], sealed=[Sealed("item_1", QUESTION)])
+
+
+def test_a_version_whose_rows_tasks_drew_has_none_to_check() -> None:
+    version = manifest("nano", FILES, dataset="")
+    assert require_promotable(version, TRIAL, TERMS, NANO)["rows"] == "none"
+
+
+def test_a_signed_word_is_kept_with_its_note() -> None:
+    told = require_promotable(manifest("nano", FILES), Answered("r", "ann", "2026-11-26", "NOTE"), TERMS, NANO)
+    assert (told["by"], told["signed_at"], told["note"]) == ("ann", "2026-11-26", "NOTE")
+
+
+def test_an_adapter_stands_on_what_the_version_that_it_changes_was_made_from() -> None:
+    own, behind = Dataset((row("a"),)), Dataset((row("b", pedigree=OPENAI),))
+    adapter = manifest("nano", FILES, dataset=own.digest, sources=sources_of(own), base="own/mini@" + "0" * 64)
+    clean = manifest("mini", FILES, dataset=own.digest, sources=sources_of(own)).lineage
+    assert require_promotable(adapter, TRIAL, TERMS, NANO, datasets=[own], behind=clean)["rows"] == "checked"
+    rented = manifest("mini", FILES, dataset=behind.digest, sources=sources_of(behind)).lineage
+    with pytest.raises(RowForbidden, match=r"Rows by openai/gpt-5-mini may not train own/nano"):
+        require_promotable(adapter, TRIAL, TERMS, NANO, datasets=[own], behind=rented)

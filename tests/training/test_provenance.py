@@ -25,6 +25,7 @@ from freehold.training.provenance import (
     overrides_of,
     pedigree_of_answer,
     rights,
+    use_of,
 )
 
 TERMS = Terms.load()
@@ -287,3 +288,11 @@ def test_rights_are_those_of_the_use_and_the_student() -> None:
     assert rights("train", IN_HOUSE) == ("train-own",)
     assert rights("distil", CLASSIFIER) == ("distil", "train-classifier")
     assert rights("publish", OURS) == ("publish",)
+
+
+@pytest.mark.parametrize(
+    ("producer", "use"),
+    [("freehold/x", "train"), ("customer/claims", "train"), ("openai/gpt-5-mini", "distil"), ("own/mini", "distil")],
+)
+def test_answers_of_models_are_distilled_and_everything_else_is_trained_on(producer: str, use: str) -> None:
+    assert use_of(producer) == use

@@ -6,20 +6,24 @@ from pathlib import Path
 import pytest
 
 from freehold.errors import ConfigError
+from freehold.training.dataset import Dataset, write_dataset
 from freehold.training.progress import Ended, Line, Progress, Scored
 from freehold.training.recipe import parse_recipe
 from freehold.training.runs import RunFolder, find_run, list_runs, new_run, standing, stop_run
+from training.rows import row
 
 RECIPE = parse_recipe(b'model = "own/t"\nstage = "sft"\nstart = "w"\ndata = "d"\n[learning]\nsteps = 5\n')
 
 HOLDS = """
-import signal, sys, time
+import sys, time
 from pathlib import Path
 from freehold.training.runs import RunFolder
-with RunFolder(Path(sys.argv[1])).held():
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(7))
+place = RunFolder(Path(sys.argv[1]))
+with place.held():
     print("held", flush=True)
-    time.sleep(60)
+    while not place.stop.exists():
+        time.sleep(0.01)
+sys.exit(7)
 """
 
 
@@ -98,3 +102,47 @@ def test_a_run_stands_where_its_newest_lines_say(tmp_path: Path) -> None:
 def test_a_folder_that_is_no_run_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="is no run"):
         RunFolder(tmp_path).run()
+
+
+def test_a_run_keeps_the_rows_that_were_admitted_for_its_owner_alone_and_no_others(tmp_path: Path) -> None:
+    rows = Dataset((row("a"), row("b")))
+    place = new_run(tmp_path, RECIPE, datetime(2026, 1, 1, tzinfo=UTC), rows=rows, sealed=7)
+    assert (place.run().rows, place.run().sealed, place.dataset()) == (rows.digest, 7, rows)
+    assert place.rows.stat().st_mode & 0o077 == 0
+    write_dataset(Dataset((row("a"),)), place.rows)
+    with pytest.raises(ConfigError, match="does not hold the rows that were admitted"):
+        place.dataset()
+    place.rows.unlink()
+    with pytest.raises(ConfigError, match="does not hold the rows that were admitted"):
+        place.dataset()
+
+
+def test_a_run_of_a_dataset_that_admitted_no_rows_trains_on_none(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="keeps no rows, and its recipe names d"):
+        made(tmp_path).dataset()
+
+
+def test_further_terms_go_with_the_run(tmp_path: Path) -> None:
+    terms = b"""
+[[contract]]
+id = "order-form-7"
+vendor = "openai"
+route = "api"
+title = "Order form 7"
+date = "2026-05-01"
+sureness = "read"
+source = "our files"
+permits = { distil = "yes" }
+"""
+    place = new_run(tmp_path, RECIPE, datetime(2026, 1, 1, tzinfo=UTC), terms=terms)
+    found = place.terms().find("order-form-7", "2026-05-01")
+    assert found is not None
+    assert found.answer("distil") == "yes"
+    assert made(tmp_path).terms().find("order-form-7", "2026-05-01") is None
+
+
+def test_a_request_to_stop_from_an_earlier_life_does_not_stop_the_next(tmp_path: Path) -> None:
+    place = made(tmp_path)
+    place.stop.touch()
+    with place.held():
+        assert not place.stop.exists()

@@ -51,7 +51,9 @@ def _model(lineage: Lineage, refs: list[str]) -> dict[str, Any]:
         "properties": _properties(
             run=lineage.run,
             code=lineage.code,
-            dataset=f"sha256:{lineage.dataset}",
+            start=lineage.start,
+            dataset=f"sha256:{lineage.dataset}" if lineage.dataset else "",
+            inherited=" ".join(f"sha256:{one}" for one in lineage.inherited),
             sealed_items=str(lineage.sealed),
             name_prefix=lineage.owed.name_prefix,
             notices=" ".join(lineage.owed.notices),
@@ -92,16 +94,23 @@ def _data(lineage: Lineage, place: int, source: Source) -> dict[str, Any]:
     """The rows of one producer, as a component of the type `data`."""
     component: dict[str, Any] = {
         "type": "data",
-        "bom-ref": f"data:{lineage.dataset[:12]}:{place}",
+        "bom-ref": f"data:{(lineage.dataset or lineage.weights)[:12]}:{place}",
         "name": source.producer,
-        "data": [{"type": "dataset", "name": source.producer, "description": f"{source.rows:,} rows"}],
+        "data": [{"type": "dataset", "name": source.producer, "description": _counted(source)}],
         "properties": _properties(
-            route=source.route, terms=source.terms or "unknown", terms_date=source.terms_date, rows=str(source.rows)
+            route=source.route,
+            terms=source.terms or "unknown",
+            terms_date=source.terms_date,
+            rows=str(source.rows) if source.rows else "",
         ),
     }
     if source.licence:
         component["licenses"] = [_licence(source.licence)]
     return component
+
+
+def _counted(source: Source) -> str:
+    return f"{source.rows:,} rows" if source.rows else "rows drawn as needed, from the training split"
 
 
 def _ref(lineage: Lineage) -> str:

@@ -17,7 +17,11 @@ def model_card(lineage: Lineage) -> str:
         *_section("What it owes", _duties(lineage)),
         f"## What it was made from\n\n{_sources(lineage)}",
         *_section(
-            "Overrides", [f"- {one.terms}, {one.terms_date}: {one.reason} ({one.by})" for one in lineage.overrides]
+            "Overrides",
+            [
+                f"- {one.terms}, {one.terms_date}: {one.reason} ({one.by}{', signed' if one.note else ''})"
+                for one in lineage.overrides
+            ],
         ),
         *_section("How it did", _measured(lineage)),
         *_section("Limits", [f"- {limit}" for limit in lineage.limits]),
@@ -45,6 +49,9 @@ def _about(lineage: Lineage) -> str:
 
 def _start(lineage: Lineage) -> str:
     """What it was made from. Without a run nobody saw it made, so nothing is said that was not told."""
+    if lineage.start:
+        first = f"which starts from {lineage.base}" if lineage.base else "which was trained from scratch"
+        return f"It goes on from the run {lineage.start}, {first}."
     if lineage.base:
         return f"It starts from {lineage.base}."
     return "It was trained from scratch." if lineage.run else "What it was made from was not told."
@@ -70,12 +77,27 @@ def _sources(lineage: Lineage) -> str:
             one.route,
             f"{one.terms} ({one.terms_date})" if one.terms else "unknown",
             one.licence,
-            f"{one.rows:,}",
+            f"{one.rows:,}" if one.rows else "as needed",
         )
         for one in lineage.sources
     ]
+    if not rows:
+        return "No source was told."
     table = _table(("producer", "route", "terms", "licence", "rows"), rows)
-    return f"{table}\n\nDataset sha256:{lineage.dataset}. No row gives away any of {lineage.sealed:,} sealed items."
+    return f"{table}\n\n{' '.join(_rows(lineage))}"
+
+
+def _rows(lineage: Lineage) -> list[str]:
+    """Which rows these were, and what they were held against."""
+    told: list[str] = []
+    if lineage.dataset:
+        told.append(f"Dataset sha256:{lineage.dataset}. No row gives away any of {lineage.sealed:,} sealed items.")
+    if any(not one.rows for one in lineage.sources):
+        told.append("Tasks draw their rows as needed, from the problems of their training split and no others.")
+    told += [
+        f"Behind the weights that it began with, or its teacher: dataset sha256:{one}." for one in lineage.inherited
+    ]
+    return told
 
 
 def _measured(lineage: Lineage) -> list[str]:

@@ -6,12 +6,13 @@ It knows rows and sealed items, and no model. Three ways of giving away are look
     n-gram          13 words in a row of an item stand in a row (Brown et al. 2020); of an item with fewer, the whole question
     near-duplicate  the question of a row is nearly that of an item (Jaccard likeness of at least 0.8)
 
-Rows that a task made are held against items of that same task by digest alone: what a program words is alike from problem to problem, and
-says nothing. Words that stand in a tenth of all items, such as the operator's instructions, give nothing away either.
+Rows that a task made are held against items that it made too by digest alone: what a program words is alike from problem to problem, and
+says nothing. Items that were captured say something in any case. Words that stand in a tenth of all items, such as the operator's instructions,
+give nothing away either. A row that a task made is asked which split its problem is in, too, which holds for all problems that there are.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from typing import Literal
 
 from msgspec import Struct
@@ -19,6 +20,7 @@ from msgspec import Struct
 from freehold.errors import Contaminated
 from freehold.training.dataset import MOST_NAMED, Example
 from freehold.training.likeness import ALIKE, Neighbours, number, words
+from freehold.training.tasks.task import HELD_OUT
 
 GRAM = 13
 """Words in a row."""
@@ -33,12 +35,14 @@ How = Literal["canonical", "n-gram", "near-duplicate"]
 
 
 class Sealed(Struct, frozen=True):
-    """An item of an evaluation set: its id, its question, and the task and digest of its problem where a task made it."""
+    """An item of an evaluation set: its id, its question, and the task and digest of its problem. `captured` says that people wrote it, for a workload
+    of the name `task`, and no program."""
 
     id: str
     asked: str
     task: str = ""
     problem: str = ""
+    captured: bool = False
 
 
 class Leak(Struct, frozen=True):
@@ -56,10 +60,12 @@ class Gate:
     def __init__(self, sealed: Iterable[Sealed], alike: float = ALIKE) -> None:
         items = list(sealed)
         self.size = len(items)
+        items.sort(key=lambda item: not item.captured)  # of two with the same words the one whose words tell is found
         self._problems = {(item.task, item.problem): item for item in items if item.problem}
         self._grams = _rare(items)
         self._short = [(text, item) for item in items if len(text := _short(item.asked)) >= SHORTEST]
-        self._tasks = {item.task for item in items}
+        self._tasks = {item.task for item in items if not item.captured}
+        self._captured = any(item.captured for item in items)
         self._neighbours = Neighbours(alike)
         self._items = {item.id: item for item in items}
         for item in items:
@@ -87,7 +93,7 @@ class Gate:
         same = self._problems.get((example.task, example.problem)) if example.problem else None
         if same is not None:
             yield Leak(row, same.id, "canonical", example.problem[:12])
-        if example.problem and self._tasks <= {example.task}:
+        if example.problem and not self._captured and self._tasks <= {example.task}:
             return  # words would say nothing
         texts = [turn.text for turn in example.turns] + [example.reply]
         found = next((one for text in texts for one in self._grams_in(text) if _tells(example, one[0])), None)
@@ -108,9 +114,31 @@ class Gate:
         yield from ((item, short) for short, item in self._short if short in joined)
 
 
+def check_splits(examples: Iterable[Example], tasks: Container[str]) -> None:
+    """Lets rows pass that `tasks` made from problems of their training splits, and all that no task made. Raises Contaminated, which names rows."""
+    found = [
+        (example, split)
+        for example in examples
+        if example.task in tasks and example.pedigree.producer == f"freehold/{example.task}"
+        if (split := _split(example.problem)) != "train"
+    ]
+    if found:
+        told = ", ".join(f"{one.hash[:12]} ({one.task}, {split})" for one, split in found[:MOST_NAMED])
+        raise Contaminated(f"{len(found)} rows are problems of held-out splits: {told}.")
+
+
 def _tells(example: Example, item: Sealed) -> bool:
     """Whether likeness of words says anything of this row and this item."""
-    return not (example.problem and example.task == item.task)
+    return item.captured or not (example.problem and example.task == item.task)
+
+
+def _split(problem: str) -> str:
+    """The split of a problem by its digest, as `Task.split` has it; what is no digest is in none that may be trained on."""
+    try:
+        place = int(problem[:15], 16) % 1000
+    except ValueError:
+        return "none"
+    return next((split for split, places in HELD_OUT.items() if place in places), "train")
 
 
 def _rare(items: list[Sealed]) -> dict[int, Sealed]:

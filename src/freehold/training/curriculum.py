@@ -66,11 +66,13 @@ def rate(step: int, learning: Learning, pace: Pace) -> float:
 
 
 def decay_now(step: int, learning: Learning, pace: Pace) -> Pace:
-    """The pace of a run that begins its decay at this step, and how long that takes: the share of the recipe of all steps, no more than are left."""
+    """The pace of a run that begins its decay at this step, and how long that takes: the share of the recipe of all steps, no more than are left. A decay that
+    has begun by the schedule goes on from where it is: the rate never rises again."""
     if pace.decay_from is not None or learning.schedule == "cosine":
         return pace
     length = max(1, round(step * learning.decay / max(1e-9, 1 - learning.decay)))
-    return Pace(opened=pace.opened, decay_from=step, ends=min(learning.steps, step + length))
+    start = min(step, learning.steps - round(learning.decay * learning.steps))
+    return Pace(opened=pace.opened, decay_from=start, ends=min(learning.steps, step + length))
 
 
 def time_to_decay(elapsed: float, learning: Learning) -> bool:

@@ -18,7 +18,7 @@ from freehold.catalog.terms import Terms
 from freehold.errors import MalformedDataset, RowForbidden
 from freehold.redaction.redactor import Redactor
 from freehold.training.likeness import Neighbours, words
-from freehold.training.provenance import Decision, Override, Pedigree, Student, Use, may_use
+from freehold.training.provenance import Decision, Override, Pedigree, Student, Use, may_use, use_of
 
 MOST_NAMED = 5
 """Rows that an error names; it counts the others."""
@@ -173,24 +173,26 @@ def clean(dataset: Dataset, cleaning: Cleaning = Cleaning()) -> Cleaned:  # noqa
 
 
 def decide(
-    dataset: Dataset, student: Student, use: Use, terms: Terms, overrides: Sequence[Override] = ()
+    dataset: Dataset, student: Student, use: Use | None, terms: Terms, overrides: Sequence[Override] = ()
 ) -> Iterator[Decision]:
-    """The decision on each example, in their order."""
+    """The decision on each example, in their order. Without a use, each is asked for what training does with it: see `use_of`."""
     pedigrees = dataset.pedigrees
     for example in dataset.examples:
-        yield may_use(example.hash, pedigrees, student, use, terms, overrides)
+        wanted = use or use_of(example.pedigree.producer)
+        yield may_use(example.hash, pedigrees, student, wanted, terms, overrides)
 
 
 def admit(
     dataset: Dataset,
     student: Student,
-    use: Use,
+    use: Use | None,
     terms: Terms,
     overrides: Sequence[Override] = (),
     base: Pedigree | None = None,
 ) -> tuple[Override, ...]:
     """Lets the dataset pass whole, or raises RowForbidden, which names rows, producers and clauses. Gives the overrides that it rests on.
 
+    Without a use, each row is asked for what training does with it, which is what a trainer does.
     `base` is the pedigree of the weights that the student starts from; one that starts from weights does not pass without.
     A trainer calls this itself, with the rows that it is about to read."""
     decisions = [*_of_base(student, base, terms, overrides), *decide(dataset, student, use, terms, overrides)]
@@ -199,7 +201,9 @@ def admit(
         told = " ".join(_each_once(decision.reason for decision in refused))
         rows = len(dataset.examples)
         of_rows = sum(decision.row != BASE for decision in refused)
-        raise RowForbidden(f"{of_rows} of {rows} rows may not {use} {student.name}{_and_base(refused)}. {told}")
+        raise RowForbidden(
+            f"{of_rows} of {rows} rows may not {use or 'train'} {student.name}{_and_base(refused)}. {told}"
+        )
     return tuple(dict.fromkeys(one for decision in decisions for one in decision.overridden))
 
 

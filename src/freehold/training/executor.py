@@ -13,11 +13,16 @@ from typing import Protocol
 
 import msgspec
 
-from freehold.errors import NotConfigured, TrainingError
+from freehold.errors import ExportRefused, NotConfigured, TrainingError
 from freehold.training.runs import RunFolder
 
 CHILD = "freehold.training.heavy"
 NEEDED = ("torch", "transformers", "trl")
+
+LAUNCHER = "torch.distributed.run"
+
+REFUSED = 3
+"""The exit code of a child that exported what does not say the same."""
 
 
 def require_libraries() -> None:
@@ -64,6 +69,33 @@ class Calibration(msgspec.Struct, frozen=True, kw_only=True):
     device: str
 
 
+class Parity(msgspec.Struct, frozen=True, kw_only=True):
+    """How an exported model compares with its weights: strings, and how many were cut otherwise (`splits`); items, how many replies were the same token
+    by token, how many others parted from it at a tie (`undecided`), how many rounding to half precision alone had `moved` before, and how many were right before and after. `low` and `high` bound the share that
+    is right after (Wilson, 95 %)."""
+
+    strings: int
+    splits: int
+    items: int
+    same: int
+    right_before: int
+    right_after: int
+    undecided: int = 0
+    moved: int = 0
+    low: float = 0.0
+    high: float = 1.0
+
+
+def command_of(python: str, folder: RunFolder) -> list[str]:
+    """The command line that trains a run: one process, or as many as the recipe says. Torch's launcher starts them, on GPUs and CPUs alike, and
+    `accelerate`, which TRL stands on, shares the steps among them."""
+    processes = folder.recipe().learning.processes
+    child = ["-m", CHILD, str(folder.path)]
+    if processes == 1:
+        return [python, *child]
+    return [python, "-m", LAUNCHER, "--standalone", "--nproc-per-node", str(processes), *child]
+
+
 class LocalExecutor:
     """A child process on this machine, in a session of its own: a closed terminal does not end it."""
 
@@ -74,7 +106,7 @@ class LocalExecutor:
         """Starts the child; what it says goes to the run's log."""
         with folder.log.open("ab") as log:
             process = subprocess.Popen(  # noqa: S603 - our own module, on a folder that we made
-                [self._python, "-m", CHILD, str(folder.path)],
+                command_of(self._python, folder),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -85,16 +117,35 @@ class LocalExecutor:
 
     def calibrate(self, recipe: Path) -> Calibration:
         """Measures in a child. Raises TrainingError with what it said when it cannot."""
-        done = subprocess.run(  # noqa: S603 - our own module
-            [self._python, "-m", CHILD, "--calibrate", str(recipe)],
-            capture_output=True,
-            env=self._environ,
-            check=False,
-        )
+        done = self._ask("--calibrate", str(recipe))
         if done.returncode:
-            said = done.stderr.decode(errors="replace").strip().splitlines() or ["it said nothing"]
-            raise TrainingError(f"The step could not be measured: {said[-1]}", "Train without it: `--no-measure`.")
+            raise TrainingError(
+                f"The step could not be measured: {said(done.stderr)}", "Train without it: `--no-measure`."
+            )
         return msgspec.json.decode(done.stdout.splitlines()[-1], type=Calibration)
+
+    def export(self, folder: RunFolder, quantisation: str, to: Path) -> Parity:
+        """Writes the weights of a finished run as GGUF in a child, which compares them too. Raises ExportRefused where they differ, TrainingError with
+        what it said for anything else; then nothing is left."""
+        done = self._ask("--export", str(folder.path), quantisation, str(to))
+        if done.returncode == REFUSED:
+            raise ExportRefused(said(done.stderr))
+        if done.returncode:
+            raise TrainingError(
+                f"{folder.path.name} could not be exported: {said(done.stderr)}", "Nothing was written."
+            )
+        return msgspec.json.decode(done.stdout.splitlines()[-1], type=Parity)
+
+    def _ask(self, *words: str) -> "subprocess.CompletedProcess[bytes]":
+        return subprocess.run(  # noqa: S603 - our own module
+            [self._python, "-m", CHILD, *words], capture_output=True, env=self._environ, check=False
+        )
+
+
+def said(output: bytes) -> str:
+    """The last line that a child said, without time and name of the logger."""
+    lines = output.decode(errors="replace").strip().splitlines() or ["it said nothing"]
+    return lines[-1].partition(" training ERROR ")[2] or lines[-1]
 
 
 class LocalJob:

@@ -46,8 +46,9 @@ class Measured(Struct, frozen=True):
 
 class Lineage(Struct, frozen=True, kw_only=True):
     """One version of a model. `weights` is the SHA-256 of its weights, `created` an ISO 8601 moment (UTC), `licence` an SPDX expression
-    chosen by its owner, `base` what it starts from (`vendor/model`, empty for from scratch), `dataset` the digest of its rows, `sealed` how
-    many sealed items no row gives away."""
+    chosen by its owner, `base` the weights of others that it starts from (`vendor/model`, empty for from scratch), `start` the run of ours that it
+    goes on from, `dataset` the digest of its rows (empty where tasks drew them), `inherited` those of the rows behind its start and its teacher,
+    `sealed` how many sealed items no row gives away."""
 
     model: str
     weights: str
@@ -66,6 +67,8 @@ class Lineage(Struct, frozen=True, kw_only=True):
     overrides: tuple[Override, ...] = ()
     architecture: str = "LlamaForCausalLM"
     limits: tuple[str, ...] = ()
+    start: str = ""
+    inherited: tuple[str, ...] = ()
 
 
 def sources_of(dataset: Dataset) -> tuple[Source, ...]:

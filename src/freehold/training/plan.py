@@ -5,14 +5,17 @@ learns after three hours that a run would have taken three days, or that its row
 """
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 from msgspec import Struct
 
 from freehold.catalog.terms import Terms
-from freehold.training.dataset import Dataset, decide, read_dataset
+from freehold.errors import RowForbidden
+from freehold.training.ancestry import admit_recipe, student_of
+from freehold.training.dataset import decide, read_dataset
 from freehold.training.executor import Calibration
-from freehold.training.provenance import Override, Student
+from freehold.training.provenance import Override
 from freehold.training.recipe import Recipe, Shape, tasks_of
 
 BYTES = 4
@@ -28,11 +31,13 @@ OTHERS = 9
 
 
 class Permission(Struct, frozen=True, kw_only=True):
-    """What the terms say of the rows: how many there are, how many are refused, and each reason once."""
+    """What the terms say of the rows: how many there are, how many are refused, and each reason once. `weights` says why what it starts from, or
+    its teacher, may not be used; empty where it may."""
 
     rows: int
     refused: int
     reasons: tuple[str, ...]
+    weights: str = ""
 
 
 class Plan(Struct, frozen=True, kw_only=True):
@@ -60,8 +65,9 @@ def make_plan(
     measured: Calibration | None = None,
     usd_per_hour: float = 0.0,
     overrides: Sequence[Override] = (),
+    on: str = "",
 ) -> Plan:
-    """The plan. Raises ConfigError for a task that is not there, MalformedDataset for a file that is no dataset."""
+    """The plan, with the terms of a day (ISO 8601; default: today). Raises ConfigError for a task that is not there, MalformedDataset for a file that is no dataset."""
     learning = recipe.learning
     tokens = learning.steps * learning.rows * learning.length
     vocabulary = vocabulary_of(recipe)
@@ -84,7 +90,7 @@ def make_plan(
         usd=None if minutes is None else minutes / 60 * usd_per_hour,
         device="" if measured is None else measured.device,
         precision=learning.precision if measured is None else measured.precision,
-        terms=asked_of_terms(recipe, terms, overrides),
+        terms=asked_of_terms(recipe, terms, overrides, on or datetime.now(UTC).date().isoformat()),
     )
 
 
@@ -116,18 +122,21 @@ def vocabulary_of(recipe: Recipe) -> int:
     return SIGNS + OTHERS + sum(piece.strip(" ").isalpha() for piece in words)
 
 
-def asked_of_terms(recipe: Recipe, terms: Terms, overrides: Sequence[Override] = ()) -> Permission:
-    """What the terms say of a recipe's dataset. Rows that tasks make are the program's own: nobody's terms hold for them."""
-    if not recipe.data:
-        return Permission(rows=0, refused=0, reasons=())
-    dataset: Dataset = read_dataset(Path(recipe.data))
-    decisions = list(decide(dataset, student_of(recipe), "train", terms, overrides))
+def asked_of_terms(recipe: Recipe, terms: Terms, overrides: Sequence[Override], on: str) -> Permission:
+    """What the terms say of a recipe's dataset and of the weights that it rests on, on a day. Rows that tasks make are the program's own: nobody's terms
+    hold for them."""
+    rows = read_dataset(Path(recipe.data)) if recipe.data else None
+    decisions = [] if rows is None else list(decide(rows, student_of(recipe), None, terms, overrides))
     refused = [one for one in decisions if not one.allowed]
+    weights = ""
+    if not refused:
+        try:
+            admit_recipe(recipe, terms, on, rows=rows, overrides=overrides)
+        except RowForbidden as error:
+            weights = error.sentence
     return Permission(
-        rows=len(decisions), refused=len(refused), reasons=tuple(dict.fromkeys(one.reason for one in refused))
+        rows=len(decisions),
+        refused=len(refused),
+        reasons=tuple(dict.fromkeys(one.reason for one in refused)),
+        weights=weights,
     )
-
-
-def student_of(recipe: Recipe) -> Student:
-    """The model of a recipe as the terms ask about it."""
-    return Student(name=recipe.model, offered=recipe.offered, base=recipe.base, declares=frozenset(recipe.declares))

@@ -5,8 +5,8 @@ checks that were made when they were trained: terms change, sealed sets grow, an
 
 The gates, in this order; the numbers stand in the code:
 
-1 the rows, where they are here, are those of the lineage, and their terms and the base's permit the use; where they are not, the terms of
-  the sources that the lineage counts do
+1 the terms of every source that the lineage counts, and of the base, permit the use; rows that are here are those of the lineage, its own or
+  those behind the weights that it began with, and each by itself may be used
 2 no row gives away an item that is sealed today
 3 a passed trial of these very weights, or somebody who answers for there being none
 """
@@ -17,15 +17,13 @@ from typing import Any
 from msgspec import Struct
 
 from freehold.catalog.terms import Terms
-from freehold.errors import PromotionRefused, RowForbidden
+from freehold.errors import PromotionRefused
+from freehold.training.ancestry import admit_sources
 from freehold.training.contamination import Gate, Sealed
 from freehold.training.dataset import Dataset, admit
-from freehold.training.lineage import Lineage, Source
+from freehold.training.lineage import Lineage
 from freehold.training.manifest import Manifest
-from freehold.training.provenance import Override, Pedigree, Student, Use, may_use
-
-USES: tuple[Use, ...] = ("train", "distil")
-"""What training does with rows."""
+from freehold.training.provenance import Override, Pedigree, Student
 
 
 class PassedTrial(Struct, frozen=True, kw_only=True):
@@ -40,10 +38,13 @@ class PassedTrial(Struct, frozen=True, kw_only=True):
 
 
 class Answered(Struct, frozen=True):
-    """Somebody who answers for a promotion without a passed trial."""
+    """Somebody who answers for a promotion without a passed trial; `note` is what they signed (`ledger/word.py`) and `signed_at` when, both empty where
+    they signed nothing."""
 
     reason: str
     by: str
+    signed_at: str = ""
+    note: str = ""
 
 
 def require_promotable(
@@ -52,83 +53,56 @@ def require_promotable(
     terms: Terms,
     student: Student,
     *,
-    dataset: Dataset | None = None,
+    datasets: Sequence[Dataset] = (),
     base: Pedigree | None = None,
     sealed: Iterable[Sealed] = (),
     overrides: Sequence[Override] = (),
+    behind: Lineage | None = None,
 ) -> dict[str, Any]:
     """Lets the version pass, and gives what the ledger shall hold of why. Raises PromotionRefused, RowForbidden, Contaminated.
 
-    `dataset` are the rows that it was trained on, where they are here; `overrides` those in the ledger."""
+    `datasets` are rows that it was trained on, as far as they are here; `overrides` those in the ledger; `base` and the student's are the weights of
+    others that all began with; `behind` is the lineage of the version of ours that an adapter changes."""
     lineage = manifest.lineage
+    every = (lineage, *([behind] if behind is not None else []))
+    wanted = [digest for one in every for digest in rows_of(one)]
     # 1
-    if dataset is None:
-        _admit_sources(lineage, student, terms, overrides, base)
-    else:
-        _admit_rows(lineage, dataset, student, terms, overrides, base)
+    for dataset in datasets:
+        _require_own(lineage, wanted, dataset)
+        admit(dataset, student, None, terms, overrides, base)
+    if student.base and (lineage.dataset or lineage.run):
+        admit(Dataset(()), student, "derive", terms, overrides, base)
+    for one in every:
+        admit_sources(one.sources, student, terms, overrides)
     # 2
     gate = Gate(sealed)
-    if dataset is not None:
+    for dataset in datasets:
         gate.check(dataset.examples)
-    checked = {
-        "rows": "checked" if dataset is not None else "absent",
-        "sealed": gate.size if dataset is not None else 0,
-    }
+    found = {dataset.digest for dataset in datasets}
+    checked = {"rows": _checked(wanted, found), "sealed": gate.size if found else 0}
     # 3
     return {**checked, **_evidence(manifest, evidence)}
 
 
-def use_of(producer: str) -> Use:
-    """What training does with rows of a producer: a model's answers are distilled, everything else is trained on."""
-    return "train" if producer.partition("/")[0] in ("freehold", "customer") else "distil"
+def rows_of(lineage: Lineage) -> tuple[str, ...]:
+    """The digests of all rows that a version rests on: its own, and those behind the weights that it began with and its teacher."""
+    return tuple(digest for digest in (lineage.dataset, *lineage.inherited) if digest)
 
 
-def _admit_rows(
-    lineage: Lineage,
-    dataset: Dataset,
-    student: Student,
-    terms: Terms,
-    overrides: Sequence[Override],
-    base: Pedigree | None,
-) -> None:
-    if dataset.digest != lineage.dataset:
+def _require_own(lineage: Lineage, wanted: Sequence[str], dataset: Dataset) -> None:
+    if dataset.digest not in wanted:
         raise PromotionRefused(
             f"These rows are not those that {lineage.model} was trained on: their digest is {dataset.digest[:12]}, and the "
-            f"lineage says {lineage.dataset[:12] or 'none'}.",
+            f"lineage says {', '.join(one[:12] for one in wanted) or 'none'}.",
             "Give the file of the run that made the version, or none.",
         )
-    for use in USES:
-        rows = tuple(one for one in dataset.examples if use_of(one.pedigree.producer) == use)
-        if rows:
-            admit(Dataset(rows, dataset.pedigrees), student, use, terms, overrides, base)
 
 
-def _admit_sources(
-    lineage: Lineage, student: Student, terms: Terms, overrides: Sequence[Override], base: Pedigree | None
-) -> None:
-    """The base, where it was trained further, and each counted source by itself. What an own model wrote has all sources that are none among its ancestors: the lineage does not say
-    which."""
-    if lineage.dataset and (lineage.base or base is not None):
-        admit(Dataset(()), student, "derive", terms, overrides, base)
-    pedigrees = {_key(source): _pedigree(source) for source in lineage.sources}
-    others = tuple(name for name, one in pedigrees.items() if not _needs_parents(one, terms))
-    for name, pedigree in pedigrees.items():
-        known = pedigrees
-        if _needs_parents(pedigree, terms):
-            own = Pedigree(
-                producer=pedigree.producer, route=pedigree.route, terms=pedigree.terms, terms_date=pedigree.terms_date,
-                licence=pedigree.licence, parents=others,
-            )  # fmt: skip
-            known = {**pedigrees, name: own}
-        decision = may_use(name, known, student, use_of(pedigree.producer), terms, overrides)
-        if not decision.allowed:
-            why = decision.reason.partition(": ")[2] or decision.reason
-            raise RowForbidden(f"Rows by {pedigree.producer} may not train {student.name}: {why}")
-
-
-def _needs_parents(pedigree: Pedigree, terms: Terms) -> bool:
-    contract = terms.find(pedigree.terms, pedigree.terms_date)
-    return contract is not None and contract.needs_parents
+def _checked(wanted: Sequence[str], found: set[str]) -> str:
+    """`checked` all rows, `partly`, `absent` where none was here, `none` where tasks drew them all, from their training splits."""
+    if not wanted:
+        return "none"
+    return "checked" if found.issuperset(wanted) else "partly" if found else "absent"
 
 
 def _evidence(manifest: Manifest, evidence: PassedTrial | Answered | None) -> dict[str, Any]:
@@ -139,23 +113,10 @@ def _evidence(manifest: Manifest, evidence: PassedTrial | Answered | None) -> di
     if isinstance(evidence, Answered):
         if not evidence.reason.strip() or not evidence.by.strip():
             raise PromotionRefused("An override needs a reason, and somebody who answers for it.")
-        return {"override": evidence.reason, "by": evidence.by}
+        signed = {"signed_at": evidence.signed_at, "note": evidence.note} if evidence.note else {}
+        return {"override": evidence.reason, "by": evidence.by, **signed}
     if evidence.weights != manifest.weights:
         raise PromotionRefused(
             f"{evidence.trial} tried the weights {evidence.weights[:12]}, and this version has {manifest.weights[:12]}."
         )
     return {"trial": evidence.trial, "plan": evidence.plan, "results": evidence.results, "place": evidence.place}
-
-
-def _key(source: Source) -> str:
-    return "\0".join((source.producer, source.route, source.terms, source.terms_date))
-
-
-def _pedigree(source: Source) -> Pedigree:
-    return Pedigree(
-        producer=source.producer,
-        route=source.route,  # pyright: ignore[reportArgumentType] (written from a pedigree)
-        terms=source.terms,
-        terms_date=source.terms_date,
-        licence=source.licence,
-    )

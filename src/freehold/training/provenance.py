@@ -60,8 +60,9 @@ class Student(Struct, frozen=True, kw_only=True):
     declares: frozenset[str] = frozenset()
 
 
-class Override(Struct, frozen=True, kw_only=True):
-    """Somebody's word that a use is permitted though the terms, as they are known here, do not say so."""
+class Override(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Somebody's word that a use is permitted though the terms, as they are known here, do not say so. `note` is what they signed (`ledger/word.py`),
+    `signed_at` when, ISO 8601; both empty where they signed nothing."""
 
     terms: str
     terms_date: str
@@ -69,6 +70,8 @@ class Override(Struct, frozen=True, kw_only=True):
     student: str
     reason: str
     by: str
+    signed_at: str = ""
+    note: str = ""
 
 
 class Decision(Struct, frozen=True, kw_only=True):
@@ -116,6 +119,11 @@ def may_use(
     return Decision(
         allowed=True, reason=reason, row=row, producer=own.producer, terms=own.terms, overridden=tuple(rested)
     )
+
+
+def use_of(producer: str) -> Use:
+    """What training does with rows of a producer: a model's answers are distilled, everything else is trained on."""
+    return "train" if producer.partition("/")[0] in ("freehold", "customer") else "distil"
 
 
 def rights(use: Use, student: Student) -> tuple[Right, ...]:

@@ -55,13 +55,15 @@ class Portion(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_
 
 
 class Learning(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fields=True):
-    """How it learns. A step sees `rows` packed rows of `length` tokens, in `accumulate` parts. `schedule` cosine or wsd (warm-up, steady,
+    """How it learns. A step sees `rows` times `length` tokens, whole examples of up to `length`, in `accumulate` parts, shared by `processes` (one a GPU, or a share of the CPU's
+    cores; `sft`, `grpo` and `dpo`). `schedule` cosine or wsd (warm-up, steady,
     and a decay over the last `decay` share of the steps, Hu et al. 2024). `minutes` ends a run in time, its decay included; 0 is no limit."""
 
     steps: Positive
     rows: Positive = 16
     length: Positive = 256
     accumulate: Positive = 1
+    processes: Positive = 1
     optimizer: Literal["adamw", "muon"] = "adamw"
     rate: Rate = 1e-3
     schedule: Literal["cosine", "wsd"] = "wsd"
@@ -88,10 +90,11 @@ class Watch(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fi
 
 
 class Teaching(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fields=True):
-    """A teacher: the folder of a finished run, or a folder of weights. `samples` replies are drawn for each problem at `temperature`, and those
-    that the verifier proves are kept."""
+    """A teacher: the folder of a finished run, or a folder of weights, with `base` for who made those, `vendor/model`. `samples` replies are drawn for
+    each problem at `temperature`, and those that the verifier proves are kept."""
 
     run: str
+    base: str = ""
     rung: Rung = "traces"
     samples: Positive = 1
     temperature: Annotated[float, Meta(ge=0)] = 0.0
@@ -205,8 +208,16 @@ def _wrong(recipe: Recipe) -> tuple[str, str] | None:
             return f"`{recipe.stage}` needs `{name}`, which is not there.", _NEEDS[name]
     if recipe.stage == "sft" and not recipe.data and not recipe.mix:
         return "`sft` needs `data` or `mix`, and has neither.", "Give a dataset, or tasks to draw rows from."
-    if recipe.learning.rows < recipe.learning.accumulate:
+    learning = recipe.learning
+    if learning.rows < learning.accumulate:
         return "`accumulate` is more than `rows`.", "A part of a step has at least one row."
+    if learning.processes > 1 and recipe.stage in ("pretrain", "distil"):
+        return (
+            f"`{recipe.stage}` trains in one process.",
+            "Take `processes` out; `threads` says how many cores it uses.",
+        )
+    if learning.processes > 1 and learning.rows % (learning.accumulate * learning.processes):
+        return "`rows` cannot be shared evenly.", "Make it a multiple of `accumulate` times `processes`."
     shape = recipe.shape
     return None if shape is None else _misshapen(shape, recipe.learning)
 

@@ -39,7 +39,7 @@ ROLLED_BACK: Final = "model.rolled-back"
 CHUNK: Final = 1 << 20
 
 Deed = Literal["registered", "promoted", "rolled-back"]
-_KINDS: Final[Mapping[Deed, str]] = {"registered": REGISTERED, "promoted": PROMOTED, "rolled-back": ROLLED_BACK}
+KINDS: Final[Mapping[Deed, str]] = {"registered": REGISTERED, "promoted": PROMOTED, "rolled-back": ROLLED_BACK}
 
 _encode = msgspec.json.Encoder(order="sorted").encode
 
@@ -224,7 +224,7 @@ class Registry:
         with self._alone(), transaction(db):
             counts: dict[tuple[str, str], int] = {}
             for line, raw in zip(self.lines(), self._raw(), strict=True):
-                key = (_KINDS[line.deed], line.id)
+                key = (KINDS[line.deed], line.id)
                 left = counts.get(key)
                 if left is None:
                     left = _known(db, *key)

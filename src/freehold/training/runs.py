@@ -3,6 +3,10 @@
     runs/nano-20261126-103000-1a2b3c/
         recipe.json      the recipe, every value written out
         run.json         when it was made, by which code, digest of the recipe
+        rows.jsonl       the rows of its dataset, as they were admitted; for its owner alone
+        terms.toml       further terms that its rows are under
+        ancestry.json    what it is made from, as its trainer found it
+        stop             asks the process that trains to end with a checkpoint
         lock             held while a process trains; holds its number
         log.txt          what that process said
         progress.jsonl   what it told (progress.py)
@@ -15,7 +19,6 @@ It knows files and no model. A run goes on as long as somebody holds its lock, s
 import fcntl
 import hashlib
 import os
-import signal
 from collections.abc import Generator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -26,17 +29,22 @@ import msgspec
 from msgspec import Struct
 
 from freehold import __version__
+from freehold.catalog.terms import Terms
 from freehold.errors import ConfigError
+from freehold.training.dataset import Dataset, read_dataset, write_dataset
 from freehold.training.progress import Alarm, Ended, Line, Scored, Step, read_progress
 from freehold.training.provenance import Override
 from freehold.training.recipe import Recipe, write_recipe
 
 State = Literal["running", "done", "stopped"]
 
+ANCESTRY = "ancestry.json"
+
 
 class Run(Struct, frozen=True, kw_only=True):
     """What does not change of a run. `recipe` is the SHA-256 of the recipe with every value written out; `made_at` ISO 8601, UTC; `overrides` those
-    of the ledger that its rows may rest on."""
+    of the ledger that its rows may rest on; `rows` the digest of the rows that it learns from, empty where tasks draw them, and `sealed` how many
+    items they were held against."""
 
     id: str
     model: str
@@ -45,6 +53,8 @@ class Run(Struct, frozen=True, kw_only=True):
     code: str
     recipe: str
     overrides: tuple[Override, ...] = ()
+    rows: str = ""
+    sealed: int = 0
 
 
 Kind = TypeVar("Kind", Run, Recipe)
@@ -75,6 +85,36 @@ class RunFolder:
     def recipe(self) -> Recipe:
         """Raises ConfigError for a folder that is no run."""
         return _read(self.path / "recipe.json", Recipe)
+
+    @property
+    def rows(self) -> Path:
+        return self.path / "rows.jsonl"
+
+    @property
+    def stop(self) -> Path:
+        return self.path / "stop"
+
+    def dataset(self) -> Dataset | None:
+        """The rows that the run learns from, as they were admitted; None where tasks draw them. Raises ConfigError where they are gone or others."""
+        wanted = self.run().rows
+        if not wanted:
+            if self.recipe().data:
+                raise ConfigError(
+                    f"The run {self.path.name} keeps no rows, and its recipe names {self.recipe().data}.",
+                    "Begin it with `freehold train run`, which admits them.",
+                )
+            return None
+        found = read_dataset(self.rows) if self.rows.is_file() else Dataset(())
+        if found.digest != wanted:
+            raise ConfigError(
+                f"{self.rows} does not hold the rows that were admitted.", "Begin a new run with `freehold train run`."
+            )
+        return found
+
+    def terms(self) -> Terms:
+        """The terms that ship with Freehold, and those that the run was begun with."""
+        more = self.path / "terms.toml"
+        return Terms.load(*([more.read_bytes()] if more.is_file() else []))
 
     def lines(self) -> list[Line]:
         """What the run has told."""
@@ -110,6 +150,7 @@ class RunFolder:
                 raise ConfigError(
                     f"The run {self.path.name} goes on in another process.", "Watch it: `freehold train show`."
                 ) from None
+            self.stop.unlink(missing_ok=True)
             file.truncate(0)
             file.write(str(os.getpid()).encode())
             file.flush()
@@ -133,8 +174,17 @@ class Standing(Struct, frozen=True, kw_only=True):
         return sum(one.right for one in shown) / items if items else None
 
 
-def new_run(data: Path, recipe: Recipe, now: datetime | None = None, overrides: tuple[Override, ...] = ()) -> RunFolder:
-    """A new run of a recipe in the data folder."""
+def new_run(
+    data: Path,
+    recipe: Recipe,
+    now: datetime | None = None,
+    overrides: tuple[Override, ...] = (),
+    *,
+    rows: Dataset | None = None,
+    sealed: int = 0,
+    terms: bytes = b"",
+) -> RunFolder:
+    """A new run of a recipe in the data folder. `rows` are those of its dataset, held against `sealed` items; `terms` a file of further terms."""
     made_at = now or datetime.now(UTC)
     written = write_recipe(recipe)
     name = recipe.model.partition("/")[2]
@@ -151,7 +201,14 @@ def new_run(data: Path, recipe: Recipe, now: datetime | None = None, overrides: 
         code=__version__,
         recipe=hashlib.sha256(written).hexdigest(),
         overrides=overrides,
+        rows=rows.digest if rows is not None else "",
+        sealed=sealed,
     )
+    if rows is not None:
+        (path / "rows.jsonl.part").touch(0o600)
+        write_dataset(rows, path / "rows.jsonl")
+    if terms:
+        (path / "terms.toml").write_bytes(terms)
     (path / "recipe.json").write_bytes(written)
     (path / "run.json").write_bytes(msgspec.json.encode(run))
     return RunFolder(path)
@@ -178,14 +235,10 @@ def find_run(data: Path, name: str | None) -> RunFolder:
 
 
 def stop_run(folder: RunFolder) -> bool:
-    """Asks the process that trains to end with a checkpoint; False when none does."""
-    number = folder.process()
-    if number is None:
+    """Asks the process that trains, here or on another machine, to end with a checkpoint; False when none does."""
+    if folder.process() is None:
         return False
-    try:
-        os.kill(number, signal.SIGTERM)
-    except ProcessLookupError:
-        return False
+    folder.stop.touch()
     return True
 
 

@@ -48,7 +48,7 @@ def writes(monkeypatch: pytest.MonkeyPatch, reply: Any) -> None:
 
 
 def texts(words: Any, batch: Any) -> list[str]:
-    joined = "".join(words.decode([one for one in row if one != 0]) for row in batch.ids.tolist())
+    joined = words.decode(batch.ids.tolist())
     return [f"<user>{part}" for part in joined.split("<user>")[1:]]
 
 

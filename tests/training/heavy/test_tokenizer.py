@@ -5,7 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from freehold.training import tasks
-from freehold.training.heavy.tokenizer import build_tokenizer, is_ours, load_tokenizer, prompt_text
+from freehold.training.heavy.tokenizer import TEMPLATE, build_tokenizer, is_ours, load_tokenizer, prompt_text
+from serving import tiny_models
 
 ARITHMETIC = tasks.make({"task": "arithmetic-chains"})
 REFUNDS = tasks.make({"task": "refund-policy"})
@@ -77,3 +78,7 @@ def test_a_saved_tokenizer_is_the_same(words: Any, tmp_path: Any) -> None:
     text = "Apply the rules in order; 123+45=?<think>\n  ünï</think>/no_think"
     assert is_ours(again)
     assert again(text, add_special_tokens=False)["input_ids"] == words(text, add_special_tokens=False)["input_ids"]
+
+
+def test_the_template_is_the_one_that_serving_is_tested_with() -> None:
+    assert TEMPLATE == tiny_models.TEMPLATE

@@ -1,21 +1,29 @@
+import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from freehold.errors import Contaminated, RowForbidden
+from freehold.config.paths import environment
+from freehold.errors import ConfigError, Contaminated, RowForbidden
 from freehold.training.dataset import Dataset, Example, Turn, write_dataset
-from freehold.training.heavy.libraries import torch
+from freehold.training.executor import LocalExecutor
+from freehold.training.heavy import __main__ as heavy
+from freehold.training.heavy.__main__ import train
+from freehold.training.heavy.libraries import library, torch
 from freehold.training.heavy.model import load_model
+from freehold.training.heavy.pretrain import Training
 from freehold.training.heavy.tuning import sft
 from freehold.training.progress import Ended, Scored, Step, read_progress
 from freehold.training.provenance import Pedigree
 from freehold.training.recipe import tasks_of
-from freehold.training.runs import new_run
+from freehold.training.runs import RunFolder, new_run
 from freehold.training.tasks.drawing import held_out
 from freehold.training.tasks.task import Problem, write_reply
-from training.heavy.tiny import recipe, trained
+from training.heavy.tiny import recipe
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -24,7 +32,11 @@ TASK = tasks_of(recipe())[0][0]
 
 @pytest.fixture(scope="module", name="base")
 def _base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return trained(tmp_path_factory.mktemp("base") / "run", learning__steps=20)
+    """A finished run, with what tells that it is one."""
+    made = recipe(learning__steps=20)
+    place = new_run(tmp_path_factory.mktemp("base"), made, datetime(2026, 1, 1, tzinfo=UTC))
+    Training(made, place.path).run()
+    return place.path
 
 
 def tuned(base: Path, folder: Path, **changes: Any) -> list[Any]:
@@ -57,30 +69,135 @@ def example(problem: Problem, pedigree: Pedigree) -> Example:
     return Example(turns=turns, reply=reply, pedigree=pedigree, task=TASK.name, problem=TASK.digest(problem), level=2)
 
 
-def run_on(base: Path, folder: Path, *examples: Example) -> None:
-    folder.mkdir()
-    write_dataset(Dataset(examples), folder / "rows.jsonl")
-    place = {"data": str(folder / "rows.jsonl")}
-    made = recipe(stage="sft", start=str(base), shape=None, learning__steps=1, **place)
-    sft(made, new_run(folder, made, datetime(2026, 1, 1, tzinfo=UTC)).path)
+def on_rows(base: Path, folder: Path, *examples: Example, **changes: Any) -> RunFolder:
+    """A new run on these rows, whatever they are."""
+    changes = {"learning__steps": 1, "data": "rows.jsonl", **changes}
+    made = recipe(stage="sft", start=str(base), shape=None, **changes)
+    return new_run(folder, made, datetime(2026, 1, 1, tzinfo=UTC), rows=Dataset(examples))
 
 
 OURS = Pedigree(producer="freehold/arithmetic-chains", route="program", terms="freehold-tasks", terms_date="2026-01-01")
 
 
+TRAIN = [one for one in (TASK.generate(2, seed) for seed in range(60)) if TASK.split(one) == "train"][:8]
+
+
+def test_the_rows_of_a_dataset_are_learned(base: Path, tmp_path: Path) -> None:
+    place = on_rows(base, tmp_path, *(example(one, OURS) for one in TRAIN))
+    assert sft(place.recipe(), place.path).done
+    assert place.weights.is_dir()
+
+
 def test_a_row_whose_terms_are_not_known_stops_the_trainer_itself(base: Path, tmp_path: Path) -> None:
-    problem = next(one for one in (TASK.generate(2, seed) for seed in range(99)) if TASK.split(one) == "train")
+    place = on_rows(base, tmp_path, example(TRAIN[0], Pedigree(producer="stranger/model", route="api")))
     with pytest.raises(RowForbidden, match="stranger/model"):
-        run_on(base, tmp_path / "x", example(problem, Pedigree(producer="stranger/model", route="api")))
+        sft(place.recipe(), place.path)
 
 
-def test_a_row_that_is_a_held_out_problem_stops_the_trainer(
-    base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def admitted(*_: Any) -> tuple[()]:
-        return ()
-
-    monkeypatch.setattr("freehold.training.heavy.tuning.admit", admitted)
+def test_a_row_that_is_a_held_out_problem_stops_the_trainer(base: Path, tmp_path: Path) -> None:
     (leak,) = held_out(TASK, "val", 2, 1)
-    with pytest.raises(Contaminated, match="canonical"):
-        run_on(base, tmp_path / "x", example(leak, OURS))
+    place = on_rows(base, tmp_path, example(leak, OURS))
+    with pytest.raises(Contaminated, match="problems of held-out splits"):
+        sft(place.recipe(), place.path)
+
+
+PEDIGREES: dict[Pedigree, bool] = {
+    OURS: True,
+    Pedigree(producer="customer/c", route="customer", terms="customer-data", terms_date="2026-01-01"): True,
+    Pedigree(producer="openai/x", route="api", terms="openai-services-agreement", terms_date="2026-01-01"): False,
+    Pedigree(producer="stranger/model", route="api"): False,
+    Pedigree(producer="own/x", route="api", terms="own-models", terms_date="2026-01-01", parents=("0" * 64,)): False,
+    Pedigree(
+        producer=OURS.producer, route="program", terms=OURS.terms, terms_date=OURS.terms_date, purpose="evaluate"
+    ): False,
+}
+"""What rows may come from, and whether they may be learned from."""
+
+
+@given(drawn=st.lists(st.sampled_from(list(PEDIGREES)), min_size=1, max_size=6), kept=st.booleans())
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_no_forbidden_row_ever_reaches_a_trainer_and_no_other_is_kept_from_it(
+    base: Path, tmp_path_factory: pytest.TempPathFactory, drawn: list[Pedigree], kept: bool
+) -> None:
+    """Every stage begins in `train`. What it hands on is caught where a trainer of TRL's takes its rows; `kept` says that the run's rows were exchanged
+    behind its back for forbidden ones."""
+    rows = [example(TRAIN[place], one) for place, one in enumerate(drawn)]
+    place = on_rows(base, tmp_path_factory.mktemp("run"), *rows, learning__length=128)
+    if kept:
+        write_dataset(Dataset((*rows, example(TRAIN[7], next(reversed(PEDIGREES))))), place.rows)
+    with pytest.MonkeyPatch.context() as patched:
+        caught = Caught()
+        patched.setattr(trl(), "SFTTrainer", caught)
+        if all(PEDIGREES[one] for one in drawn) and not kept:
+            with pytest.raises(Reached):
+                train(place, lambda: False)
+            assert len(caught.rows) == len(rows)
+        else:
+            with pytest.raises((RowForbidden, ConfigError)):
+                train(place, lambda: False)
+            assert caught.rows == []
+
+
+@pytest.mark.parametrize("stage", ["pretrain", "distil", "sft", "grpo", "dpo"])
+def test_no_stage_begins_on_weights_of_which_nothing_tells_what_they_were_made_from(
+    base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stage: str
+) -> None:
+    reached: list[str] = []
+
+    def reach(*_: object) -> None:
+        reached.append("a trainer")
+
+    for name in ("Training", "sft", "grpo", "dpo"):
+        monkeypatch.setattr(heavy, name, reach)
+    weights = base / "model"
+    stranger = tmp_path / "stranger"
+    shutil.copytree(weights, stranger)
+    changes: dict[str, Any] = (
+        {"teacher": {"run": str(stranger)}} if stage == "distil" else {"start": str(stranger), "reward": {}}
+    )
+    place = new_run(tmp_path, recipe(stage=stage, **changes), datetime(2026, 1, 1, tzinfo=UTC))
+    with pytest.raises(RowForbidden, match="Nothing tells what the weights in"):
+        train(place, lambda: False)
+    assert reached == []
+
+
+class Reached(Exception):
+    """A trainer was made."""
+
+
+class Caught:
+    """In the place of a trainer: takes the rows, and ends there."""
+
+    def __init__(self) -> None:
+        self.rows: list[Any] = []
+
+    def __call__(self, *, train_dataset: Any, **_: Any) -> None:
+        self.rows += list(train_dataset["input_ids"])
+        raise Reached
+
+
+def trl() -> Any:
+    return library("trl")
+
+
+def losses(place: RunFolder) -> list[float]:
+    job = LocalExecutor({**environment(), "OMP_NUM_THREADS": "1"}).start(place)
+    assert job.wait() == 0, place.log.read_text()
+    assert place.state() == "done"
+    return [line.loss for line in place.lines() if isinstance(line, Step)]
+
+
+def test_two_processes_learn_what_one_learns_with_twice_the_rows(base: Path, tmp_path: Path) -> None:
+    changes = {"learning__steps": 3, "learning__rows": 4, "watch__items": 2, "watch__tokens": 8}
+    one, two = (
+        new_run(
+            tmp_path / str(count),
+            recipe(stage="sft", start=str(base), shape=None, **changes, learning__processes=count),
+            datetime(2026, 1, 1, tzinfo=UTC),
+        )
+        for count in (1, 2)
+    )
+    assert losses(one) == pytest.approx(losses(two), abs=2e-3)
+    weights, others = (load_model(place.weights)[0].state_dict() for place in (one, two))
+    assert all(torch.allclose(value, others[name], atol=2e-3) for name, value in weights.items())
+    assert [line.step for line in two.lines() if isinstance(line, Step)] == [1, 2, 3]

@@ -18,15 +18,56 @@ def test_a_chain_is_summed_from_left_to_right(terms: list[str], lines: tuple[str
     assert (solution.lines, solution.answer) == (lines, answer)
 
 
-def test_a_fine_step_writes_the_result_from_its_last_digit_first() -> None:
-    problem = Problem("arithmetic-chains", 3, {"terms": ["+45", "-123", "+198"]})
-    assert ArithmeticChains(steps="fine").solve(problem).lines == ("45-123=-87>-78", "-78+198=021>120")
+FINE_BY_HAND = [
+    (["+45", "-123", "+198"], ("0045-0123:02,02,-9,-9,=9922", "9922+0198:10,12,11,10,=0120"), "120"),
+    (["+45", "-123"], ("0045-0123:02,02,-9,-9,=9922", "0000-9922:-8,-7,-0,-0,=0078"), "-78"),
+    (["+7", "-7"], ("0007-0007:00,00,00,00,=0000",), "0"),
+]
+
+
+@pytest.mark.parametrize(("terms", "lines", "answer"), FINE_BY_HAND)
+def test_fine_steps_are_sums_by_hand_and_a_total_below_zero_is_taken_from_zero_at_the_end(
+    terms: list[str], lines: tuple[str, ...], answer: str
+) -> None:
+    solution = ArithmeticChains(steps="fine").solve(Problem("arithmetic-chains", len(terms), {"terms": terms}))
+    assert (solution.lines, solution.answer) == (lines, answer)
+
+
+def test_fine_steps_are_written_wide_enough_for_every_total_of_more_terms() -> None:
+    lines = ArithmeticChains(steps="fine").solve(Problem("arithmetic-chains", 6, {"terms": ["+999"] * 6})).lines
+    assert lines[0] == "00999+00999:18,19,19,01,00,=01998"
 
 
 def test_either_way_of_writing_verifies_whatever_the_task_writes() -> None:
     problem = Problem("arithmetic-chains", 3, {"terms": ["+45", "-123", "+198"]})
-    check = ArithmeticChains().verify(problem, "45-123=-87>-78\n-78+198=120")
+    check = ArithmeticChains().verify(problem, "0045-0123:02,02,-9,-9,=9922\n9922+0198:10,12,11,10,=0120")
     assert (check.sound, check.answer) == (True, "120")
+    check = ArithmeticChains(steps="fine").verify(problem, "45-123=-78\n-78+198=120")
+    assert (check.sound, check.answer) == (True, "120")
+
+
+@pytest.mark.parametrize(
+    ("trace", "verdicts", "answer"),
+    [
+        ("0045-0123:02,02,-9,-9,=9922", ["verified"], None),  # below zero, and not taken from zero
+        ("0045-0123:03,02,-9,-9,=9923\n0000-9923:-7,-7,-0,-0,=0077", ["refuted", "verified"], "-77"),
+        (
+            "0045-0123:02,02,09,-9,=9922\n0000-9922:-8,-7,-0,-0,=0078",
+            ["refuted", "verified"],
+            "-78",
+        ),  # a borrow is missing
+        (
+            "0045-0123:02,02,-9,-9,=9922\n0000-9922:-8,-7,-0,-0,=0078\n0000-0078:-2,-2,-9,-9,=9922",
+            ["verified", "verified", "refuted"],
+            "-78",
+        ),
+        ("0045-0123:02,02,00,00,=0022", ["refuted"], "22"),
+    ],
+)
+def test_each_fine_line_is_judged_by_itself(trace: str, verdicts: list[str], answer: str | None) -> None:
+    check = ArithmeticChains().verify(Problem("arithmetic-chains", 2, {"terms": ["+45", "-123"]}), trace)
+    assert [step.verdict for step in check.steps] == verdicts
+    assert check.answer == answer
 
 
 @pytest.mark.parametrize(
@@ -38,7 +79,7 @@ def test_either_way_of_writing_verifies_whatever_the_task_writes() -> None:
         ("2+3=5\n5-1=4\n4+0=4", ["verified", "verified", "refuted"], "4"),
         ("two and three\n5-1=4", ["not_checkable", "verified"], "4"),
         ("2+3=05\n5-1=4", ["refuted", "verified"], "4"),
-        ("2+3=6>5\n5-1=4", ["refuted", "verified"], "4"),
+        ("2+3=6>5\n5-1=4", ["not_checkable", "verified"], "4"),
         ("", [], None),
     ],
 )

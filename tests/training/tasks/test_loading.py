@@ -11,7 +11,14 @@ from freehold.errors import ConfigError
 from freehold.training.tasks import load, make
 from freehold.training.tasks.arithmetic_chains import ArithmeticChains
 
-BUILT_IN = ["arithmetic-chains", "arithmetic-mod-p", "linear-equations-mod-p", "refund-policy", "word-problems"]
+BUILT_IN = [
+    "arithmetic-chains",
+    "arithmetic-mod-p",
+    "linear-equations-mod-p",
+    "refund-desk",
+    "refund-policy",
+    "word-problems",
+]
 
 
 class Chains(ArithmeticChains):

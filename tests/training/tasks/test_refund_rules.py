@@ -2,74 +2,94 @@
 
 import pytest
 
-from freehold.training.tasks.refund_rules import KINDS, Case, Rule, State, money, share
+from freehold.training.tasks.refund_rules import KINDS, Case, Rule, State, money, tenths
 
-CASE = Case("books", 13700, 12, 47, frozenset({"member", "opened"}))
+CASE = Case("books", 8700, 12, 47, frozenset({"member", "opened"}))
+LATE = State(8700, 30, "refused", 35)
+TOOK = "0047-0012:05,03,00,00,=0035"
 
 BY_HAND: list[tuple[Rule, Case, State, str, State, bool]] = [
-    (Rule("limit", 30), CASE, State(13700), "limit 30", State(13700, 30), False),
-    (Rule("category-limit", 10, "books"), CASE, State(13700, 30), "books yes, limit 10", State(13700, 10), True),
-    (Rule("category-limit", 10, "toys"), CASE, State(13700, 30), "books no", State(13700, 30), False),
-    (Rule("member-days", 14), CASE, State(13700, 30), "member yes, limit 30+14=44", State(13700, 44), True),
-    (Rule("gift-days", 20), CASE, State(13700, 30), "gift no", State(13700, 30), False),
-    (Rule("late"), CASE, State(13700, 44), "47-12=35, 35>44 no", State(13700, 44, "refund", 35), False),
-    (Rule("late"), CASE, State(13700, 30), "47-12=35, 35>30 yes, refused", State(13700, 30, "refused", 35), False),
+    (Rule("limit", 30), CASE, State(8700), "limit 0030", State(8700, 30), False),
+    (Rule("category-limit", 10, "books"), CASE, State(8700, 30), "books yes, 0010", State(8700, 10), True),
+    (Rule("category-limit", 10, "toys"), CASE, State(8700, 30), "books no, 0030", State(8700, 30), False),
+    (Rule("member-days", 14), CASE, State(8700, 30), "member yes, 0030+0014:04,04,00,00,=0044", State(8700, 44), True),
+    (Rule("gift-days", 20), CASE, State(8700, 30), "gift no, 0030", State(8700, 30), False),
+    (Rule("late"), CASE, State(8700, 44), f"{TOOK}, 0035>0044 no, refund", State(8700, 44, "refund", 35), False),
+    (Rule("late"), CASE, State(8700, 30), f"{TOOK}, 0035>0030 yes, refused", LATE, False),
     (
         Rule("grace", 5),
         CASE,
-        State(13700, 30, "refused", 35),
-        "35-30=5, 5>5 no, credit",
-        State(13700, 30, "credit", 35),
+        LATE,
+        "0035>0030 yes, 0035-0030:05,00,00,00,=0005, 0005>0005 no, credit",
+        State(8700, 30, "credit", 35),
         True,
     ),
+    (Rule("grace", 3), CASE, LATE, "0035>0030 yes, 0035-0030:05,00,00,00,=0005, 0005>0003 yes, refused", LATE, False),
     (
         Rule("grace", 3),
         CASE,
-        State(13700, 30, "refused", 35),
-        "35-30=5, 5>3 yes",
-        State(13700, 30, "refused", 35),
+        State(8700, 44, "refund", 35),
+        "0035>0044 no, refund",
+        State(8700, 44, "refund", 35),
         False,
     ),
-    (Rule("grace", 3), CASE, State(13700, 44, "refund", 35), "35>44 no", State(13700, 44, "refund", 35), False),
-    (Rule("sale"), CASE, State(13700), "sale no", State(13700), False),
+    (Rule("sale"), CASE, State(8700), "sale no, refund", State(8700), False),
     (
         Rule("opened-category", 0, "books"),
         CASE,
-        State(13700),
+        State(8700),
         "books yes, opened yes, refused",
-        State(13700, 0, "refused"),
+        State(8700, 0, "refused"),
         True,
     ),
-    (Rule("faulty"), CASE, State(13700, 0, "refused"), "faulty no", State(13700, 0, "refused"), False),
-    (Rule("no-receipt"), CASE, State(13700), "receipt no, credit", State(13700, 0, "credit"), True),
+    (Rule("opened-category", 0, "toys"), CASE, LATE, "books no, refused", LATE, False),
+    (Rule("faulty"), CASE, State(8700, 0, "refused"), "faulty no, refused", State(8700, 0, "refused"), False),
+    (Rule("no-receipt"), CASE, State(8700), "receipt no, credit", State(8700, 0, "credit"), True),
     (Rule("no-receipt"), CASE, State(1, 0, "refused"), "receipt no, refused", State(1, 0, "refused"), False),
     (
         Rule("opened-fee", 20, "", "gift"),
         CASE,
-        State(13700),
-        "opened yes, gift no, 13700*10%=1370, 1370*2=2740, 13700-2740=10960",
-        State(10960),
+        State(8700),
+        "refund, opened yes, gift no, 8700*10%=0870, 0870+0870:00,14,17,01,=1740, 8700-1740:00,-6,-9,06,=6960",
+        State(6960),
         True,
     ),
-    (Rule("opened-fee", 20, "", "member"), CASE, State(13700), "opened yes, member yes", State(13700), False),
-    (Rule("opened-fee", 20, "", "gift"), CASE, State(1, 0, "refused"), "refused", State(1, 0, "refused"), False),
-    (Rule("postage", 450, "", "faulty"), CASE, State(10960), "faulty no, 10960-450=10510", State(10510), True),
-    (Rule("used", 50), CASE, State(10960), "used no", State(10960), False),
     (
-        Rule("credit-cap", 8000),
+        Rule("opened-fee", 20, "", "member"),
         CASE,
-        State(10510, 0, "credit"),
-        "credit yes, 10510>8000 yes, 8000",
-        State(8000, 0, "credit"),
+        State(8700),
+        "refund, opened yes, member yes, 8700",
+        State(8700),
+        False,
+    ),
+    (Rule("opened-fee", 20, "", "gift"), CASE, State(1, 0, "refused"), "refused", State(1, 0, "refused"), False),
+    (
+        Rule("postage", 450, "", "faulty"),
+        CASE,
+        State(6960),
+        "refund, faulty no, 6960-0450:00,01,05,06,=6510",
+        State(6510),
         True,
     ),
-    (Rule("credit-cap", 8000), CASE, State(10510), "credit no", State(10510), False),
-    (Rule("minimum", 500), CASE, State(450), "450<500 yes, refused", State(450, 0, "refused"), True),
+    (Rule("used", 70), CASE, State(6960), "refund, used no, 6960", State(6960), False),
+    (
+        Rule("credit-cap", 6000),
+        CASE,
+        State(6510, 0, "credit"),
+        "credit, 6510>6000 yes, 6000",
+        State(6000, 0, "credit"),
+        True,
+    ),
+    (Rule("credit-cap", 6000), CASE, State(6510), "refund, no cap, 6510", State(6510), False),
+    (Rule("minimum", 500), CASE, State(450), "refund, 0450<0500 yes, refused", State(450, 0, "refused"), True),
+    (Rule("minimum", 300), CASE, State(450), "refund, 0450<0300 no, 0450", State(450), False),
 ]
 
 
 @pytest.mark.parametrize(
-    ("rule", "case", "before", "line", "after", "effect"), BY_HAND, ids=[row[3] for row in BY_HAND]
+    ("rule", "case", "before", "line", "after", "effect"),
+    BY_HAND,
+    ids=[f"{row[0].kind} {row[3][:40]}" for row in BY_HAND],
 )
 def test_a_rule_is_applied_to_a_case(
     rule: Rule, case: Case, before: State, line: str, after: State, effect: bool
@@ -78,15 +98,16 @@ def test_a_rule_is_applied_to_a_case(
     assert (applied.line, applied.state, applied.effect) == (line, after, effect)
 
 
-def test_a_used_item_gets_a_share_by_its_tenth() -> None:
-    case = Case("shoes", 13700, 1, 2, frozenset({"used"}))
-    assert KINDS["used"].apply(Rule("used", 70), case, State(13700)).line == "used yes, 13700*10%=1370, 1370*7=9590"
-    assert KINDS["used"].apply(Rule("used", 50), case, State(13700)).line == "used yes, 13700*50%=6850"
+def test_a_used_item_gets_what_is_left_when_tenths_are_taken() -> None:
+    case = Case("shoes", 8700, 1, 2, frozenset({"used"}))
+    assert KINDS["used"].apply(Rule("used", 90), case, State(8700)).line == (
+        "refund, used yes, 8700*10%=0870, 8700-0870:00,-3,-8,07,=7830"
+    )
 
 
-def test_shares_are_exact() -> None:
-    assert share(13700, 10) == ("13700*10%=1370", 1370)
-    assert share(2100, 30) == ("2100*10%=210, 210*3=630", 630)
+def test_tenths_are_added_up() -> None:
+    assert tenths(8700, 1) == ("8700*10%=0870", 870)
+    assert tenths(2100, 3) == ("2100*10%=0210, 0210+0210:00,02,04,00,=0420, 0420+0210:00,03,06,00,=0630", 630)
 
 
 def test_money_is_written_as_people_read_it() -> None:

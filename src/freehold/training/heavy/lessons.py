@@ -45,7 +45,7 @@ class Solved:
         learning = self._recipe.learning
         found = rows(self._mix, weights, self._recipe.direct, learning.seed, step)
         stream = solved(found, self._tokenizer)
-        return pack(stream, learning.rows, learning.length, self._tokenizer.pad_token_id).to(model.device)
+        return pack(stream, learning.rows * learning.length, learning.length).to(model.device)
 
     def loss(self, model: Any, batch: Batch) -> Any:
         """The negative log-likelihood."""
@@ -74,7 +74,7 @@ class Taught:
         draws = torch.Generator(device=model.device).manual_seed(seeded("draws", learning.seed, step).randrange(2**62))
         self._teacher.to(model.device)
         stream = self._own(model, found, draws) if rung == "on-policy" else self._said(found, draws)
-        return pack(stream, learning.rows, learning.length, self._tokenizer.pad_token_id).to(model.device)
+        return pack(stream, learning.rows * learning.length, learning.length).to(model.device)
 
     def loss(self, model: Any, batch: Batch) -> Any:
         """The negative log-likelihood of the text, or the divergence from the teacher: forward (KL of teacher and student) on its own texts, reverse on

@@ -130,7 +130,7 @@ class Training:
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.learning.clip)
         step_all(self._optimizers, rate(self._step, self.learning, self._pace))
         self._step += 1
-        self.tokens += int((batch.ids != self.tokenizer.pad_token_id).sum())
+        self.tokens += sum(batch.lengths)
         return loss
 
     def _watch(self) -> None:

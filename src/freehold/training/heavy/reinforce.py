@@ -14,7 +14,7 @@ from freehold.errors import ConfigError
 from freehold.training.heavy.generate import Reply, generate, mismatch
 from freehold.training.heavy.libraries import library, torch
 from freehold.training.heavy.rows import Mix, chat_prompt, rows
-from freehold.training.heavy.tuning import Stopping, Telling, adapters, arguments, opened
+from freehold.training.heavy.tuning import Stopping, Telling, adapters, arguments, opened, shared
 from freehold.training.progress import Ended
 from freehold.training.recipe import Recipe, Reinforcing, tasks_of
 from freehold.training.tasks.selftest import self_test
@@ -33,7 +33,7 @@ def grpo(recipe: Recipe, folder: Path, stopping: Stopping = lambda: False) -> En
     prove(mix)
     trl = library("trl")
     shared = arguments(recipe, folder) | {
-        "per_device_train_batch_size": reward.prompts * reward.group // learning.accumulate
+        "per_device_train_batch_size": reward.prompts * reward.group // (learning.accumulate * learning.processes)
     }
     settings = trl.GRPOConfig(
         **shared,
@@ -103,7 +103,8 @@ def sampling_trainer(base: Any, telling: Telling, reward: Reinforcing, tokenizer
 
     class Sampling(base):
         def _generate_single_turn(self, prompt_ids: Any, *_: Any, **__: Any) -> tuple[list[list[int]], None]:
-            seed = seeded("replies", telling.recipe.learning.seed, self.state.global_step).randrange(2**62)
+            apart = (torch.distributed.get_rank(),) if shared() else ()  # several processes draw other replies each
+            seed = seeded("replies", telling.recipe.learning.seed, self.state.global_step, *apart).randrange(2**62)
             model = self.accelerator.unwrap_model(self.model)
             prompts = [list(map(int, ids)) for ids in prompt_ids]
             replies: list[Reply] = generate(

@@ -18,7 +18,7 @@ from freehold.training.tasks.task import NO_THINK, Problem, Task, seeded, write_
 
 Mix = Sequence[tuple[Task, Portion, tuple[int, ...]]]
 
-AT_ONCE = 64
+AT_ONCE = 8
 """Texts that are cut at once: the tokenizer is faster on many."""
 
 

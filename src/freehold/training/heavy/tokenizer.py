@@ -29,14 +29,17 @@ MERGE = ("Ġ", "Ġ")
 
 TEMPLATE = (
     "{%- for message in messages %}"
-    "{%- if message['role'] == 'assistant' %}{{ '<assistant>' + message['content'] + '<end>' }}"
+    "{%- if message['role'] == 'assistant' %}{{ '<assistant>' }}"
+    "{%- if message['reasoning_content'] %}{{ '<think>' + message['reasoning_content'] + '</think>' }}{%- endif %}"
+    "{{ message['content'] + '<end>' }}"
     "{%- elif message['role'] == 'system' %}{{ '<system>' + message['content'] }}"
     "{%- else %}{{ '<user>' + message['content'] }}"
     "{%- if loop.last and enable_thinking is defined and not enable_thinking %}{{ '/no_think' }}{%- endif %}"
     "{%- endif %}{%- endfor %}"
     "{%- if add_generation_prompt %}{{ '<assistant>' }}{%- endif %}"
 )
-"""The chat template: in training and in serving the same text."""
+"""The chat template: in training and in serving the same text. llama.cpp learns from the place for the thoughts of an earlier turn how this model
+marks its thinking; without it the model would be told not to think, and its marks would stay in the answer."""
 
 
 def build_tokenizer(tasks: Iterable[Task]) -> Any:
@@ -68,7 +71,8 @@ def load_tokenizer(folder: Path) -> Any:
 
 def is_ours(tokenizer: Any) -> bool:
     """Whether the tokenizer was made here, so that its chat is written by `prompt_text`."""
-    return tokenizer.chat_template == TEMPLATE
+    template = tokenizer.chat_template or ""
+    return all(mark in template for mark in (USER, ASSISTANT, NO_THINK))
 
 
 def prompt_text(asked: str, *, thinking: bool = True) -> str:

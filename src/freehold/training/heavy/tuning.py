@@ -10,10 +10,11 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from freehold.catalog.terms import Terms
 from freehold.errors import ConfigError
-from freehold.training.contamination import Gate, Sealed
-from freehold.training.dataset import Example, admit, read_dataset
+from freehold.training import tasks
+from freehold.training.ancestry import admit_recipe
+from freehold.training.contamination import Gate, Sealed, check_splits
+from freehold.training.dataset import Example
 from freehold.training.heavy.evaluate import evaluate
 from freehold.training.heavy.lessons import weights_in
 from freehold.training.heavy.libraries import library, torch, transformers
@@ -22,8 +23,7 @@ from freehold.training.heavy.packing import IGNORED, Tokens
 from freehold.training.heavy.pretrain import scored
 from freehold.training.heavy.rows import Mix, rows, solved, tokens_of
 from freehold.training.heavy.tokenizer import is_ours
-from freehold.training.plan import student_of
-from freehold.training.progress import Alarm, Ended, Progress, Rewarded, Step, rewind
+from freehold.training.progress import Alarm, Ended, Line, Progress, Rewarded, Step, rewind
 from freehold.training.recipe import Recipe, tasks_of
 from freehold.training.runs import RunFolder
 from freehold.training.tasks.drawing import held_out
@@ -76,7 +76,7 @@ def arguments(recipe: Recipe, folder: Path) -> dict[str, Any]:
     return {
         "output_dir": str(folder / "checkpoints"),
         "max_steps": learning.steps,
-        "per_device_train_batch_size": max(1, learning.rows // learning.accumulate),
+        "per_device_train_batch_size": max(1, learning.rows // (learning.accumulate * learning.processes)),
         "gradient_accumulation_steps": learning.accumulate,
         "gradient_checkpointing": False,
         "learning_rate": learning.rate,
@@ -116,9 +116,9 @@ class Telling:
     def __init__(self, recipe: Recipe, folder: Path, stopping: Stopping, mix: Mix, tokenizer: Any) -> None:
         self.recipe, self.folder, self.stopping, self.mix, self.tokenizer = recipe, folder, stopping, mix, tokenizer
         self.checkpoint = _newest(folder / "checkpoints")
-        if self.checkpoint is not None:
+        if self.checkpoint is not None and first():
             rewind(folder / "progress.jsonl", int(self.checkpoint.name.rpartition("-")[2]))
-        self._progress = Progress(folder / "progress.jsonl")
+        self._progress = Progress(folder / "progress.jsonl") if first() else None
         self.callback = Callback(self)
         self.mismatch = 0.0
         self.alarmed = ""
@@ -129,21 +129,23 @@ class Telling:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._progress.close()
+        if self._progress is not None:
+            self._progress.close()
 
     def finish(self, trainer: Any) -> Ended:
         """Trains to the end or until told to stop; writes the weights, adapters merged, when it is done."""
         trainer.train(resume_from_checkpoint=str(self.checkpoint) if self.checkpoint else None)
         self._step = int(trainer.state.global_step)
         done = self._step >= self.recipe.learning.steps or bool(self.alarmed)
-        if done:
+        if done and first():
             model = trainer.accelerator.unwrap_model(trainer.model)
             merged = model.merge_and_unload() if self.recipe.lora is not None else model
             self.watch(merged)
             save_model(merged, self.tokenizer, self.folder / "model")
         why = self.alarmed or ("all steps are done" if done else "it was told to stop")
         ended = Ended(step=self._step, done=done, why=why, elapsed=self._elapsed, tokens=self._tokens)
-        self._progress.tell(ended)
+        self._tell(ended)
+        together()
         return ended
 
     def logged(self, step: int, logs: dict[str, Any], elapsed: float, steps: int) -> None:
@@ -152,7 +154,7 @@ class Telling:
             return
         self._elapsed = elapsed
         self._tokens = int(logs.get("num_tokens") or self._tokens)
-        self._progress.tell(
+        self._tell(
             Step(
                 step=step,
                 loss=float(logs["loss"]),
@@ -171,7 +173,7 @@ class Telling:
         watch = self.recipe.watch
         for task, _, levels in self.mix:
             for one in evaluate(model, self.tokenizer, task, levels, items=watch.items, tokens=watch.tokens):
-                self._progress.tell(scored(self._step, one))
+                self._tell(scored(self._step, one))
 
     def _rewarded(self, step: int, logs: dict[str, Any]) -> None:
         reward = self.recipe.reward
@@ -184,7 +186,7 @@ class Telling:
             unfinished=float(logs["completions/clipped_ratio"]),
             mismatch=self.mismatch,
         )
-        self._progress.tell(line)
+        self._tell(line)
         self._dead = self._dead + 1 if line.dead > reward.dead else 0
         if self._dead >= reward.patience:
             self._alarm(
@@ -195,8 +197,12 @@ class Telling:
         if line.mismatch > reward.mismatch:
             self._alarm(step, "mismatch", f"Sampler and trainer disagree by {line.mismatch:.3f} nats a token.")
 
+    def _tell(self, line: Line) -> None:
+        if self._progress is not None:
+            self._progress.tell(line)
+
     def _alarm(self, step: int, what: str, sentence: str) -> None:
-        self._progress.tell(Alarm(step=step, what=what, sentence=sentence))
+        self._tell(Alarm(step=step, what=what, sentence=sentence))
         self.alarmed = sentence
 
 
@@ -212,31 +218,58 @@ class Callback(transformers.TrainerCallback):
         self._began = time.monotonic()
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> Any:
-        """Ends the run where it must."""
-        if self._telling.stopping() or self._telling.alarmed:
+        """Ends the run where it must, in all of its processes at the same step."""
+        if agreed(args.device, said=self._telling.stopping() or bool(self._telling.alarmed)):
             control.should_save = control.should_training_stop = True
         return control
 
     def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **_: Any) -> Any:
-        """Hands the logs on, and ends the run where they give cause for alarm."""
+        """Hands the logs on, and ends the run where they give cause for alarm; several processes agree on that at the end of their next step."""
         self._telling.logged(state.global_step, logs or {}, time.monotonic() - self._began, state.max_steps)
-        if self._telling.alarmed:
+        if self._telling.alarmed and not shared():
             control.should_save = control.should_training_stop = True
         return control
 
 
+def first() -> bool:
+    """Whether this process is the one that tells and writes: the only one, or the first of those that share a step."""
+    return not shared() or torch.distributed.get_rank() == 0
+
+
+def shared() -> bool:
+    """Whether several processes share each step."""
+    return bool(torch.distributed.is_available() and torch.distributed.is_initialized())
+
+
+def together() -> None:
+    """Waits for the other processes, so that none ends while the first still writes."""
+    if shared():
+        torch.distributed.barrier()
+
+
+def agreed(device: Any, *, said: bool) -> bool:
+    """Whether any of the processes said so: the same in all of them."""
+    if not shared():
+        return said
+    flag = torch.tensor([int(said)], device=device)
+    torch.distributed.all_reduce(flag, op=torch.distributed.ReduceOp.MAX)
+    return bool(flag.item())
+
+
 def _taught(recipe: Recipe, mix: Mix, tokenizer: Any, folder: Path) -> list[Tokens]:
-    """The rows, admitted and found clean, as tokens."""
+    """The rows, admitted and found clean, as tokens. Of a dataset those are learned that the run keeps: that they give no item of a workload away was
+    found before they were kept, and their digest holds them to it."""
     if not recipe.data:
         count = recipe.learning.steps * recipe.learning.rows
         levels = [dict.fromkeys(levels, 1.0) for _, _, levels in mix]
         return list(islice(solved(rows(mix, levels, recipe.direct, recipe.learning.seed), tokenizer), count))
-    dataset = read_dataset(Path(recipe.data))
-    student = student_of(recipe)
-    overrides = RunFolder(folder).run().overrides if (folder / "run.json").exists() else ()
-    admit(dataset, student, "train", Terms.load(), overrides)
+    place = RunFolder(folder)
+    run, dataset = place.run(), place.dataset()
+    assert dataset is not None
+    admit_recipe(recipe, place.terms(), run.made_at[:10], rows=dataset, overrides=run.overrides)
+    check_splits(dataset.examples, tasks.load())
     Gate(_sealed(mix, recipe.watch.items)).check(dataset.examples)
-    asked = [_asked(one, tokenizer) for one in dataset.examples]
+    asked = [asked_of(one, tokenizer) for one in dataset.examples]
     return tokens_of(asked, [one.reply for one in dataset.examples], tokenizer)
 
 
@@ -247,7 +280,8 @@ def _sealed(mix: Mix, items: int) -> Iterator[Sealed]:
                 yield Sealed(task.digest(one)[:32], task.render(one), task.name, task.digest(one))
 
 
-def _asked(example: Example, tokenizer: Any) -> str:
+def asked_of(example: Example, tokenizer: Any) -> str:
+    """What stands before the reply to a row, as the tokenizer's template writes it. Raises ConfigError for a tokenizer without one."""
     messages: Sequence[dict[str, str]] = [{"role": turn.role, "content": turn.text} for turn in example.turns]
     if tokenizer.chat_template is None:
         raise ConfigError(

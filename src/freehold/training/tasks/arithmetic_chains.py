@@ -1,31 +1,43 @@
 """Arithmetic chains: sums and differences of several numbers, one operation a line, from left to right.
 
-    123-45+678=?        123-45=78        or, in fine steps        123-45=87>78
-                        78+678=756                                78+678=657>756
-                        756                                       756
+    123-45-178=?        123-45=78         or, in fine steps        0123-0045:-8,-7,00,00,=0078
+                        78-178=-100                                0078-0178:00,00,-9,-9,=9900
+                        -100                                       0000-9900:00,00,-1,-0,=0100
+                                                                   -100
 
-A fine step writes the result from its last digit to its first, as a sum is carried, before it writes it as it is read
-(Lee et al. 2023, "Teaching Arithmetic to Small Transformers", found that order to need far fewer examples). A level is the
-number of terms; more terms, and with `digits` longer numbers, are for what lies outside of training.
+A fine step is the sum as it is done by hand (`columns.py`). A total below zero stands there as on an odometer that was turned back, 9900 for -100; when
+it is the last one, one more line takes it from zero and so gives the number behind the minus.
+
+A level is the number of terms; more terms, and with `digits` longer numbers, are for what lies outside of training.
 """
 
 import re
+from collections.abc import Sequence
 from typing import ClassVar, Literal
 
 import msgspec
+from msgspec import Struct
 
+from freehold.training.tasks.columns import summed
 from freehold.training.tasks.task import Check, Problem, Solution, StepCheck, Task, lines_of, pieces, seeded
 
 Steps = Literal["whole", "fine"]
 
-_LINE = re.compile(r"(-?\d{1,18})([+-])(\d{1,18})=(?:-?\d{1,18}>)?(-?\d{1,18})")
+_RESULT = re.compile(r".*=(-?\d{1,18})")
+
+
+class Expected(Struct, frozen=True):
+    """What comes next in a trace: the line, and the total after it."""
+
+    line: str
+    total: int
 
 
 class ArithmeticChains(Task):
     """Sums and differences of `level` numbers of up to `digits` digits."""
 
     name: ClassVar[str] = "arithmetic-chains"
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
     levels: ClassVar[tuple[int, ...]] = (2, 3, 4, 5)
     beyond: ClassVar[tuple[int, ...]] = (6, 7, 8)
 
@@ -46,32 +58,34 @@ class ArithmeticChains(Task):
 
     def solve(self, problem: Problem) -> Solution:
         """One line an operation; the answer is the last result."""
-        first, *rest = _terms(problem)
-        total, lines = int(first), list[str]()
-        for term in rest:
-            line, total = _line(total, term, self.steps)
-            lines.append(line)
-        return Solution(tuple(lines), str(total))
+        trace = self._trace(_terms(problem), self.steps)
+        lines: list[str] = []
+        while (expected := trace.next(len(lines))) is not None:
+            lines.append(expected.line)
+            trace.total = expected.total
+        return Solution(tuple(lines), str(sum(map(int, _terms(problem)))))
 
     def verify(self, problem: Problem, trace: str) -> Check:
         """Each line must take the total as written, the next term of the problem, and give their sum or difference."""
-        first, *rest = _terms(problem)
-        total, checks = int(first), list[StepCheck]()
-        for place, line in enumerate(lines_of(trace)):
-            if place >= len(rest):
+        lines = lines_of(trace)
+        steps: Steps = "fine" if any(":" in line for line in lines) else "whole"
+        going = self._trace(_terms(problem), steps)
+        checks: list[StepCheck] = []
+        for place, line in enumerate(lines):
+            expected = going.next(place)
+            if expected is None:
                 checks.append(StepCheck(line, "refuted", "", "No term is left."))
                 continue
-            steps: Steps = "fine" if ">" in line else "whole"
-            found, right = _line(total, rest[place], steps)
-            read = _LINE.fullmatch(line)
+            read = _RESULT.fullmatch(line)
+            found = expected.line
             if line == found:
                 checks.append(StepCheck(line, "verified", found, "The sum is right."))
             elif read is None:
                 checks.append(StepCheck(line, "not_checkable", found, "It is not a sum of two numbers."))
             else:
                 checks.append(StepCheck(line, "refuted", found, "The next sum is another, or its result is."))
-            total = int(read[4]) if read else right
-        return Check(tuple(checks), str(total) if len(checks) >= len(rest) else None)
+            going.total = expected.total if read is None else int(read[1])
+        return Check(tuple(checks), going.answer if going.next(len(checks)) is None else None)
 
     def canonical(self, problem: Problem) -> bytes:
         """The terms in order, each with its sign."""
@@ -83,19 +97,67 @@ class ArithmeticChains(Task):
 
     def vocabulary(self) -> frozenset[str]:
         """Digits, signs and the line's end."""
-        return frozenset(pieces("0123456789+-=?>\n"))
+        return frozenset(pieces("0123456789+-=?:,\n"))
+
+    def _trace(self, terms: Sequence[str], steps: Steps) -> "_Whole | _Fine":
+        return _Whole(terms) if steps == "whole" else _Fine(terms, self.digits)
 
 
 TASK = ArithmeticChains
+
+
+class _Whole:
+    """`78+678=756`: the trace so far. `total` is what its last line says."""
+
+    def __init__(self, terms: Sequence[str]) -> None:
+        self._terms, self.total = terms[1:], int(terms[0])
+
+    def next(self, place: int) -> Expected | None:
+        """The line at a place; None when nothing is left to do."""
+        if place >= len(self._terms):
+            return None
+        result = self.total + int(self._terms[place])
+        return Expected(f"{self.total}{self._terms[place]}={result}", result)
+
+    @property
+    def answer(self) -> str:
+        return str(self.total)
+
+
+class _Fine:
+    """`0078+0678:16,15,07,00,=0756`: the trace so far. `total` is what its last line says, from half of `_limit` on for a total below zero."""
+
+    def __init__(self, terms: Sequence[str], digits: int) -> None:
+        self._terms, self.total = terms[1:], int(terms[0])
+        self._width = _width(terms, digits)
+        self._limit = 10**self._width
+        self._negative = False
+
+    def next(self, place: int) -> Expected | None:
+        """The line at a place; None when nothing is left to do."""
+        if place < len(self._terms):
+            return self._summed(self.total, self._terms[place])
+        if place == len(self._terms) and 2 * self.total >= self._limit:
+            self._negative = True
+            return self._summed(0, f"-{self.total}")
+        return None
+
+    @property
+    def answer(self) -> str:
+        return str(-self.total if self._negative else self.total)
+
+    def _summed(self, first: int, term: str) -> Expected:
+        return Expected(*summed(first % self._limit, term[0], int(term[1:]), self._width))
 
 
 def _terms(problem: Problem) -> list[str]:
     return msgspec.convert(problem.data["terms"], list[str])
 
 
-def _line(total: int, term: str, steps: Steps) -> tuple[str, int]:
-    """The line for one operation, and its result."""
-    result = total + int(term)
-    shown = str(result)
-    backwards = f"{shown[: shown.startswith('-')]}{shown.lstrip('-')[::-1]}>" if steps == "fine" else ""
-    return f"{total}{term}={backwards}{shown}", result
+def _width(terms: Sequence[str], digits: int) -> int:
+    """How long numbers are written: one more than they may have, or as many as it takes to keep totals apart from those below zero."""
+    totals = [abs(sum(map(int, terms[: place + 1]))) for place in range(len(terms))]
+    width = digits + 1
+    while 2 * max(totals) >= 10**width:
+        width += 1
+    return width

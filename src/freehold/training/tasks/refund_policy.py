@@ -53,7 +53,7 @@ _NUMBERS: Mapping[str, tuple[int, ...]] = {
     "member-days": (5, 7, 10, 14, 15),
     "gift-days": (5, 10, 20, 30),
     "grace": (2, 3, 5, 7, 10),
-    "used": (50, 60, 70, 80),
+    "used": (70, 80, 90),
     "opened-fee": (10, 20, 30),
     "postage": (200, 300, 400, 450, 500, 650),
     "credit-cap": (3000, 4000, 5000, 6000, 8000),
@@ -72,7 +72,7 @@ class RefundPolicy(Task):
     """Decisions on returns, in cents."""
 
     name: ClassVar[str] = "refund-policy"
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
     levels: ClassVar[tuple[int, ...]] = (0, 1, 2, 3, 4, 5)
     beyond: ClassVar[tuple[int, ...]] = (6, 7)
     opposites: ClassVar[Mapping[str, str]] = {" yes": " no", " no": " yes", " refused": " refund", " credit": " refund"}
@@ -134,7 +134,7 @@ class RefundPolicy(Task):
 
     def vocabulary(self) -> frozenset[str]:
         """The words of all rules, cases and lines, digits and signs."""
-        words = (*FLAGS, *CATEGORIES, "limit", "yes", "no", "refund", "credit", "refused")
+        words = (*FLAGS, *CATEGORIES, "limit", "yes", "no", "cap", "refund", "credit", "refused")
         case = "Case: bought on day 0, returned on day 0."
         found = set(pieces("\n".join(("0123456789+-*=%<>,:;.$", _OPENING, _QUESTION, case, *words))))
         found |= {f" {word}" for word in words}
@@ -178,7 +178,7 @@ def _case(rng: Random, level: int) -> Case:
     odds = {flag: ODDS.get(flag, 0.25) + 0.1 * level for flag in FLAGS}
     odds |= {"receipt": ODDS["receipt"] - 0.08 * level, "sale": ODDS["sale"]}
     flags = frozenset(flag for flag in FLAGS if rng.random() < odds[flag])
-    price = rng.randint(20, 200) * 100
+    price = rng.randint(20, 99) * 100
     return Case(rng.choice(CATEGORIES), price, bought, bought + rng.randint(1, 90), flags)
 
 

@@ -11,6 +11,11 @@ from typing import Literal
 from msgspec import Struct
 from msgspec.structs import replace
 
+from freehold.training.tasks.columns import padded, summed
+
+WIDTH = 4
+"""Digits that days and cents are written with in a line, as `columns.py` wants it; amounts from $100 on have more."""
+
 Outcome = Literal["refund", "credit", "refused"]
 Field = Literal["limit", "took", "outcome", "cents", "none"]
 
@@ -71,140 +76,160 @@ def money(cents: int) -> str:
     return f"${cents // 100}.{cents % 100:02d}"
 
 
-def share(cents: int, percent: int) -> tuple[str, int]:
-    """The sums that take 10, 20, 30, 50, ... per cent of an amount, and their result: by the tenth where that is easier."""
-    result = cents * percent // 100
-    if percent in (10, 50):
-        return f"{cents}*{percent}%={result}", result
-    return f"{cents}*10%={cents // 10}, {cents // 10}*{percent // 10}={result}", result
+def tenths(cents: int, count: int) -> tuple[str, int]:
+    """The sums that give so many tenths of an amount, one tenth added to itself, and their result."""
+    tenth = cents // 10
+    sums, result = f"{_shown(cents)}*10%={_shown(tenth)}", tenth
+    for _ in range(count - 1):
+        line, result = _sum(result, "+", tenth)
+        sums = f"{sums}, {line}"
+    return sums, result
+
+
+def _sum(first: int, sign: str, second: int) -> tuple[str, int]:
+    return summed(first, sign, second, max(WIDTH, len(str(first)), len(str(second))))
+
+
+def _shown(number: int) -> str:
+    return padded(number, WIDTH)
 
 
 # --- how long ---
 
 
 def _limit(rule: Rule, case: Case, state: State) -> Applied:
-    return Applied(f"limit {rule.number}", replace(state, limit=rule.number), effect=False, gives="limit")
+    return _until("limit", rule.number, state, effect=False)
 
 
 def _category_limit(rule: Rule, case: Case, state: State) -> Applied:
     if case.category != rule.category:
-        return Applied(f"{case.category} no", state, effect=False)
-    line = f"{case.category} yes, limit {rule.number}"
-    return Applied(line, replace(state, limit=rule.number), effect=True, gives="limit")
+        return _until(f"{case.category} no,", state.limit, state, effect=False)
+    return _until(f"{case.category} yes,", rule.number, state, effect=True)
 
 
 def _more_days(flag: str) -> Apply:
     def apply(rule: Rule, case: Case, state: State) -> Applied:
         if flag not in case.flags:
-            return Applied(f"{flag} no", state, effect=False)
-        limit = state.limit + rule.number
-        line = f"{flag} yes, limit {state.limit}+{rule.number}={limit}"
-        return Applied(line, replace(state, limit=limit), effect=True, gives="limit")
+            return _until(f"{flag} no,", state.limit, state, effect=False)
+        sums, limit = _sum(state.limit, "+", rule.number)
+        return Applied(f"{flag} yes, {sums}", replace(state, limit=limit), effect=True, gives="limit")
 
     return apply
+
+
+def _until(said: str, limit: int, state: State, *, effect: bool) -> Applied:
+    return Applied(f"{said} {_shown(limit)}", replace(state, limit=limit), effect=effect, gives="limit")
 
 
 # --- whether ---
 
 
 def _late(rule: Rule, case: Case, state: State) -> Applied:
-    took = case.returned - case.bought
+    sums, took = _sum(case.returned, "-", case.bought)
     late = took > state.limit
-    line = f"{case.returned}-{case.bought}={took}, {took}>{state.limit} {_said(late)}"
-    after = replace(state, took=took, outcome="refused" if late else state.outcome)
-    return Applied(f"{line}, refused" if late else line, after, effect=False, gives="outcome" if late else "none")
+    compared = f"{_shown(took)}>{_shown(state.limit)} {_said(late)}"
+    return _decided(
+        f"{sums}, {compared}", "refused" if late else state.outcome, replace(state, took=took), effect=False
+    )
 
 
 def _grace(rule: Rule, case: Case, state: State) -> Applied:
+    compared = f"{_shown(state.took)}>{_shown(state.limit)}"
     if state.took <= state.limit:
-        return Applied(f"{state.took}>{state.limit} no", state, effect=False)
-    over = state.took - state.limit
-    line = f"{state.took}-{state.limit}={over}, {over}>{rule.number} {_said(over > rule.number)}"
-    if over > rule.number:
-        return Applied(line, state, effect=False)
-    return Applied(f"{line}, credit", replace(state, outcome="credit"), effect=True, gives="outcome")
+        return _decided(f"{compared} no", state.outcome, state, effect=False)
+    sums, over = _sum(state.took, "-", state.limit)
+    forgiven = over <= rule.number
+    said = f"{compared} yes, {sums}, {_shown(over)}>{_shown(rule.number)} {_said(not forgiven)}"
+    return _decided(said, "credit" if forgiven else state.outcome, state, effect=forgiven)
 
 
 def _flag_outcome(flag: str, outcome: Outcome) -> Apply:
     def apply(rule: Rule, case: Case, state: State) -> Applied:
-        if flag not in case.flags:
-            return Applied(f"{flag} no", state, effect=False)
-        return Applied(f"{flag} yes, {outcome}", replace(state, outcome=outcome), effect=True, gives="outcome")
+        holds = flag in case.flags
+        return _decided(f"{flag} {_said(holds)}", outcome if holds else state.outcome, state, effect=holds)
 
     return apply
 
 
 def _opened_category(rule: Rule, case: Case, state: State) -> Applied:
     if case.category != rule.category:
-        return Applied(f"{case.category} no", state, effect=False)
+        return _decided(f"{case.category} no", state.outcome, state, effect=False)
     opened = "opened" in case.flags
-    line = f"{case.category} yes, opened {_said(opened)}"
-    if not opened:
-        return Applied(line, state, effect=False)
-    return Applied(f"{line}, refused", replace(state, outcome="refused"), effect=True, gives="outcome")
+    said = f"{case.category} yes, opened {_said(opened)}"
+    return _decided(said, "refused" if opened else state.outcome, state, effect=opened)
 
 
 def _no_receipt(rule: Rule, case: Case, state: State) -> Applied:
-    if "receipt" in case.flags:
-        return Applied("receipt yes", state, effect=False)
-    if state.outcome != "refund":
-        return Applied(f"receipt no, {state.outcome}", state, effect=False)
-    return Applied("receipt no, credit", replace(state, outcome="credit"), effect=True, gives="outcome")
+    there = "receipt" in case.flags
+    credited = not there and state.outcome == "refund"
+    said = f"receipt {_said(there)}"
+    return _decided(said, "credit" if credited else state.outcome, state, effect=credited)
+
+
+def _decided(said: str, outcome: Outcome, state: State, *, effect: bool) -> Applied:
+    return Applied(f"{said}, {outcome}", replace(state, outcome=outcome), effect=effect, gives="outcome")
 
 
 # --- how much ---
 
 
 def _unless_refused(apply: Apply) -> Apply:
-    """Rules about the amount have nothing to say of what is refused."""
+    """Rules about the amount have nothing to say of what is refused, and say first what is paid in."""
 
     def checked(rule: Rule, case: Case, state: State) -> Applied:
-        return Applied("refused", state, effect=False) if state.outcome == "refused" else apply(rule, case, state)
+        if state.outcome == "refused":
+            return Applied("refused", state, effect=False)
+        applied = apply(rule, case, state)
+        return replace(applied, line=f"{state.outcome}, {applied.line}")
 
     return checked
 
 
 def _used(rule: Rule, case: Case, state: State) -> Applied:
     if "used" not in case.flags:
-        return Applied("used no", state, effect=False)
-    sums, cents = share(state.cents, rule.number)
-    return Applied(f"used yes, {sums}", replace(state, cents=cents), effect=True, gives="cents")
+        return _paid("used no", state.cents, state, effect=False)
+    return _less_tenths("used yes", 10 - rule.number // 10, state)
 
 
 def _opened_fee(rule: Rule, case: Case, state: State) -> Applied:
     if "opened" not in case.flags:
-        return Applied("opened no", state, effect=False)
+        return _paid("opened no", state.cents, state, effect=False)
     if rule.spares in case.flags:
-        return Applied(f"opened yes, {rule.spares} yes", state, effect=False)
-    sums, fee = share(state.cents, rule.number)
-    line = f"opened yes, {rule.spares} no, {sums}, {state.cents}-{fee}={state.cents - fee}"
-    return Applied(line, replace(state, cents=state.cents - fee), effect=True, gives="cents")
+        return _paid(f"opened yes, {rule.spares} yes", state.cents, state, effect=False)
+    return _less_tenths(f"opened yes, {rule.spares} no", rule.number // 10, state)
+
+
+def _less_tenths(said: str, count: int, state: State) -> Applied:
+    sums, kept = tenths(state.cents, count)
+    rest, cents = _sum(state.cents, "-", kept)
+    return Applied(f"{said}, {sums}, {rest}", replace(state, cents=cents), effect=True, gives="cents")
 
 
 def _postage(rule: Rule, case: Case, state: State) -> Applied:
     if rule.spares in case.flags:
-        return Applied(f"{rule.spares} yes", state, effect=False)
-    cents = state.cents - rule.number
-    line = f"{rule.spares} no, {state.cents}-{rule.number}={cents}"
-    return Applied(line, replace(state, cents=cents), effect=True, gives="cents")
+        return _paid(f"{rule.spares} yes", state.cents, state, effect=False)
+    sums, cents = _sum(state.cents, "-", rule.number)
+    return Applied(f"{rule.spares} no, {sums}", replace(state, cents=cents), effect=True, gives="cents")
 
 
 def _credit_cap(rule: Rule, case: Case, state: State) -> Applied:
     if state.outcome != "credit":
-        return Applied("credit no", state, effect=False)
+        return _paid("no cap", state.cents, state, effect=False)
     over = state.cents > rule.number
-    line = f"credit yes, {state.cents}>{rule.number} {_said(over)}"
-    if not over:
-        return Applied(line, state, effect=False)
-    return Applied(f"{line}, {rule.number}", replace(state, cents=rule.number), effect=True, gives="cents")
+    compared = f"{_shown(state.cents)}>{_shown(rule.number)} {_said(over)}"
+    return _paid(compared, rule.number if over else state.cents, state, effect=over)
 
 
 def _minimum(rule: Rule, case: Case, state: State) -> Applied:
     under = state.cents < rule.number
-    line = f"{state.cents}<{rule.number} {_said(under)}"
+    compared = f"{_shown(state.cents)}<{_shown(rule.number)} {_said(under)}"
     if not under:
-        return Applied(line, state, effect=False)
-    return Applied(f"{line}, refused", replace(state, outcome="refused"), effect=True, gives="outcome")
+        return _paid(compared, state.cents, state, effect=False)
+    return Applied(f"{compared}, refused", replace(state, outcome="refused"), effect=True, gives="outcome")
+
+
+def _paid(said: str, cents: int, state: State, *, effect: bool) -> Applied:
+    return Applied(f"{said}, {_shown(cents)}", replace(state, cents=cents), effect=effect, gives="cents")
 
 
 def _said(holds: bool) -> str:  # noqa: FBT001
