@@ -84,6 +84,7 @@
     ├── FetchError                 fetch-error        (command line only)
     ├── RegistryError              registry-error     (command line only)
     ├── TrialError                 trial-error        (command line only)
+    ├── JourneyError               journey-error      (command line only)
     └── InvalidGrader              invalid-grader     (command line only)
 
 Pure. It knows no dialect: `dialects/` turn these into each caller's own error body.
@@ -727,6 +728,13 @@ class TrialError(FreeholdError):
     """A trial cannot be planned, run or reported as it stands."""
 
     code = "trial-error"
+
+
+class JourneyError(FreeholdError):
+    """A stage of a journey cannot be gone through. What the stages before it left is kept."""
+
+    code = "journey-error"
+    default_advice = "The same command goes on from there."
 
 
 class InvalidGrader(FreeholdError):

@@ -1,6 +1,7 @@
 """What the pages say is what the code does: reference pages are the code's own words, examples can be used, links lead."""
 
 import importlib.util
+import json
 import re
 import tomllib
 from pathlib import Path
@@ -16,9 +17,11 @@ from freehold.config.reading import read
 from freehold.errors import FreeholdError, NotConfigured
 from freehold.graders import build, load
 from freehold.graders.selftest import self_test
+from freehold.trials.plan import decode, digest
 
 DOCS = ROOT / "docs"
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md", *sorted(DOCS.rglob("*.md"))]
+SHOWN = [*PAGES, *sorted((ROOT / "examples").rglob("README.md"))]
 
 
 def load_tool() -> ModuleType:
@@ -56,15 +59,17 @@ def test_every_command_is_in_the_reference() -> None:
     helpers = {"house", "ledger_writer", "running", "settings", "worker"}
     helpers |= {"audit", *(f"audit_{name}" for name in ("books", "bundle", "contents", "filters", "page", "reading"))}
     helpers |= {"audit_report", "audit_tiles", "items"}
-    helpers |= {f"audit_faithfulness_{name}" for name in ("asking", "items", "page")}
+    helpers |= {f"audit_faithfulness_{name}" for name in ("asking", "items", "journal", "page")}
     helpers |= {f"trial_{name}" for name in ("bars", "gates", "items", "opening", "page", "texts")}
     helpers |= {
         "canary_store",
         "models_evidence",
+        "models_adapter",
         "models_registry",
         "promoted",
         "report_page",
         "rollouts",
+        "rollouts_judges",
         "traces_key",
         "usage_invoice",
         "overrides",
@@ -74,7 +79,7 @@ def test_every_command_is_in_the_reference() -> None:
         assert f"\n## `freehold {' '.join(command.words)}`\n" in text
 
 
-@pytest.mark.parametrize("page", PAGES, ids=named)
+@pytest.mark.parametrize("page", SHOWN, ids=named)
 def test_links_between_pages_lead_somewhere(page: Path) -> None:
     for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text()):
         assert (page.parent / target).exists(), f"{named(page)} links to {target}"
@@ -100,7 +105,8 @@ def configurations() -> list[tuple[str, str]]:
 def test_a_configuration_that_is_shown_can_be_used(where: str, block: str, tmp_path: Path) -> None:
     path = tmp_path / "freehold.toml"
     path.write_text(block)
-    for name in re.findall(r'file = "([^"]+)"', block):
+    for name in re.findall(r'file = "([^"]+)"|(?:weights|adapter) = "([^"]+\.gguf)"', block):
+        name = "".join(name)
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text("secret")
     names = re.findall(r'env = "(\w+)"', block)
@@ -116,6 +122,19 @@ def test_graders_that_are_shown_can_be_made(where: str, block: str) -> None:
                 build(table).close()
             except NotConfigured as error:
                 pytest.skip(error.message)
+
+
+@pytest.mark.parametrize("folder", sorted((ROOT / "examples" / "trials").iterdir()), ids=named)
+def test_an_example_of_a_trial_is_one_trial_with_the_plan_that_it_reports(folder: Path) -> None:
+    content = (folder / "plan.json").read_bytes()
+    plan, report = decode(content, "plan.json"), json.loads((folder / "report.json").read_text())
+    assert report["noted"]["plan"] == report["results"]["plan"] == digest(content)
+    assert report["plan"]["id"] == plan.id
+    assert report["disagreements"] == []  # no words of anybody's
+    for page in ("report.md", "report.html"):
+        text = (folder / page).read_text()
+        assert digest(content) in text
+        assert report["noted"]["results"] in text
 
 
 def test_the_grader_that_the_guide_writes_proves_itself() -> None:

@@ -49,6 +49,7 @@ NEIGHBOURS = {
 LOADERS = {
     "cli/__init__.py": "a command is imported only when it runs",
     "cli/import_litellm.py": "YAML is an extra",
+    "cli/journey_door.py": "the official SDK is an extra",
     "dialects/__init__.py": "a dialect is found by its name",
     "graders/__init__.py": "graders are found, never listed",
     "ledger/object_store.py": "object storage is an extra",
@@ -57,6 +58,7 @@ LOADERS = {
     "serving/engine.py": "llama.cpp is an extra, and loaded in a process of its own",
     "trials/extras.py": "the libraries of an extra",
     "trials/parquet.py": "Parquet is an extra",
+    "training/cluster.py": "Ray is an extra",
     "training/heavy/libraries.py": "torch and what stands on it are an extra, and loaded in a process of its own",
     "training/tasks/__init__.py": "tasks are found, never listed",
     "training/tasks/word_problems.py": "reasoning-gym is an extra",

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import pytest
 from typer.testing import CliRunner
 
+from cli.model_shelf import promoted
 from freehold.cli import application
 from freehold.errors import ConfigError
 
@@ -116,3 +117,24 @@ def test_good_graders_are_no_problem(tmp_path: Path) -> None:
         '[workloads.a]\nroute = ["echo/echo"]\ngraders = [{ kind = "length", most = 50 }, { kind = "refusal" }]\n'
     )
     assert run().exit_code == 0
+
+
+def test_a_grader_that_takes_no_part_in_the_shadow_is_told(tmp_path: Path) -> None:
+    text = (
+        '[workloads.a]\nroute = ["echo/echo"]\ncapture = {}\nshadow = { model = "echo/echo" }\n'
+        'graders = [\n  { kind = "refusal" },\n  { kind = "judge", models = ["echo/echo"], rubric = "Polite." },\n]\n'
+    )
+    (tmp_path / "freehold.toml").write_text(text)
+    assert run().stderr == (
+        "warning: freehold.toml, line 7: [workloads.a] graders, entry 2: judge takes no part in a shadow or a canary: it asks a "
+        "model, and the workload has no `judging` with a budget for that.\n"
+    )
+    (tmp_path / "freehold.toml").write_text(text + "judging = { budget = { usd = 1 } }\n")
+    assert run().stderr == ""
+
+
+def test_a_route_may_name_a_model_that_is_promoted_in_the_data_folder(tmp_path: Path) -> None:
+    (tmp_path / "freehold.toml").write_text('[vendors.echo]\n[workloads.a]\nroute = ["own/nano"]\n')
+    assert run("--data", str(tmp_path / "data")).exit_code == 1
+    promoted(tmp_path / "data", 1)
+    assert run("--data", str(tmp_path / "data")).exit_code == 0

@@ -10,6 +10,8 @@ from msgspec.structs import replace
 
 from cli.model_shelf import added, models
 from freehold.errors import InvalidField, RegistryError
+from freehold.training.exported import export
+from training.test_exported import done, writes
 from training.versions import LINEAGE
 
 
@@ -64,3 +66,30 @@ def test_what_is_not_there_and_a_name_with_a_version_are_told(tmp_path: Path) ->
         models(tmp_path, "add", "nano", str(tmp_path / "nowhere"), "--licence", "MIT")
     with pytest.raises(InvalidField, match="names a version"):
         models(tmp_path, "add", "nano@2", str(tmp_path), "--licence", "MIT")
+
+
+def test_an_exported_run_is_registered_under_its_own_name_with_all_that_is_known_of_it(tmp_path: Path) -> None:
+    place = done(tmp_path)
+    with pytest.raises(RegistryError, match="is not exported"):
+        models(tmp_path, "add", place.path.name)
+    for kind in ("f16", "q8_0"):
+        export(place, kind, writes(tmp_path), "Apache-2.0")
+    found = json.loads(models(tmp_path, "add", "small", "--json").stdout)
+    assert (found["id"], found["serves"], found["context"]) == ("own/small@1", "small.gguf", 128)
+    assert [file["path"] for file in found["files"]] == [
+        "config.json", "model.safetensors", "parity.json", "recipe.json", "small.gguf",
+    ]  # fmt: skip
+    lineage = found["lineage"]
+    assert (lineage["run"], lineage["licence"], len(lineage["measured"])) == (place.path.name, "Apache-2.0", 2)
+    other = json.loads(models(tmp_path, "add", "small", "--quant", "Q8_0", "--json").stdout)
+    assert other["id"] == "own/small@2"
+    with pytest.raises(InvalidField, match="There is no 'q5'"):
+        models(tmp_path, "add", "small", "--quant", "q5")
+
+
+def test_what_was_exported_from_one_registry_is_the_same_version_in_another(tmp_path: Path) -> None:
+    export(done(tmp_path), "f16", writes(tmp_path))
+    first = json.loads(models(tmp_path, "add", "small", "--json").stdout)
+    assert models(tmp_path, "export", "small", str(tmp_path / "out")).exit_code == 0
+    second = json.loads(models(tmp_path / "other", "add", "small", str(tmp_path / "out"), "--json").stdout)
+    assert second["digest"] == first["digest"]

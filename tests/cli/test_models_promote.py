@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
@@ -11,11 +12,18 @@ from msgspec.structs import replace
 from cli.commands import run
 from cli.ledgers import settle
 from cli.model_shelf import added, models
+from cli.test_people import person
+from freehold.cli.models_evidence import kept_rows
 from freehold.errors import Contaminated, InvalidField, PromotionRefused, RegistryError, RowForbidden
 from freehold.training.dataset import Dataset, write_dataset
 from freehold.training.lineage import sources_of
+from freehold.training.recipe import parse_recipe
+from freehold.training.registry import Registry
+from freehold.training.runs import new_run
 from training.rows import OPENAI, row
 from training.versions import LINEAGE
+
+QUESTIONS = [" ".join(f"word{number}x{place}" for place in range(20)) for number in range(40)]
 
 
 def made(tmp_path: Path, dataset: Dataset) -> Path:
@@ -43,6 +51,7 @@ def test_somebody_can_answer_for_it(tmp_path: Path) -> None:
     added(tmp_path, 1)
     said = models(tmp_path, "promote", "nano@1", "--override", "the vendor is down", "--by", "ops")
     assert said.stdout == "own/nano@1 serves as own/nano, by ops's word.\n"
+    assert said.stderr.startswith("Nobody signed it: the ledger's keys alone vouch for who answers.")
     line = json.loads(models(tmp_path, "show", "nano", "--json").stdout)["history"][-1]
     assert (line["deed"], line["evidence"]["override"], line["evidence"]["by"]) == (
         "promoted",
@@ -87,14 +96,56 @@ def test_an_override_of_the_terms_that_no_ledger_holds_frees_nothing(tmp_path: P
     assert models(tmp_path, *words).exit_code == 0
 
 
-def test_an_item_that_was_sealed_since_stops_it(tmp_path: Path) -> None:
-    questions = [" ".join(f"word{number}x{place}" for place in range(20)) for number in range(40)]
-    rows = made(tmp_path, Dataset(tuple(row(f"Answer this. {question}") for question in questions)))
+def sealed(tmp_path: Path) -> None:
+    """The questions are items of a workload, some of them set apart."""
     items = tmp_path / "items.jsonl"
-    lines = [{"id": f"i{number}", "input": question} for number, question in enumerate(questions)]
+    lines = [{"id": f"i{number}", "input": question} for number, question in enumerate(QUESTIONS)]
     items.write_bytes(b"".join(msgspec.json.encode(line) + b"\n" for line in lines))
     assert run("items", "import", str(items), "--workload", "claims", "--data", str(tmp_path)).exit_code == 0
-    words = ("promote", "nano@1", "--override", "r", "--by", "ops", "--dataset", str(rows))
     assert run("items", "split", "claims", "--data", str(tmp_path)).exit_code == 0
+
+
+def test_an_item_that_was_sealed_since_stops_it(tmp_path: Path) -> None:
+    rows = made(tmp_path, Dataset(tuple(row(f"Answer this. {question}") for question in QUESTIONS)))
+    words = ("promote", "nano@1", "--override", "r", "--by", "ops", "--dataset", str(rows))
+    sealed(tmp_path)
     with pytest.raises(Contaminated, match="gives away"):
         models(tmp_path, *words)
+
+
+def test_rows_that_a_run_keeps_are_found_by_their_digest_and_held_against_what_is_sealed_now(tmp_path: Path) -> None:
+    dataset = Dataset(tuple(row(f"Answer this. {question}") for question in QUESTIONS))
+    made(tmp_path, dataset).unlink()
+    recipe = parse_recipe(b'model = "own/t"\nstage = "sft"\nstart = "w"\ndata = "d"\n[learning]\nsteps = 5\n')
+    other = new_run(tmp_path, recipe, datetime(2026, 1, 1, tzinfo=UTC), rows=Dataset((row("a"),)))
+    words = ("promote", "nano@1", "--override", "r", "--by", "ops")
+    assert kept_rows(tmp_path, replace(LINEAGE, dataset=dataset.digest)) == []
+    place = new_run(tmp_path, recipe, datetime(2026, 1, 2, tzinfo=UTC), rows=dataset)
+    assert kept_rows(tmp_path, replace(LINEAGE, dataset="", inherited=(dataset.digest,))) == [dataset]
+    sealed(tmp_path)
+    with pytest.raises(Contaminated, match="gives away"):
+        models(tmp_path, *words)
+    write_dataset(other.dataset() or dataset, place.rows)
+    said = models(tmp_path, *words)
+    assert "Its rows are not here, so they were not checked again" in said.stdout
+
+
+def test_a_word_is_signed_by_who_answers_and_each_promotion_needs_its_own(tmp_path: Path) -> None:
+    key, config = person(tmp_path), str(tmp_path / "freehold.toml")
+    added(tmp_path, 1)
+    words = ("promote", "nano@1", "--override", "urgent", "--sign", str(key), "--config", config)
+    said = models(tmp_path, *words)
+    assert (said.stdout, said.stderr) == ("own/nano@1 serves as own/nano, by ann's word.\n", "")
+    assert models(tmp_path, "verify", "--config", config).exit_code == 0
+    registry = Registry(tmp_path / "models")
+    evidence = registry.lines()[-1].evidence
+    version = registry.find(added(tmp_path, 2))
+    registry.promote(version, {**evidence})
+    said = models(tmp_path, "verify", "--config", config)
+    assert said.exit_code == 1
+    assert "own/nano@2: the word for its promotion: It was signed for an earlier promotion." in said.stdout
+    (tmp_path / "freehold.toml").write_text("")
+    assert (
+        "own/nano@1: the word for its promotion: No trusted key"
+        in models(tmp_path, "verify", "--config", config).stdout
+    )

@@ -6,20 +6,21 @@ import importlib.util
 from pathlib import Path
 
 import pytest
+from msgspec import Raw
 from msgspec.structs import replace
 
 from cli.commands import run_beside
 from cli.house_running import freehold, house, until
-from cli.model_shelf import promoted
+from cli.model_shelf import models, promoted
 from freehold.cli.promoted import Serving, promoted_engines, read_serving, with_promoted, write_serving
 from freehold.cli.settings import known_vendors
 from freehold.config.paths import cache_dir, environment
 from freehold.config.reading import read
 from freehold.config.settings import Engine, Settings
-from freehold.errors import FetchError, NotConfigured
-from freehold.serving.launch import EngineSpec
+from freehold.errors import FetchError, NotConfigured, RegistryError
 from freehold.serving.weights import fetch
 from freehold.training.registry import Registry
+from freehold.vendors.own import Mind, Served, traits_of
 
 BARE = "[vendors.echo]\n"
 
@@ -68,13 +69,36 @@ def test_a_table_that_points_to_nothing_is_told(tmp_path: Path) -> None:
         promoted_engines(tmp_path, settings(tmp_path, BARE + '[own.nano]\nweights = "registry"\n'))
 
 
+def test_vllm_is_given_the_files_of_the_version_under_their_own_names(tmp_path: Path) -> None:
+    folder = tmp_path / "claims"
+    folder.mkdir()
+    (folder / "model.safetensors").write_bytes(b"weights")
+    (folder / "config.json").write_text('{"max_position_embeddings": 256}')
+    models(tmp_path, "add", "claims", str(folder), "--licence", "MIT")
+    word = ("--override", "a test", "--by", "ops")
+    with pytest.raises(RegistryError, match=r"own/claims@1 has no GGUF file, which llama\.cpp needs"):
+        models(tmp_path, "promote", "claims@1", *word)
+    given = settings(tmp_path, BARE + '[own.claims]\nweights = "registry"\nengine = "vllm"\n')
+    models(tmp_path, "promote", "claims@1", *word, "--config", str(tmp_path / "freehold.toml"))
+    engine = promoted_engines(tmp_path, given)["claims"]
+    assert (engine.engine, engine.context) == ("vllm", 256)
+    assert (Path(engine.weights) / "model.safetensors").read_bytes() == b"weights"
+    assert sorted(path.name for path in Path(engine.weights).iterdir()) == ["config.json", "model.safetensors"]
+    assert promoted_engines(tmp_path, given)["claims"] == engine
+
+
 def test_what_the_house_says_is_what_a_worker_reads(tmp_path: Path) -> None:
     (tmp_path / "run").mkdir()
-    spec = EngineSpec(name="nano", argv=(), environ={}, base_url="http://127.0.0.1:9/x/v1", digest="a" * 64)
-    engine = Engine(name="nano", weights="w.gguf")
-    write_serving(tmp_path, {"nano": spec}, {})
-    write_serving(tmp_path, {"nano": replace(spec, digest="b" * 64)}, {"nano": engine})
-    assert read_serving(tmp_path) == Serving({"nano": "http://127.0.0.1:9/x/v1"}, {"nano": "b" * 64}, {"nano": engine})
+    traits = traits_of(
+        "llama.cpp", Mind(thinks=True, switch="enable_thinking"), {"lora": Raw(b'[{"id":0,"scale":1.0}]')}
+    )
+    served = Served(base_url="http://127.0.0.1:9/x/v1", weights="a" * 64, headers={"x": "y"}, traits=traits)
+    engine = Engine(name="nano", weights="w.gguf", command=("vllm", "serve"))
+    write_serving(tmp_path, {"nano": served}, {})
+    write_serving(tmp_path, {"nano": replace(served, weights="b" * 64)}, {"nano": engine})
+    found = read_serving(tmp_path)
+    assert found == Serving({"nano": replace(served, weights="b" * 64)}, {"nano": engine})
+    assert found.weights == {"nano": "b" * 64}
     assert (tmp_path / "run" / "engines.json").stat().st_mode & 0o777 == 0o600
 
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from cli.model_shelf import added, promoted
 from freehold.cli.settings import known_vendors, read_settings
 from freehold.errors import ConfigError
 
@@ -57,3 +58,19 @@ def test_the_file_is_read_anew_each_time(tmp_path: Path) -> None:
     path.write_text("[door]\nport = -1\n")
     with pytest.raises(ConfigError, match="line 2"):
         read_settings(path)
+
+
+def test_a_route_may_name_a_promoted_model_without_a_table(tmp_path: Path) -> None:
+    path = tmp_path / "freehold.toml"
+    path.write_text(
+        '[vendors.echo]\n[workloads.a]\nroute = ["own/nano"]\nshadow = { model = "own/nano" }\ncapture = {}\n'
+    )
+    with pytest.raises(ConfigError, match=r"there is no \[own\.nano\]"):
+        read_settings(path, tmp_path)
+    added(tmp_path, 1)
+    with pytest.raises(ConfigError, match=r"there is no \[own\.nano\]"):
+        read_settings(path, tmp_path)
+    promoted(tmp_path, 2)
+    found = read_settings(path, tmp_path)
+    assert found.vendors["own"].like == "own"
+    assert found.own == {}

@@ -7,8 +7,9 @@ import msgspec
 import pytest
 
 from cli.commands import run
+from cli.test_models_promote import QUESTIONS, sealed
 from cli.train_runs import RECIPE
-from freehold.errors import NotConfigured, RowForbidden, TrainingError
+from freehold.errors import Contaminated, NotConfigured, RowForbidden, TrainingError
 from freehold.training.dataset import Dataset, Example, Turn, write_dataset
 from freehold.training.provenance import Pedigree
 
@@ -28,6 +29,17 @@ def test_forbidden_rows_stop_a_run_before_it_is_made(tmp_path: Path) -> None:
     text = f'model = "own/t"\nstage = "sft"\nstart = "w"\ndata = "{rows}"\n[learning]\nsteps = 5\n'
     with pytest.raises(RowForbidden, match="stranger/m"):
         run("train", "run", recipe(tmp_path, text), "--data", str(tmp_path))
+    assert not (tmp_path / "runs").exists()
+
+
+def test_rows_that_give_an_item_of_a_workload_away_stop_a_run_before_it_is_made(tmp_path: Path) -> None:
+    sealed(tmp_path)
+    own = Pedigree(producer="customer/claims", route="customer", terms="customer-data", terms_date="2026-01-01")
+    rows = [Example(turns=(Turn("user", f"Say: {asked}"),), reply="b", pedigree=own) for asked in QUESTIONS]
+    write_dataset(Dataset(tuple(rows)), tmp_path / "rows.jsonl")
+    text = f'model = "own/t"\nstage = "sft"\nstart = "w"\nbase = "qwen/qwen3-0.6b"\ndata = "{tmp_path}/rows.jsonl"\n'
+    with pytest.raises(Contaminated, match="rows give away items of a sealed set"):
+        run("train", "run", recipe(tmp_path, f"{text}[learning]\nsteps = 5\n"), "--data", str(tmp_path))
     assert not (tmp_path / "runs").exists()
 
 

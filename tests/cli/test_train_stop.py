@@ -11,13 +11,15 @@ from cli.train_runs import finished
 from freehold.errors import ConfigError
 
 HOLDS = """
-import signal, sys, time
+import sys, time
 from pathlib import Path
 from freehold.training.runs import RunFolder
-with RunFolder(Path(sys.argv[1])).held():
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(7))
+place = RunFolder(Path(sys.argv[1]))
+with place.held():
     print("held", flush=True)
-    time.sleep(60)
+    while not place.stop.exists():
+        time.sleep(0.01)
+sys.exit(7)
 """
 
 

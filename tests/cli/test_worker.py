@@ -16,10 +16,10 @@ from freehold.cli.promoted import write_serving
 from freehold.cli.running import Running, get, post
 from freehold.gateway.supervisor import Bookkeeper
 from freehold.processes import PARENT_FD
-from freehold.serving.launch import EngineSpec
 from freehold.store.database import open_database
 from freehold.store.drain import Drain
 from freehold.store.folder import JOURNAL
+from freehold.vendors.own import Served
 
 ENGINE = "http://127.0.0.1:9/v1"
 
@@ -51,7 +51,7 @@ def data(tmp_path: Path) -> Path:
     (tmp_path / "freehold.toml").write_text(
         '[vendors.echo]\n[workloads.mine]\nroute = ["own/a"]\n[own.a]\nweights = "a"\n'
     )
-    write_serving(tmp_path, {"a": EngineSpec(name="a", argv=(), environ={}, base_url=ENGINE, digest="a" * 64)}, {})
+    write_serving(tmp_path, {"a": Served(base_url=ENGINE, weights="a" * 64)}, {})
     return tmp_path
 
 

@@ -30,6 +30,7 @@ BUILT_IN = [
     "numeric",
     "pairwise",
     "panel",
+    "refund-policy",
     "refusal",
     "regex",
     "tool_call",

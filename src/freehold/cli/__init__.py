@@ -28,12 +28,14 @@ class Command(Struct, frozen=True):
 
 COMMANDS = (
     Command(("up",), "up", "up", "Start the door, and the engines of own models."),
+    Command(("journey",), "journey", "journey", "Go from renting a model to owning one, here and now."),
     Command(("init",), "init", "init", "Write a commented freehold.toml."),
     Command(("check",), "check", "check", "Check freehold.toml and say what to mend."),
     Command(("call",), "call", "call", "Ask a model through the running door."),
     Command(("keys", "create"), "keys", "create", "Make a key; it is shown once."),
     Command(("keys", "list"), "keys", "list_keys", "List the keys."),
     Command(("keys", "revoke"), "keys", "revoke", "Revoke a key, at once and for good."),
+    Command(("people", "create"), "people", "create", "Make a key with which a person signs what they answer for."),
     Command(("usage",), "usage", "usage", "What was used, and what it cost."),
     Command(("report",), "report", "report", "Say on whom you depend, and what leaving would save."),
     Command(("route", "explain"), "route", "explain", "Say where a request would go, and why."),
@@ -72,6 +74,9 @@ COMMANDS = (
     Command(("train", "list"), "train_list", "list_trainings", "List the runs."),
     Command(("train", "show"), "train_show", "show", "Say how a run stands; draw its curves."),
     Command(("train", "stop"), "train_stop", "stop", "End a run with a checkpoint."),
+    Command(
+        ("train", "export"), "train_export", "export", "Write a run's model for others, compared with its weights."
+    ),
     Command(("audit", "verify"), "audit_verify", "verify", "Verify a receipt, or the whole ledger."),
     Command(("audit", "show"), "audit_show", "show", "Show an entry, its proof and what was said."),
     Command(("audit", "search"), "audit_search", "search", "Find entries by time, workload, model, subject, key."),
@@ -95,6 +100,7 @@ COMMANDS = (
 
 GROUPS = {
     "keys": "Make, list and revoke callers' keys.",
+    "people": "People who answer for something, and the keys that they sign with.",
     "route": "Look into routing.",
     "models": "Models: what the catalog knows, and the registry of own ones.",
     "config": "Look into the configuration.",

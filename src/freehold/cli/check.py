@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 def check(
     config: Annotated[Path | None, typer.Option(help="freehold.toml; default: the one in this folder, if any.")] = None,
+    data: Annotated[Path | None, typer.Option(help="The data folder, whose promoted models routes may name.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="For machines: ok, problems, warnings.")] = False,
 ) -> None:
     """Reads the configuration as `freehold up` would. Exit code 1 when it cannot be used."""
@@ -19,12 +20,12 @@ def check(
 
     import msgspec
 
-    from freehold.cli.settings import known_vendors
+    from freehold.cli.settings import known_vendors, usual_data
     from freehold.config.paths import config_file, environment
     from freehold.config.reading import examine
 
     path = config_file(config, Path())
-    reading = examine(path, environment(), known_vendors())
+    reading = examine(path, environment(), known_vendors(data or usual_data()))
     problems, warnings = _graders(reading)
     problems, warnings = [*reading.problems, *problems], [*reading.warnings, *warnings]
     if as_json:
@@ -43,22 +44,30 @@ def check(
 
 
 def _graders(reading: "Reading") -> tuple[list["Problem"], list["Problem"]]:
-    """What is wrong with the graders of the workloads, and which ones lack something that is not installed."""
+    """What is wrong with the graders of the workloads, which ones lack something that is not installed, and which ones take no
+    part in a workload's shadow or canary."""
     from freehold.config.file import Problem, place
     from freehold.errors import ConfigError, InvalidGrader, NotConfigured
     from freehold.graders import build
+    from freehold.trials.grading import why_left_out
 
     problems: list[Problem] = []
     warnings: list[Problem] = []
+    source = reading.settings.source if reading.settings else None
     for job in reading.settings.workloads.values() if reading.settings else ():
         for index, table in enumerate(job.graders):
             here = ("workloads", job.name, "graders", index)
             try:
-                build(table).close()
+                grader = build(table)
+                grader.close()
+                why = why_left_out(grader, judged=job.judging is not None)
+                if why and (job.shadow is not None or job.canary is not None):
+                    said = f"{place(here)}: {grader.label} takes no part in a shadow or a canary: {why}."
+                    warnings.append(Problem(source=source, line=reading.positions.line(here), sentence=said))
             except (ConfigError, InvalidGrader, NotConfigured) as error:
                 at = (*here, *(error.param or "").split(".")[:1])
                 found = Problem(
-                    source=reading.settings.source if reading.settings else None,
+                    source=source,
                     line=reading.positions.line(at),
                     sentence=f"{place(here)}: {error.sentence}",
                     advice=error.advice,

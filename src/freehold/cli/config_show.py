@@ -11,6 +11,7 @@ PIPED_WIDTH = 200
 
 def show(
     config: Annotated[Path | None, typer.Option(help="freehold.toml; default: the one in this folder, if any.")] = None,
+    data: Annotated[Path | None, typer.Option(help="The data folder, whose promoted models routes may name.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
 ) -> None:
     """Shows each setting with its value and its origin: a default, a line of the file, an environment variable."""
@@ -18,13 +19,13 @@ def show(
 
     import msgspec
 
-    from freehold.cli.settings import known_vendors
+    from freehold.cli.settings import known_vendors, usual_data
     from freehold.config.origins import origins
     from freehold.config.paths import config_file, environment
     from freehold.config.reading import examine, settled
 
     path = config_file(config, Path())
-    reading = examine(path, environment(), known_vendors())
+    reading = examine(path, environment(), known_vendors(data or usual_data()))
     settled(reading)
     rows = [(setting_name(origin.path), origin.value, origin.origin) for origin in origins(reading)]
     if as_json:

@@ -18,7 +18,14 @@ from pathlib import Path
 import msgspec
 
 from freehold.cli.models_fetch import Bar
-from freehold.cli.promoted import Changeover, promoted_engines, read_serving, with_promoted, write_serving
+from freehold.cli.promoted import (
+    Changeover,
+    child_name,
+    promoted_engines,
+    read_serving,
+    with_promoted,
+    write_serving,
+)
 from freehold.cli.running import state_file
 from freehold.cli.settings import read_settings
 from freehold.config.paths import cache_dir
@@ -28,7 +35,7 @@ from freehold.gateway.ledger_writer import LEDGER
 from freehold.gateway.supervisor import Bookkeeper, listen
 from freehold.gateway.worker import BACKLOG
 from freehold.processes import Child, Supervisor
-from freehold.serving.launch import EngineSpec, plan, ready
+from freehold.serving.launch import EngineSpec, plan, plan_group, ready
 from freehold.store.folder import METRICS, make_private
 from freehold.store.in_flight import IN_FLIGHT
 
@@ -86,9 +93,11 @@ class House:
         supervisor = self._supervisor = Supervisor()
         with contextlib.closing(Bar("Fetching the weights")) as bar:
             engines = plan(self._settings.own, cache_dir(self._environ), self._environ, _say, bar)
-        write_serving(self._data, {engine.name: engine for engine in engines}, promoted)
+        models = {name: served for engine in engines for name, served in engine.models.items()}
+        write_serving(self._data, models, promoted)
         for engine in engines:
-            supervisor.start(_engine_child(engine))
+            if engine.argv:  # a server of one's own is somebody else's to start
+                supervisor.start(_engine_child(engine))
         # 4 the workers
         says, hears = os.pipe()
         stop = self._listen_to_signals(supervisor, bookkeeper)
@@ -132,7 +141,9 @@ class House:
         supervisor.signal("worker", signal.SIGHUP)
         supervisor.signal("rollouts", signal.SIGHUP)
         with contextlib.suppress(ConfigError):  # each worker says what is wrong, and keeps the one before
-            bookkeeper.note_policy(with_promoted(read_settings(self._path), read_serving(self._data).promoted))
+            bookkeeper.note_policy(
+                with_promoted(read_settings(self._path, self._data), read_serving(self._data).promoted)
+            )
 
     def _changeover(self, supervisor: Supervisor, bookkeeper: Bookkeeper, engines: list[EngineSpec]) -> Changeover:
         def tell(settings: Settings) -> None:
@@ -142,9 +153,9 @@ class House:
         return Changeover(
             self._data,
             supervisor,
-            {engine.name: engine for engine in engines},
-            settings=lambda: read_settings(self._path),
-            plan=lambda own: plan(own, cache_dir(self._environ), self._environ, _say),
+            engines,
+            settings=lambda: read_settings(self._path, self._data),
+            plan=lambda group: plan_group(group, cache_dir(self._environ), self._environ, _say),
             ready=_until_ready,
             tell=tell,
         )
@@ -220,9 +231,9 @@ def _empty(folder: Path) -> None:
 
 
 def _engine_child(engine: EngineSpec) -> Child:
-    return Child(name=f"engine-{engine.name}", argv=engine.argv, environ=engine.environ)
+    return Child(name=child_name(engine), argv=engine.argv, environ=engine.environ)
 
 
 async def _until_ready(engine: EngineSpec) -> None:
-    while not await ready(engine.base_url):  # noqa: ASYNC110 (another process, which cannot set our event)
+    while not await ready(engine.health):  # noqa: ASYNC110 (another process, which cannot set our event)
         await asyncio.sleep(0.05)

@@ -10,26 +10,40 @@ import typer
 
 from freehold import __version__
 from freehold.cli.audit import Counting, print_json
+from freehold.cli.models_adapter import is_adapter, with_base
 from freehold.cli.models_registry import AsJson, Data, Folder, described, note, open_registry
+from freehold.config.paths import data_dir, environment
 from freehold.errors import InvalidField, RegistryError
+from freehold.training.ancestry import LINEAGE
+from freehold.training.exported import KINDS, PAPERS, find_exported
 from freehold.training.lineage import Lineage, Owed
 from freehold.training.manifest import File, Manifest, named
+from freehold.training.runs import find_run
 
-LINEAGE = "lineage.json"
 GGUF = ".gguf"
 
 
 def add(
-    name: Annotated[str, typer.Argument(help="The model's name, with or without own/.")],
-    path: Annotated[Path, typer.Argument(help="A GGUF file, or a folder of weights.")],
+    name: Annotated[
+        str, typer.Argument(help="The model's name, with or without own/; without a PATH: an exported run.")
+    ],
+    path: Annotated[
+        Path | None, typer.Argument(help="A GGUF file, or a folder of weights; default: what the run exported.")
+    ] = None,
     lineage: Annotated[
         Path | None, typer.Option(help="Where it came from, as a run wrote it; default: lineage.json in the folder.")
     ] = None,
     licence: Annotated[str | None, typer.Option(help="Without a lineage: its licence, as SPDX names it.")] = None,
-    base: Annotated[str, typer.Option(help="Without a lineage: the model that it is, as vendor/model.")] = "",
+    base: Annotated[
+        str,
+        typer.Option(help="Without a lineage: the model that it is, as vendor/model; of an adapter own/NAME@VERSION."),
+    ] = "",
     task: Annotated[str, typer.Option(help="Without a lineage: what it is for.")] = "text generation",
     context: Annotated[
         int | None, typer.Option(min=1, help="Tokens that it reads at once; default: what config.json says.")
+    ] = None,
+    quant: Annotated[
+        str | None, typer.Option(help="Of a run: f16, q8_0 or q4_0; default: the first of them that it exported.")
     ] = None,
     data: Data = None,
     registry: Folder = None,
@@ -37,7 +51,10 @@ def add(
 ) -> None:
     """Copies the files into the registry, each under its SHA-256, and gives the version a number. The ledger gets an entry.
 
-    A version serves only once it is promoted. What is registered is never changed: another file makes another version."""
+    `freehold models add RUN` takes what `freehold train export RUN` wrote, under the name that its recipe gives. A version serves only once it is
+    promoted. What is registered is never changed: another file makes another version."""
+    if path is None:
+        name, path = _of_run(name, quant, data)
     model = named(name).model
     if "@" in name:
         raise InvalidField(
@@ -58,6 +75,8 @@ def add(
         context=context or _context(sources.get("config.json")),
     )
     opened = open_registry(data, registry)
+    if manifest.serves and is_adapter(sources[manifest.serves]):
+        manifest = with_base(manifest, opened)
     counting = Counting("Copying")
     try:
         version = opened.add(manifest, sources, progress=counting)
@@ -72,8 +91,18 @@ def add(
         )
 
 
+def _of_run(name: str, quant: str | None, data: Path | None) -> tuple[str, Path]:
+    """(name, folder) of the model that a run exported."""
+    if quant is not None and quant.lower() not in KINDS:
+        raise InvalidField(f"There is no {quant!r}.", f"There are {', '.join(KINDS)}.", param="quant")
+    place = find_run(data_dir(data, environment()), name)
+    return place.run().model, find_exported(
+        place, next((kind for kind in KINDS if kind == (quant or "").lower()), None)
+    )
+
+
 def _sources(path: Path) -> dict[str, Path]:
-    """The files by their path inside the version. Hidden ones and the lineage are none of it."""
+    """The files by their path inside the version. Hidden ones and the papers that are made from its lineage are none of it."""
     if path.is_file():
         return {path.name: path}
     found = {
@@ -81,7 +110,8 @@ def _sources(path: Path) -> dict[str, Path]:
         for one in path.rglob("*")
         if one.is_file() and not any(part.startswith(".") for part in one.relative_to(path).parts)
     }
-    found.pop(LINEAGE, None)
+    for paper in PAPERS:
+        found.pop(paper, None)
     if not found:
         raise RegistryError(f"There are no files at {path}.", "Give a GGUF file, or a folder of weights.")
     return found

@@ -16,13 +16,19 @@ from freehold.store.database import open_database
 from freehold.store.events import find_waiting
 from freehold.store.folder import DATABASE
 from freehold.training.contamination import Sealed
-from freehold.training.promotion import PassedTrial
-from freehold.training.tasks.workload import turns
+from freehold.training.dataset import Dataset, read_dataset
+from freehold.training.lineage import Lineage
+from freehold.training.promotion import PassedTrial, rows_of
+from freehold.training.runs import list_runs
+from freehold.training.tasks.workload import WorkloadTask, turns
 from freehold.trials.plan import TrialFolder, digest, list_trials
 from freehold.trials.results import read_results
 
 SEALED = ("trial", "holdout")
 """The splits whose items nothing may be trained on."""
+
+ANY = {"kind": "exact"}
+"""A grader that is not asked: the digest of an item is the same whatever it is graded by."""
 
 
 def find_passed(data: Path, weights: str, trial: str | None = None) -> PassedTrial | None:
@@ -40,14 +46,29 @@ def find_passed(data: Path, weights: str, trial: str | None = None) -> PassedTri
 
 
 def sealed_items(data: Path) -> Iterator[Sealed]:
-    """Every captured or imported item that is set apart, of all workloads."""
+    """Every captured or imported item that is set apart, of all workloads, with the digest that a row made from it has."""
     if not (data / DATABASE).exists():
         return
     with open_items(data) as opened:
         for split in SEALED:
             for stored in opened.items.each(split=split):
-                asked = "\n".join(text for role, text in turns(stored.item) if role != "assistant")
-                yield Sealed(stored.item.id, asked)
+                item = stored.item
+                task = WorkloadTask([item], ANY)
+                asked = "\n".join(text for role, text in turns(item) if role != "assistant")
+                yield Sealed(item.id, asked, item.workload, task.digest(task.generate(1, 0)), captured=True)
+
+
+def kept_rows(data: Path, lineage: Lineage) -> list[Dataset]:
+    """The rows that a version rests on, as far as runs of the data folder keep them, found by their digests."""
+    found: dict[str, Dataset] = {}
+    wanted = rows_of(lineage)
+    for folder in list_runs(data) if wanted else ():
+        digest = folder.run().rows
+        if digest in wanted and digest not in found and folder.rows.is_file():
+            dataset = read_dataset(folder.rows)
+            if dataset.digest == digest:
+                found[digest] = dataset
+    return list(found.values())
 
 
 def _passed(data: Path, trial_id: str, weights: str) -> tuple[int, PassedTrial]:

@@ -3,13 +3,11 @@
 from pathlib import Path
 from typing import Annotated
 
-import msgspec
 import typer
 
 from freehold.cli.audit import print_json
 from freehold.cli.models_registry import AsJson, Data, Folder, Named, open_registry
-from freehold.training.bom import bill_of_materials
-from freehold.training.card import model_card
+from freehold.training.exported import MANIFEST, papers
 from freehold.training.manifest import encode
 
 
@@ -24,14 +22,7 @@ def export(
     copied, and a changed one ends it. `freehold models add` takes the folder elsewhere."""
     opened = open_registry(data, registry)
     found = opened.find(version)
-    lineage = found.manifest.lineage
-    extra = {
-        "manifest.json": encode(found.manifest),
-        "lineage.json": msgspec.json.format(msgspec.json.encode(lineage), indent=2) + b"\n",
-        "MODEL_CARD.md": model_card(lineage).encode(),
-        "bom.cdx.json": msgspec.json.format(msgspec.json.encode(bill_of_materials(lineage)), indent=2) + b"\n",
-    }
-    opened.export(found, out.absolute(), extra)
+    opened.export(found, out.absolute(), {MANIFEST: encode(found.manifest), **papers(found.manifest.lineage)})
     if json:
         print_json({"exported": found.id, "digest": found.digest, "folder": str(out.absolute())})
     else:

@@ -1,5 +1,6 @@
 """`freehold models promote`: let a version serve as own/NAME, on the evidence of a passed trial or on somebody's word."""
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -7,14 +8,23 @@ import typer
 
 from freehold.catalog.terms import Terms
 from freehold.cli.audit import print_json
-from freehold.cli.models_evidence import find_passed, sealed_items
+from freehold.cli.models_adapter import base_of, is_adapter
+from freehold.cli.models_evidence import find_passed, kept_rows, sealed_items
 from freehold.cli.models_registry import AsJson, Data, Folder, Named, note, open_registry
 from freehold.cli.overrides import overrides_in
-from freehold.config.paths import data_dir, environment
+from freehold.cli.people import UNSIGNED, Config, Sign
+from freehold.cli.people import sign as signed
+from freehold.cli.settings import read_settings
+from freehold.config.paths import config_file, data_dir, environment
 from freehold.errors import InvalidField
+from freehold.serving.groups import kind
+from freehold.training.ancestry import pedigree_of_base
 from freehold.training.dataset import read_dataset
+from freehold.training.lineage import Lineage
 from freehold.training.promotion import Answered, require_promotable
-from freehold.training.provenance import Student, pedigree_of_answer
+from freehold.training.provenance import Student
+from freehold.training.registry import PROMOTED, Registry, Version
+from freehold.vendors.own import VLLM
 
 
 def promote(
@@ -23,8 +33,12 @@ def promote(
         str | None, typer.Option(help="The trial that it passed; default: the newest one of these weights.")
     ] = None,
     override: Annotated[str | None, typer.Option(help="Without a passed trial: the reason why it may serve.")] = None,
-    by: Annotated[str | None, typer.Option(help="Who answers for the override.")] = None,
-    dataset: Annotated[Path | None, typer.Option(help="The rows that it was trained on, to check them again.")] = None,
+    by: Annotated[str | None, typer.Option(help="Who answers for the override; default: who signs.")] = None,
+    sign: Sign = None,
+    dataset: Annotated[
+        Path | None,
+        typer.Option(help="The rows that it was trained on, to check them again; default: those that its run keeps."),
+    ] = None,
     in_house: Annotated[
         bool, typer.Option("--in-house", help="It is never offered to others; some terms permit more then.")
     ] = False,
@@ -35,6 +49,7 @@ def promote(
     terms: Annotated[
         Path | None, typer.Option(help="A file of further terms, such as an order form of your own.")
     ] = None,
+    config: Config = None,
     data: Data = None,
     registry: Folder = None,
     json: AsJson = False,
@@ -43,36 +58,73 @@ def promote(
 
     The trial must be of these very weights, have passed, and have the plan and the results that the ledger holds. The promotion becomes an
     entry of the ledger with its evidence."""
-    if (override is None) != (by is None):
-        raise InvalidField("An override needs a reason, and somebody who answers for it.", "Give --override and --by.")
+    if (override is None) != (by is None and sign is None):
+        raise InvalidField(
+            "An override needs a reason, and somebody who answers for it.", "Give --override, and --by or --sign."
+        )
     folder = data_dir(data, environment())
     opened = open_registry(data, registry)
     found = opened.find(version)
     lineage = found.manifest.lineage
-    opened.weights_file(found)
+    behind = None if _for_vllm(found, config, folder) else _changed(found, opened)
+    foreign = lineage.base if behind is None else behind.base
     known = Terms.load(*([terms.read_bytes()] if terms is not None else []))
-    student = Student(
-        name=f"own/{found.model}", offered=not in_house, base=lineage.base, declares=frozenset(declares or ())
-    )
-    base = pedigree_of_answer(lineage.base, lineage.created[:10], known, route="weights") if lineage.base else None
-    word = None if override is None or by is None else Answered(override, by)
-    rows = None if dataset is None else read_dataset(dataset)
+    student = Student(name=f"own/{found.model}", offered=not in_house, base=foreign, declares=frozenset(declares or ()))
+    base = pedigree_of_base(foreign, known, lineage.created[:10])
+    word = None if override is None else _word(found, override, by, sign, config)
+    every = [lineage, *([behind] if behind is not None else [])]
+    rows = [one for each in every for one in kept_rows(folder, each)] if dataset is None else [read_dataset(dataset)]
     evidence = require_promotable(
         found.manifest,
         word or find_passed(folder, found.manifest.weights, trial),
         known,
         student,
-        dataset=rows,
+        datasets=rows,
         base=base,
-        sealed=() if rows is None else sealed_items(folder),
+        sealed=sealed_items(folder) if rows else (),
         overrides=overrides_in(folder),
+        behind=behind,
     )
     line = opened.promote(found, evidence)
     note(opened, data)
     if json:
         print_json({"promoted": found.id, "digest": found.digest, "evidence": line.evidence})
     else:
-        why = f"by {by}'s word" if word is not None else f"on the evidence of {evidence['trial']}"
+        why = f"by {word.by}'s word" if word is not None else f"on the evidence of {evidence['trial']}"
         print(f"{found.id} serves as own/{found.model}, {why}.")
-        if rows is None and lineage.dataset:
-            print("Its rows are not here, so they were not checked again: give --dataset FILE where they are.")
+        if word is not None and not word.note:
+            print(UNSIGNED, file=sys.stderr)
+        if evidence["rows"] in ("absent", "partly"):
+            print(
+                f"{'Its rows' if evidence['rows'] == 'absent' else 'Some of its rows'} are not here, so they were not checked again: give --dataset "
+                "FILE where they are."
+            )
+
+
+def _for_vllm(version: Version, config: Path | None, data: Path) -> bool:
+    """Whether the configuration has vLLM serve the model, which reads safetensors and no GGUF file."""
+    if version.manifest.serves or not any(file.path.endswith(".safetensors") for file in version.manifest.files):
+        return False
+    engine = read_settings(config_file(config, Path()), data).own.get(version.model)
+    return engine is not None and kind(engine) == VLLM
+
+
+def _word(version: Version, reason: str, by: str | None, key: Path | None, config: Path | None) -> Answered:
+    """What somebody answers for, signed where there is a key."""
+    if key is None:
+        return Answered(reason, by or "")
+    about = {
+        "model": f"own/{version.model}",
+        "digest": version.digest,
+        "weights": version.manifest.weights,
+        "reason": reason,
+    }
+    word = signed(PROMOTED, about, key, by, config)
+    return Answered(reason, word.by, word.signed_at, word.note)
+
+
+def _changed(version: Version, registry: Registry) -> Lineage | None:
+    """The lineage of the version that an adapter changes; None for a version with weights of its own. Raises RegistryError for one that has none."""
+    if not is_adapter(registry.weights_file(version)):
+        return None
+    return base_of(version.manifest, registry).manifest.lineage

@@ -8,14 +8,18 @@ if TYPE_CHECKING:
 
 
 def overrides_in(folder: Path) -> "tuple[Override, ...]":
-    """In the order of the ledger; none where there is no ledger."""
+    """In the order of the ledger; none where there is no ledger. Signed words that are not what was signed free nothing: they are left out."""
     from freehold.cli.audit import OpenLedger
+    from freehold.cli.people import fault_of, people_in
     from freehold.errors import StoreError
     from freehold.ledger.entry import read_entry
-    from freehold.training.provenance import overrides_of
+    from freehold.training.provenance import OVERRIDE, overrides_of
 
     try:
         ledger = OpenLedger(folder)
     except StoreError:
         return ()
-    return overrides_of(read_entry(ledger.leaf(place)) for place in range(ledger.size))
+    entries = [read_entry(ledger.leaf(place)) for place in range(ledger.size)]
+    found = [entry for entry in entries if entry.kind == OVERRIDE]
+    keys = people_in(None).values() if any(entry.body.get("note") for entry in found) else ()
+    return overrides_of(entry for entry in found if not fault_of(entry.kind, entry.body, keys))

@@ -10,22 +10,23 @@ reads it, so one that died in between comes back with what is true.
 import asyncio
 import logging
 import os
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
+from freehold.cli.models_adapter import base_of, is_adapter
+from freehold.config.discovery import OWN
+from freehold.config.own import REGISTRY
 from freehold.config.settings import Engine, Settings, VendorSettings
 from freehold.errors import FreeholdError, NotConfigured
 from freehold.processes import Child, Supervisor
+from freehold.serving.groups import Group, grouped, kind
 from freehold.serving.launch import EngineSpec
-from freehold.training.registry import LOG, MODELS, Registry
-
-OWN = "own"
-REGISTRY = "registry"
-"""As `weights` of an [own.NAME]: the version of the registry that is promoted."""
+from freehold.training.registry import LOG, MODELS, Registry, Version
+from freehold.vendors.own import VLLM, Served
 
 LOOK_SECONDS = 0.5
 READY_SECONDS = 300.0
@@ -35,11 +36,15 @@ log = logging.getLogger("freehold.up")
 
 
 class Serving(Struct, frozen=True):
-    """Where own models answer and with which weights (SHA-256), by name; `promoted` are those that come from the registry."""
+    """By what each own model is served; `promoted` are those that come from the registry."""
 
-    base_urls: dict[str, str] = {}
-    weights: dict[str, str] = {}
+    models: dict[str, Served] = {}
     promoted: dict[str, Engine] = {}
+
+    @property
+    def weights(self) -> dict[str, str]:
+        """The SHA-256 of the weights that answer for each model, where it is known."""
+        return {name: served.weights for name, served in self.models.items() if served.weights is not None}
 
 
 def serving_file(data: Path) -> Path:
@@ -52,19 +57,14 @@ def read_serving(data: Path) -> Serving:
     return msgspec.json.decode(serving_file(data).read_bytes(), type=Serving)
 
 
-def write_serving(data: Path, engines: Mapping[str, EngineSpec], promoted: Mapping[str, Engine]) -> None:
-    """Says which engines there are, whole or not at all."""
-    found = Serving(
-        {name: engine.base_url for name, engine in engines.items()},
-        {name: engine.digest for name, engine in engines.items()},
-        dict(promoted),
-    )
+def write_serving(data: Path, models: Mapping[str, Served], promoted: Mapping[str, Engine]) -> None:
+    """Says by what own models are served, whole or not at all."""
     path = serving_file(data)
     draft = path.with_name(f".{path.name}")
     draft.unlink(missing_ok=True)
     handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     with os.fdopen(handle, "wb") as file:
-        file.write(msgspec.json.encode(found))
+        file.write(msgspec.json.encode(Serving(dict(models), dict(promoted))))
     draft.replace(path)
 
 
@@ -77,9 +77,7 @@ def promoted_engines(data: Path, settings: Settings) -> dict[str, Engine]:
         given = settings.own.get(name)
         if given is not None and given.weights != REGISTRY:
             continue
-        context = version.manifest.context
-        engine = given or (Engine(name=name, weights="", context=context) if context else Engine(name=name, weights=""))
-        found[name] = replace(engine, weights=str(registry.weights_file(version)))
+        found[name] = _engine(registry, version, given or Engine(name=name), data)
     for name, engine in settings.own.items():
         if engine.weights == REGISTRY and name not in found:
             raise NotConfigured(
@@ -99,6 +97,30 @@ def with_promoted(settings: Settings, promoted: Mapping[str, Engine]) -> Setting
     return replace(settings, own={**settings.own, **promoted}, vendors=vendors)
 
 
+def _engine(registry: Registry, version: Version, given: Engine, data: Path) -> Engine:
+    """How a version is served. One whose file is an adapter is served over the weights of the version that its lineage names as its base."""
+    context = given.context or version.manifest.context or None
+    if kind(given) == VLLM:
+        return replace(given, weights=str(_laid_out(registry, version, data)), context=context)
+    file = registry.weights_file(version)
+    if not is_adapter(file):
+        return replace(given, weights=str(file), context=context)
+    base = base_of(version.manifest, registry)
+    context = context or base.manifest.context or None
+    return replace(given, weights=str(registry.weights_file(base)), adapter=str(file), context=context)
+
+
+def _laid_out(registry: Registry, version: Version, data: Path) -> Path:
+    """A folder with the files of a version under their own names, each a link to its bytes: what vLLM reads."""
+    folder = data / "run" / "weights" / f"{version.model}-{version.digest[:12]}"
+    for file in version.manifest.files:
+        link = folder / file.path
+        link.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not link.is_symlink():
+            link.symlink_to(registry.blob(file).absolute())
+    return folder
+
+
 class Changeover:
     """Watches the registry of a running house and changes engines over."""
 
@@ -106,23 +128,24 @@ class Changeover:
         self,
         data: Path,
         supervisor: Supervisor,
-        engines: dict[str, EngineSpec],
+        engines: Sequence[EngineSpec],
         *,
         settings: Callable[[], Settings],
-        plan: Callable[[Mapping[str, Engine]], list[EngineSpec]],
+        plan: Callable[[Group], EngineSpec],
         ready: Callable[[EngineSpec], Awaitable[None]],
         tell: Callable[[Settings], None],
     ) -> None:
-        """`engines` are those that run, by model; `plan` makes specs of engines, `ready` waits for one, `tell` has the workers read anew."""
+        """`engines` are those that run; `plan` makes the spec of one, `ready` waits for it, `tell` has the workers read anew."""
         self._data = data
         self._supervisor = supervisor
-        self._engines = engines
         self._settings = settings
         self._plan = plan
         self._ready = ready
         self._tell = tell
-        self._children = {name: f"engine-{name}" for name in engines}
         self._promoted = promoted_engines(data, settings())
+        self._groups = grouped(with_promoted(settings(), self._promoted).own)
+        self._models = {name: served for engine in engines for name, served in engine.models.items()}
+        self._children = {name: child_name(engine) for engine in engines for name in engine.models}
         self._number = 0
         self._leaving: set[asyncio.Task[None]] = set()
 
@@ -148,16 +171,18 @@ class Changeover:
         return (found.st_mtime_ns, found.st_size)
 
     async def _change(self) -> None:
-        wanted = promoted_engines(self._data, self._settings())
-        for name, engine in wanted.items():
-            if engine != self._promoted.get(name):
-                await self._serve(name, engine)
+        settings = self._settings()
+        wanted = promoted_engines(self._data, settings)
+        for group in grouped(with_promoted(settings, wanted).own):
+            if group not in self._groups and not wanted.keys().isdisjoint(group.names):
+                await self._serve(group, wanted)
+                self._groups = [one for one in self._groups if set(one.names).isdisjoint(group.names)] + [group]
 
-    async def _serve(self, name: str, engine: Engine) -> None:
+    async def _serve(self, group: Group, wanted: Mapping[str, Engine]) -> None:
         # 1
-        (spec,) = await asyncio.to_thread(self._plan, {name: engine})
+        spec = await asyncio.to_thread(self._plan, group)
         self._number += 1
-        child = f"engine-{name}-{self._number}"
+        child = f"{child_name(spec)}-{self._number}"
         self._supervisor.start(Child(name=child, argv=spec.argv, environ=spec.environ))
         # 2
         try:
@@ -167,22 +192,27 @@ class Changeover:
             await self._supervisor.retire(child, 5)
             raise
         # 3
-        before = self._children.get(name)
-        self._engines[name], self._children[name] = spec, child
-        self._promoted[name] = engine
-        write_serving(self._data, self._engines, self._promoted)
+        before = {self._children[name] for name in spec.models if name in self._children}
+        self._models.update(spec.models)
+        self._children.update(dict.fromkeys(spec.models, child))
+        self._promoted.update({name: wanted[name] for name in spec.models if name in wanted})
+        write_serving(self._data, self._models, self._promoted)
         settings = with_promoted(self._settings(), self._promoted)
         self._tell(settings)
-        log.info("own/%s is now served with the weights %s", name, spec.digest[:12])
+        for name, served in spec.models.items():
+            log.info("own/%s is now served with the weights %s", name, (served.weights or "")[:12])
         # 4
-        if before is not None:
-            longest = max(
-                [settings.timeouts.total, *(w.timeouts.total for w in settings.workloads.values() if w.timeouts)]
-            )
-            leaving = asyncio.create_task(self._retire(before, longest))
+        longest = max([settings.timeouts.total, *(w.timeouts.total for w in settings.workloads.values() if w.timeouts)])
+        for old in before - set(self._children.values()):
+            leaving = asyncio.create_task(self._retire(old, longest))
             self._leaving.add(leaving)
             leaving.add_done_callback(self._leaving.discard)
 
     async def _retire(self, child: str, after: float) -> None:
         await asyncio.sleep(after)
         await self._supervisor.retire(child, 5)
+
+
+def child_name(engine: EngineSpec) -> str:
+    """What the supervisor calls the process of an engine."""
+    return f"engine-{engine.name}"

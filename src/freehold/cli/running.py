@@ -2,7 +2,7 @@
 
 import contextlib
 import http.client
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -52,13 +52,15 @@ def find_door(url: str | None, key: str | None, data: Path | None) -> Running:
 
 def get(door: Running, path: str) -> Any:
     """The JSON that the door answers a GET with. Raises what the door refused with."""
-    response = _send(door, "GET", path, None)
+    response = _send(door, "GET", path, None, {})
     return msgspec.json.decode(_body(response))
 
 
-def post(door: Running, path: str, body: Any) -> http.client.HTTPResponse:
+def post(
+    door: Running, path: str, body: Any, headers: Mapping[str, str] | None = None
+) -> http.client.HTTPResponse:  # fmt: skip
     """The door's good answer to a POST, still to be read. Raises what the door refused with."""
-    response = _send(door, "POST", path, msgspec.json.encode(body))
+    response = _send(door, "POST", path, msgspec.json.encode(body), headers or {})
     if response.status != 200:
         _body(response)
     return response
@@ -73,11 +75,13 @@ def unbroken() -> Generator[None]:
         raise StreamBroken("The door was gone before the answer was whole.", "Ask again.") from error
 
 
-def _send(door: Running, method: str, path: str, body: bytes | None) -> http.client.HTTPResponse:
+def _send(
+    door: Running, method: str, path: str, body: bytes | None, more: Mapping[str, str]
+) -> http.client.HTTPResponse:  # fmt: skip
     parts = urlsplit(door.url)
     kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
     connection = kind(parts.hostname or "", parts.port, timeout=TIMEOUT_SECONDS)
-    headers = {"authorization": f"Bearer {door.key}", "content-type": "application/json"}
+    headers = {"authorization": f"Bearer {door.key}", "content-type": "application/json", **more}
     try:
         connection.request(method, parts.path.rstrip("/") + path, body, headers)
         return connection.getresponse()

@@ -77,7 +77,7 @@ def make(
     from freehold.training.teacher import Teacher
     from freehold.training.traces import AttemptLog, Wanted, make_traces, require_teacher
 
-    settings = read_settings(config_file(config, Path()))
+    settings = read_settings(config_file(config, Path()), data_dir(data, environment()))
     if workload not in settings.workloads:
         raise UnknownWorkload(f"There is no workload {workload}.", f"There are {', '.join(settings.workloads)}.")
     folder = data_dir(data, environment())

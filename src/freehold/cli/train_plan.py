@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from freehold.cli.train_run import Ray, Terms
+
 
 def plan(
     recipe: Annotated[Path, typer.Argument(help="The recipe, a file of TOML.")],
@@ -12,6 +14,8 @@ def plan(
         bool, typer.Option("--measure/--no-measure", help="Measure a step here, for minutes and cost.")
     ] = True,
     usd_per_hour: Annotated[float, typer.Option(min=0, help="What an hour of the machine costs.")] = 0.0,
+    terms: Terms = None,
+    ray: Ray = None,
     data: Annotated[Path | None, typer.Option(help="The data folder.")] = None,
     json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
 ) -> None:
@@ -20,11 +24,12 @@ def plan(
     Ends with 1 when they do not."""
     import msgspec
 
-    from freehold.catalog.terms import Terms
+    from freehold.catalog import terms as catalog
     from freehold.cli.audit import print_json
     from freehold.cli.overrides import overrides_in
     from freehold.config.paths import data_dir, environment
-    from freehold.training.executor import LocalExecutor, require_libraries
+    from freehold.training.cluster import executor_of
+    from freehold.training.executor import require_libraries
     from freehold.training.plan import make_plan
     from freehold.training.recipe import read_recipe
 
@@ -33,8 +38,9 @@ def plan(
     measures = measure and read.shape is not None
     if measures:
         require_libraries()
-    measured = LocalExecutor(environ).calibrate(recipe) if measures else None
-    made = make_plan(read, Terms.load(), measured, usd_per_hour, overrides_in(data_dir(data, environ)))
+    measured = executor_of(ray, environ).calibrate(recipe.absolute()) if measures else None
+    known = catalog.Terms.load(*([terms.read_bytes()] if terms is not None else []))
+    made = make_plan(read, known, measured, usd_per_hour, overrides_in(data_dir(data, environ)))
     if json:
         print_json(msgspec.to_builtins(made))
     else:
@@ -53,7 +59,9 @@ def plan(
         print(f"  {_said(made.terms.rows, made.terms.refused)}")
         for reason in made.terms.reasons[:5]:
             print(f"    {reason}")
-    if made.terms.refused:
+        if made.terms.weights:
+            print(f"  {made.terms.weights}")
+    if made.terms.refused or made.terms.weights:
         raise typer.Exit(1)
 
 

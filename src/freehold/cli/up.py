@@ -27,11 +27,12 @@ def up(
 
     environ = environment()
     path = config_file(config, Path())
-    settings = read_settings(path)
+    folder = data_dir(data, environ)
+    settings = read_settings(path, folder)
     house = House(
         settings,
         path=path.absolute() if path is not None else None,
-        data=data_dir(data, environ),
+        data=folder,
         host=host or settings.door.host,
         port=settings.door.port if port is None else port,
         workers=workers or settings.door.workers,

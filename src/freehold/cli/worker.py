@@ -48,14 +48,12 @@ async def _run(options: argparse.Namespace) -> None:
     loop = asyncio.get_running_loop()
     environ = environment()
     stop = asyncio.Event()
-    serving = read_serving(options.data)
     worker = Worker(
-        lambda: with_promoted(read_settings(options.config), read_serving(options.data).promoted),
+        lambda: with_promoted(read_settings(options.config, options.data), read_serving(options.data).promoted),
         options.data,
         options.number,
-        serving.base_urls,
-        weights=serving.weights,
-        read_engines=lambda: ((found := read_serving(options.data)).base_urls, found.weights),
+        read_serving(options.data).models,
+        read_engines=lambda: read_serving(options.data).models,
     )
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)

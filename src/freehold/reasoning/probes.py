@@ -70,12 +70,14 @@ _ARTICLE = re.compile(r"^(?:the|an?)\s+", re.IGNORECASE)
 
 class Problem(Struct, frozen=True, kw_only=True):
     """What is asked: Chat `messages`, of which the user's is the last. `right` are the answers that are right, where known;
-    `choices` the texts of the options A, B, ..., which stand in the question already."""
+    `choices` the texts of the options A, B, ..., which stand in the question already. `subject` is whom it is about, where that
+    has a name."""
 
     id: str
     messages: tuple[dict[str, Any], ...]
     right: tuple[str, ...] = ()
     choices: tuple[str, ...] = ()
+    subject: str = ""
 
 
 class Plan(Struct, frozen=True, kw_only=True):

@@ -1,0 +1,57 @@
+"""The second half of a journey: what it tries on, and how it tells what a trial has shown."""
+
+import json
+from pathlib import Path
+
+from cli.test_journey_stages import road
+from freehold.cli.journey_moving import arms_of, gates_of, held_out_file
+from freehold.cli.journey_stages import job
+from freehold.cli.trial_items import clusters_of, read_file
+from freehold.trials.results import Gate, Results, Row, Told, Verdict
+
+
+def results() -> Results:
+    def row(number: int, mine: float, theirs: float | None) -> Row:
+        return Row(
+            item=str(number),
+            cluster=str(number),
+            candidate=Told(
+                scores={"refund-policy": mine, "other": 0.0}, ms=(100.0 + number,), cost_nano=0, output_tokens=100
+            ),
+            incumbent=Told(scores={"refund-policy": theirs}, ms=(1000.0,), cost_nano=400_000, output_tokens=200),
+        )
+
+    gates = (
+        Gate(name="quality", kind="quality", outcome="pass", n=4, estimate=0.75, low=0.3, high=0.9, limit=-0.05),
+        Gate(name="level=1", kind="segment", outcome="pass", judged=False),
+    )
+    return Results(
+        trial="t", plan="p", ended_at=1, asked=8, cached=0, captured=0, spent_nano=1, calibrations=(),
+        verdict=Verdict(outcome="pass", sentence="pass: yes", gates=gates),
+        rows=(row(1, 1.0, 0.0), row(2, 1.0, 0.0), row(3, 1.0, 1.0), row(4, 0.0, None)),
+    )  # fmt: skip
+
+
+def test_both_models_are_told_by_right_answers_with_wilson_s_interval_time_tokens_and_dollars() -> None:
+    arms = arms_of(results())
+    mine, theirs = arms["candidate"], arms["incumbent"]
+    assert (mine["right"], mine["items"], theirs["right"], theirs["items"]) == (3, 4, 1, 3)
+    assert (round(mine["low"], 3), round(mine["high"], 3)) == (0.301, 0.954)  # Wilson 1927: 3 of 4
+    assert (theirs["p50"], theirs["p95"], theirs["tokens"]) == (1.0, 1.0, 200.0)
+    assert (mine["usd_per_1000"], theirs["usd_per_1000"]) == (0.0, 0.4)
+
+
+def test_only_gates_that_were_judged_are_told() -> None:
+    assert [gate["name"] for gate in gates_of(results())] == ["quality"]
+
+
+def test_held_out_problems_are_items_that_a_trial_takes_each_a_cluster_of_its_own(tmp_path: Path) -> None:
+    on_the_way = road(tmp_path)
+    path = held_out_file(on_the_way, 25)
+    items, _ = read_file(path, "refund-policy")
+    assert len({item.id for item in items}) == 25
+    assert len(set(clusters_of(items).values())) == 25
+    first = json.loads(path.read_text().splitlines()[0])
+    assert (first["input"]["max_tokens"], first["input"]["temperature"], first["metadata"]) == (200, 0, {"level": "1"})
+    task, _ = job(on_the_way)
+    assert first["input"]["messages"][0]["content"].startswith(task.render(task.generate(1, 1)).splitlines()[0])
