@@ -58,7 +58,11 @@ def test_every_command_is_in_the_reference() -> None:
     files = {path.stem for path in FILES if room_of(path) == "cli" and not path.name.startswith("_")}
     helpers = {"house", "ledger_writer", "running", "settings", "worker"}
     helpers |= {"audit", *(f"audit_{name}" for name in ("books", "bundle", "contents", "filters", "page", "reading"))}
-    helpers |= {"audit_report", "audit_tiles", "items"}
+    helpers |= {"audit_report", "audit_tiles", "audit_words", "items"}
+    helpers |= {
+        f"journey_{name}"
+        for name in ("door", "extras", "moving", "page", "proof", "run", "sabotage", "stages", "state", "view")
+    }
     helpers |= {f"audit_faithfulness_{name}" for name in ("asking", "items", "journal", "page")}
     helpers |= {f"trial_{name}" for name in ("bars", "gates", "items", "opening", "page", "texts")}
     helpers |= {

@@ -23,7 +23,7 @@ from freehold.store.records import Record
 from gateway.door_in_process import Answer
 from gateway.misbehaving import events
 
-PATIENCE = 30.0
+PATIENCE = 60.0
 """Seconds after which what was waited for counts as never coming. A guard against hanging, not a measure."""
 
 CHAT = "/v1/chat/completions"

@@ -106,7 +106,7 @@ SERVED = """
     [vendors.echo]
 
     [timeouts]
-    total = 5.0
+    total = 30.0
 
     [own.nano]
     weights = "registry"

@@ -94,7 +94,7 @@ def test_a_model_whose_weights_are_no_weights_is_told_before_anything_answers(tm
     config = configured(tmp_path, '[own.mine]\nweights = "mine.gguf"\n')
     done = freehold("up", "--port", "0", "--data", str(tmp_path / "data"), "--config", str(config))
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.startswith(f"The weights of own/mine at {tmp_path}/mine.gguf are not a GGUF file.\nhint: ")
+    assert done.stderr.startswith(f"The weights of own/mine at {tmp_path}/mine.gguf are not a GGUF file: ")
 
 
 @pytest.mark.parametrize(

@@ -315,7 +315,7 @@ def _why(body: Mapping[str, Any]) -> str:
 
 
 def _proof(proof: Mapping[str, Any]) -> str:
-    if "own" not in proof:
+    if not proof.get("own"):
         return NOT_REACHED
     strangers = proof.get("strangers", {})
     rows = [
@@ -341,7 +341,7 @@ def _independence(told: Mapping[str, Any], facts: Mapping[str, Mapping[str, Any]
     for name in ("move", "sabotage"):
         for model, count in facts[name].get("answered", {}).items():
             asked[model] = asked.get(model, 0) + count
-    if "proof" not in facts or "own" not in facts["proof"]:
+    if not facts.get("proof", {}).get("own"):
         return NOT_REACHED
     rows = [
         ("Before", f"{told['workload']} could be answered by {told['incumbent']} alone"),

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
+from freehold.config.discovery import OWN
 from freehold.errors import RegistryError
 from freehold.serving.gguf import NotGguf, read_head
 from freehold.training.manifest import Manifest
@@ -28,7 +29,7 @@ def with_base(manifest: Manifest, registry: Registry) -> Manifest:
 def base_of(manifest: Manifest, registry: Registry) -> Version:
     """The version that an adapter changes. Raises RegistryError."""
     named = manifest.lineage.base
-    if not named.startswith("own/"):
+    if not named.startswith(f"{OWN}/"):
         raise RegistryError(
             f"own/{manifest.model} is an adapter, and what it changes is said to be {named or 'nothing'!r}.",
             "Register the model that it was trained on, and give --base own/NAME@VERSION.",

@@ -23,6 +23,9 @@ from freehold.training.tasks.task import Check, Problem, Solution, StepCheck, Ta
 
 Steps = Literal["whole", "fine"]
 
+SHORT = 4
+"""One problem of so many has numbers of any length up to the longest."""
+
 _RESULT = re.compile(r".*=(-?\d{1,18})")
 
 
@@ -49,9 +52,11 @@ class ArithmeticChains(Task):
         self.digits = digits
 
     def generate(self, level: int, seed: int) -> Problem:
-        """`level` terms, each uniform from 0 to 10^digits - 1, signs with even odds."""
+        """`level` terms, each uniform from 0 to 10^n - 1, signs with even odds. n is `digits`; in one problem of `SHORT` it is drawn from 1 to that, since
+        short numbers would hardly come otherwise, and whoever can add long ones is expected to add short ones."""
         rng = seeded(self.name, self.admits(level), self.digits, seed)
-        numbers = [rng.randrange(10**self.digits) for _ in range(level)]
+        size = self.digits if rng.randrange(SHORT) else rng.randint(1, self.digits)
+        numbers = [rng.randrange(10**size) for _ in range(level)]
         signs = ["+", *(rng.choice("+-") for _ in numbers[1:])]
         terms = [f"{sign}{number}" for sign, number in zip(signs, numbers, strict=True)]
         return Problem(self.name, level, {"terms": terms})
