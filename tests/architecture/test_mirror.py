@@ -13,6 +13,7 @@ WIDER = {
     "ledger/test_strangers.py": "verifiers that others wrote, on logs and receipts of ours",
     "graders/test_loading.py": "how graders are found and made (graders/__init__.py)",
     "reasoning/test_loading.py": "how verifiers are found (reasoning/__init__.py)",
+    "serving/test_shipped.py": "the weights that come with the package, in the real engine",
     "serving/test_real_model.py": "a real model behind the door",
     "serving/test_thinking.py": "a model that thinks, and its adapters, in the real engine behind the door",
     "training/tasks/test_loading.py": "how tasks are found (training/tasks/__init__.py)",

@@ -138,3 +138,26 @@ def test_a_route_may_name_a_model_that_is_promoted_in_the_data_folder(tmp_path: 
     assert run("--data", str(tmp_path / "data")).exit_code == 1
     promoted(tmp_path / "data", 1)
     assert run("--data", str(tmp_path / "data")).exit_code == 0
+
+
+ANN = "ann+5b4616a6+AepKbGPinFIKvvVQexMuxfmVR3auvr57kkIe6mkURtIs"
+WRONG = ANN.replace("5b4616a6", "00000000")
+
+
+def test_a_key_that_is_not_theirs_is_told_at_its_line_and_a_secret_one_is_not_repeated(tmp_path: Path) -> None:
+    (tmp_path / "freehold.toml").write_text(
+        f'[people.ann]\nkey = "{ANN}"\n[people.bob]\nkey = "{ANN}"\n[people."c@example.com"]\nkey = "{WRONG}"\n'
+        f'[people.dora]\nkey = "nonsense"\n[people.eve]\nkey = "PRIVATE+KEY+eve+5b4616a6+AQID"\n'
+    )
+    result = run()
+
+    assert result.exit_code == 1
+    assert result.stdout.splitlines() == [
+        "freehold.toml, line 4: [people.bob] key is the key of ann. Write it below [people.ann], or give bob's key.",
+        f"freehold.toml, line 6: [people.\"c@example.com\"] key: The verifier key '{WRONG}' says its id is 00000000, and it is "
+        "5b4616a6. Write what `freehold people create` printed.",
+        "freehold.toml, line 8: [people.dora] key: 'nonsense' is not a key: name, plus, 8 hexadecimal digits, plus, base64. "
+        "Write what `freehold people create` printed.",
+        "freehold.toml, line 10: [people.eve] key is the secret key, with which whoever reads it signs as eve. "
+        "Write what `freehold people create` printed.",
+    ]

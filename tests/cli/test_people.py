@@ -37,7 +37,7 @@ def test_what_is_no_key_of_theirs_is_an_error_of_the_configuration(tmp_path: Pat
         people_in(config)
     key = read_key(person(tmp_path, "bob")).verifier
     config.write_text(f'[people.ann]\nkey = "{key}"\n')
-    with pytest.raises(ConfigError, match=r"\[people\.ann\] has the key of bob"):
+    with pytest.raises(ConfigError, match=r"\[people\.ann\] key is the key of bob"):
         people_in(config)
 
 

@@ -745,6 +745,7 @@ async def test_a_stream_that_cannot_go_on_is_cut_and_never_ended(how: str) -> No
     async with serving(handle) as served:
         heard = await served.ask(GET)
     assert heard == STREAM + b"transfer-encoding: chunked\r\n\r\n4\r\nhalf\r\n"
+    assert len(served.seen) == 1
 
 
 # --- the end ---

@@ -121,3 +121,31 @@ def test_who_failed_last_is_named_when_nobody_answered() -> None:
     made = visit()
     made.attempts = [Attempt(deployment=name, outcome="failed", ms=1.0) for name in ("a/a", "b/b")]
     assert made.record(BEGAN, 100.0).deployment == "b/b"
+
+
+def test_a_record_has_what_few_answers_have() -> None:
+    usage = Usage(
+        input_tokens=90,
+        output_tokens=50,
+        cache_read_tokens=10,
+        cache_write_5m_tokens=20,
+        cache_write_1h_tokens=30,
+        reasoning_tokens=4,
+        audio_input_tokens=5,
+        audio_output_tokens=6,
+        searches=7,
+        service_tier="flex",
+    )
+    made = answered(visit(), target(), usage)
+    made.dropped, made.conversation = ["seed", "top_k"], "0123456789abcdef"
+    record = made.record(BEGAN, 100.0)
+    assert (record.input_tokens, record.output_tokens, record.reasoning_tokens) == (90, 50, 4)
+    assert (record.cache_read_tokens, record.cache_write_5m_tokens, record.cache_write_1h_tokens) == (10, 20, 30)
+    assert (record.audio_input_tokens, record.audio_output_tokens, record.searches) == (5, 6, 7)
+    assert (record.service_tier, record.estimated) == ("flex", False)
+    assert (record.dropped, record.conversation) == (("seed", "top_k"), "0123456789abcdef")
+
+
+def test_what_was_said_stands_in_no_log() -> None:
+    made = visit(Request(dialect="openai-chat", model="m", user="somebody"))
+    assert repr(made) == "<Visit rec_1>"

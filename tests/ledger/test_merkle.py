@@ -77,6 +77,17 @@ def test_nodes_complete_bottom_up_and_only_when_their_last_leaf_arrives() -> Non
     ]
 
 
+def test_of_many_leaves_at_once_only_the_nodes_of_the_wanted_levels_are_given_and_the_root_is_the_published_one() -> (
+    None
+):
+    frontier = Frontier()
+    given = frontier.extend([leaf_hash(leaf) for leaf in EIGHT_LEAVES[:3]], 3)
+    given += frontier.extend([leaf_hash(leaf) for leaf in EIGHT_LEAVES[3:]], 3)
+    assert [(node.level, node.index) for node in given] == [*((0, index) for index in range(8)), (3, 0)]
+    assert [node.hash for node in given] == [*EIGHT_NODES[0], EIGHT_ROOTS[8]]
+    assert (frontier.size, frontier.root()) == (8, EIGHT_ROOTS[8])
+
+
 # RFC 9162, section 2.1.5 draws a tree of seven leaves, d0 to d6, and lists these proofs by the names of its nodes.
 def test_the_proofs_of_the_example_in_the_rfc_have_the_nodes_that_it_lists() -> None:
     d = leaves(7)

@@ -2,8 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from freehold.training.curriculum import Pace, decay_now, opened_after, rate, time_to_decay, weights
-from freehold.training.recipe import Learning
+from freehold.training.curriculum import Pace, decay_now, opened_after, portion_weights, rate, weights
+from freehold.training.recipe import Learning, Portion
 
 LEVELS = (2, 3, 4, 5)
 WSD = Learning(steps=1000, rate=1.0, warmup=10, decay=0.2)
@@ -54,14 +54,17 @@ def test_a_decay_that_time_begins_after_the_schedule_has_goes_on_from_there() ->
     assert rate(900, WSD, pace) == rate(900, WSD, Pace()) == pytest.approx(0.5)
 
 
-def test_time_begins_the_decay_so_that_it_ends_within_the_minutes() -> None:
-    limited = Learning(steps=1000, minutes=10.0, decay=0.2)
-    assert not time_to_decay(479.9, limited)
-    assert time_to_decay(480.0, limited)
-    assert not time_to_decay(1e9, WSD)
-
-
 @given(step=st.integers(0, 999), begin=st.none() | st.integers(10, 990))
 def test_a_rate_is_never_below_0_or_above_the_recipes(step: int, begin: int | None) -> None:
     pace = Pace() if begin is None else decay_now(begin, WSD, Pace())
     assert 0.0 <= rate(step, WSD, pace) <= 1.0
+
+
+def test_a_portion_is_drawn_between_its_beginning_and_its_end_and_rises_there() -> None:
+    portion = Portion(task="t", begins=0.5, ends=0.75)
+    learning = Learning(steps=400)
+    at = {
+        step: portion_weights("rising", portion, (1, 2), step, learning, Pace())
+        for step in (0, 199, 200, 216, 299, 300)
+    }
+    assert at == {0: {}, 199: {}, 200: {1: 1.0, 2: 0.0}, 216: {1: 1.0, 2: 2.0}, 299: {1: 1.0, 2: 1.0}, 300: {}}

@@ -62,6 +62,7 @@ def test_a_misspelt_key_is_an_error_that_names_the_right_one() -> None:
         ('"pretrain"', '"distil"', "needs `teacher`"),
         ('"pretrain"', '"grpo"', "needs `start`"),
         ("[shape]", "[shape", "is not TOML"),
+        ("[[mix]]", "[[mix]]\nbegins = 0.1", "no task of the mix is drawn"),
     ],
 )
 def test_what_cannot_be_run_is_an_error_that_says_why(before: str, after: str, said: str) -> None:

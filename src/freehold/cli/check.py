@@ -27,7 +27,7 @@ def check(
     path = config_file(config, Path())
     reading = examine(path, environment(), known_vendors(data or usual_data()))
     problems, warnings = _graders(reading)
-    problems, warnings = [*reading.problems, *problems], [*reading.warnings, *warnings]
+    problems, warnings = [*reading.problems, *problems, *_people(reading)], [*reading.warnings, *warnings]
     if as_json:
         said = {"ok": not problems, "file": None if path is None else str(path)}
         said |= {"problems": problems, "warnings": warnings}
@@ -74,6 +74,23 @@ def _graders(reading: "Reading") -> tuple[list["Problem"], list["Problem"]]:
                 )
                 (warnings if isinstance(error, NotConfigured) else problems).append(found)
     return problems, warnings
+
+
+def _people(reading: "Reading") -> list["Problem"]:
+    """What is wrong with the keys that people sign with."""
+    from freehold.cli.people import key_of
+    from freehold.config.file import Problem
+    from freehold.errors import ConfigError
+
+    problems: list[Problem] = []
+    for person in reading.settings.people.values() if reading.settings else ():
+        try:
+            key_of(person)
+        except ConfigError as error:
+            line = reading.positions.line(("people", person.name, "key"))
+            source = reading.settings.source if reading.settings else None
+            problems.append(Problem(source=source, line=line, sentence=error.sentence, advice=error.advice))
+    return problems
 
 
 def _contents(settings: object) -> str:

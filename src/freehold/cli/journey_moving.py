@@ -146,7 +146,7 @@ def _serve(road: Road, name: str, folder: str, reason: str) -> str:
 
 def _papers(folder: str) -> tuple[str, ...]:
     """What a single file needs beside it, where no run's folder says it."""
-    return () if Path(folder).is_dir() else ("--licence", "Apache-2.0", "--context", "512")
+    return () if Path(folder).is_dir() else ("--licence", "Apache-2.0", "--context", "1024")
 
 
 def _promote(road: Road, version: str, *why: str) -> None:

@@ -48,7 +48,7 @@ class Sizes(Struct, frozen=True, kw_only=True):
     pairs: int = 12
     conversations: int = 12
     most: int = 240
-    tokens: int = 200
+    tokens: int = 340
 
 
 class Road(Struct, kw_only=True):
@@ -350,7 +350,7 @@ def _shipped(road: Road) -> str:
     )
     lineage = folder / "lineage.json"
     words = ("--lineage", str(lineage)) if lineage.exists() else ("--licence", "Apache-2.0")
-    added = road.commands("models", "add", OWN_MODEL, str(found[0]), *words, "--context", "512")
+    added = road.commands("models", "add", OWN_MODEL, str(found[0]), *words, "--context", "1024")
     road.state.note(
         "train", trained=False, version=added["id"], weights=added["weights"], parameters=added["lineage"]["parameters"]
     )

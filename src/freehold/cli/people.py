@@ -14,8 +14,10 @@ from msgspec import Struct
 
 from freehold.cli.audit import print_json
 from freehold.cli.settings import read_settings
+from freehold.config import toml
+from freehold.config.file import place
 from freehold.config.paths import config_file
-from freehold.config.settings import Settings
+from freehold.config.settings import Person, Settings
 from freehold.errors import ConfigError, FreeholdError, LedgerError
 from freehold.ledger.notes import VerifierKey, parse_verifier_key
 from freehold.ledger.word import check_word, make_key, read_key, sign_word
@@ -86,16 +88,25 @@ def people_in(config: Path | None) -> dict[str, VerifierKey]:
 
 def keys_of(settings: Settings) -> dict[str, VerifierKey]:
     """The keys of people by name. Raises ConfigError for what is no key of theirs."""
-    found: dict[str, VerifierKey] = {}
-    for name, person in settings.people.items():
-        try:
-            key = parse_verifier_key(person.key)
-        except LedgerError as error:
-            raise ConfigError(f"[people.{name}] key: {error.sentence}", error.advice) from None
-        if key.name != name:
-            raise ConfigError(f"[people.{name}] has the key of {key.name}.", "Name the table as the key is named.")
-        found[name] = key
-    return found
+    return {name: key_of(person) for name, person in settings.people.items()}
+
+
+def key_of(person: Person) -> VerifierKey:
+    """The key of a person. Raises ConfigError for what is none of theirs."""
+    here = place(("people", person.name, "key"))
+    advice = "Write what `freehold people create` printed."
+    if person.key.startswith("PRIVATE+KEY"):
+        raise ConfigError(f"{here} is the secret key, with which whoever reads it signs as {person.name}.", advice)
+    try:
+        key = parse_verifier_key(person.key)
+    except LedgerError as error:
+        raise ConfigError(f"{here}: {error.sentence}", advice) from None
+    if key.name != person.name:
+        raise ConfigError(
+            f"{here} is the key of {key.name}.",
+            f"Write it below [people.{toml.key(key.name)}], or give {person.name}'s key.",
+        )
+    return key
 
 
 def fault_of(kind: str, body: Mapping[str, Any], keys: Iterable[VerifierKey]) -> str | None:

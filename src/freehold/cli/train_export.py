@@ -63,7 +63,7 @@ def export(
         print(
             f"  {parity.strings:,} texts cut alike; {parity.same} of {parity.items} greedy replies the same; "
             f"{parity.right_after} right, {parity.right_before} before."
-            + (f" {parity.undecided} part at a tie." if parity.undecided else "")
+            + (f" {parity.rounded} more are, computed in float32." if parity.rounded else "")
             + (f" Rounding to half precision moved {parity.moved}." if parity.moved else "")
         )
     print(f"Register it: freehold models add {place.path.name}")

@@ -57,6 +57,8 @@ def _read_chat(raw: Counts) -> Usage:
     cache_read = _count(prompt_details, "cached_tokens") or _count(raw, "prompt_cache_hit_tokens")
     prompt = _count(raw, "prompt_tokens") or cache_read + _count(raw, "prompt_cache_miss_tokens")
     completion = _count(raw, "completion_tokens")
+    if not prompt_details and not completion_details:
+        return _bounded(input_tokens=prompt, output_tokens=completion, cache_read=cache_read, service_tier=_tier(raw))
     reasoning = _count(completion_details, "reasoning_tokens")
     if _excludes_reasoning(raw, prompt, completion, reasoning):
         completion += reasoning

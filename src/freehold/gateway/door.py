@@ -93,12 +93,14 @@ class Door:
         }
         self.ready = False
 
-    async def handle(self, exchange: Exchange) -> None:
+    def handle(self, exchange: Exchange) -> Awaitable[None]:
         """Answers one request, whatever it is."""
         front = self._fronts.get(exchange.path)
         if front is not None and exchange.method == "POST" and exchange.problem is None and self.ready:
-            await self._lifecycle.serve(exchange, front)
-            return
+            return self._lifecycle.serve(exchange, front)
+        return self._answer(exchange, front)
+
+    async def _answer(self, exchange: Exchange, front: Dialect | None) -> None:
         try:
             await self._other(exchange, front)
         except FreeholdError as error:

@@ -84,6 +84,7 @@ class Server(asyncio.Protocol):
         self._current: Exchange | None = None
         self._waiting: deque[Exchange] = deque()
         self._task: asyncio.Task[None] | None = None
+        self._asked: asyncio.Future[None] | None = None
         self._writable: asyncio.Future[None] | None = None
         self._reading: Exchange | None = None
         self._discarding = False
@@ -91,6 +92,7 @@ class Server(asyncio.Protocol):
         self._last = False
         self._owes_continue = False
         self._offer: Exchange | None = None
+        self._headers: dict[str, str] = {}
         self._url = b""
         self._target = (b"", "/", "")
         self._body: list[bytes] = []
@@ -115,7 +117,7 @@ class Server(asyncio.Protocol):
         self._transport = None
         if self._writable is not None and not self._writable.done():
             self._writable.set_exception(ConnectionResetError())
-        if self._task is not None:
+        if self._task is not None and (self._current is not None or self._asked is not None):
             self._task.cancel()
         self._waiting.clear()
 
@@ -154,7 +156,8 @@ class Server(asyncio.Protocol):
     # --- httptools callbacks ---
 
     def on_message_begin(self) -> None:
-        self._reading = Exchange(self, self._peer)
+        self._reading = reading = Exchange(self, self._peer)
+        self._headers = reading.headers
         self._in_head = True
         self._url = b""
         self._body = []
@@ -166,16 +169,14 @@ class Server(asyncio.Protocol):
             raise _Refused(431)
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        reading = self._reading
-        assert reading is not None
-        self._header_bytes += len(name) + len(value)
-        if self._header_bytes > MAX_HEADER_BYTES or len(reading.headers) >= MAX_HEADER_COUNT:
+        self._header_bytes = size = self._header_bytes + len(name) + len(value)
+        headers = self._headers
+        if size > MAX_HEADER_BYTES or len(headers) >= MAX_HEADER_COUNT:
             raise _Refused(431)
         if not self._in_head:
             return  # a trailer is no header (RFC 9110, section 6.5.1)
         key = _USUAL.get(name) or name.decode("latin-1").lower()
-        text = value.decode("latin-1")
-        headers = reading.headers
+        text = str(value, "latin-1")
         if key not in headers:
             headers[key] = text
         elif key == "host":
@@ -247,7 +248,7 @@ class Server(asyncio.Protocol):
             self._transport.write(data)
 
     def done(self, *, keep_alive: bool) -> None:
-        self._current = self._task = None
+        self._current = None
         if self._transport is None:
             return
         if self._discarding:
@@ -317,24 +318,39 @@ class Server(asyncio.Protocol):
     def _start(self, exchange: Exchange) -> None:
         self._current = exchange
         self.deadline = None
-        self._task = self._loop.create_task(self._handle(exchange))
+        if self._task is None:
+            self._task = self._loop.create_task(self._answer_all())
+        elif self._asked is not None and not self._asked.done():
+            self._asked.set_result(None)
 
-    async def _handle(self, exchange: Exchange) -> None:
+    async def _answer_all(self) -> None:
+        """Answers the requests of this connection, one after the other. One task for all of them: one for each costs more."""
         try:
-            await self._handler(exchange)
+            while self._transport is not None:
+                exchange = self._current
+                if exchange is None:
+                    self._asked = self._loop.create_future()
+                    await self._asked
+                    self._asked = None
+                    continue
+                try:
+                    await self._handler(exchange)
+                except ConnectionError:
+                    self.abort()
+                except Exception:
+                    log.exception("the handler failed")
+                    self._fail(exchange)
+                if self._current is exchange:
+                    return  # it was cut off; nothing can follow it
         except asyncio.CancelledError:
             self.abort()
-        except ConnectionError:
+
+    def _fail(self, exchange: Exchange) -> None:
+        if exchange.answered:
             self.abort()
-        except Exception:
-            log.exception("the handler failed")
-            if exchange.answered:
-                self.abort()
-            else:
-                exchange.shape(keep_alive=False, chunked=False)
-                exchange.answer(
-                    500, b'{"error":{"message":"Internal error.","type":"server_error","code":"internal-error"}}'
-                )
+            return
+        exchange.shape(keep_alive=False, chunked=False)
+        exchange.answer(500, b'{"error":{"message":"Internal error.","type":"server_error","code":"internal-error"}}')
 
     def _refuse(self, status: int) -> None:
         """A request that never became whole: the handler answers in the right dialect, then the connection ends."""

@@ -70,7 +70,7 @@ LONGEST_REQUEST_SECONDS = 86_400
 log = logging.getLogger("freehold.ledger")
 
 
-class _New(Struct, frozen=True):
+class _New(Struct, frozen=True, gc=False):
     """One entry on its way into the log."""
 
     kind: str

@@ -4,6 +4,8 @@ One state machine for both, so that a stream can never be metered differently fr
 is where gateways lose money; LiteLLM issues 30630, 36008; Otari 256).
 """
 
+from msgspec import Struct
+
 from freehold.gateway.needs import BYTES_PER_TOKEN
 from freehold.messages import (
     Chunk,
@@ -25,18 +27,15 @@ from freehold.messages import (
 )
 
 
-class Tally:
+class Tally(Struct, eq=False):
     """Feed it a reply or chunks, then ask it for the usage and the end."""
 
-    __slots__ = ("_bytes", "_reasoning", "_reported", "finish", "native_finish_reason", "refusal_category")
-
-    def __init__(self) -> None:
-        self.finish: Finish | None = None
-        self.native_finish_reason: str | None = None
-        self.refusal_category: str | None = None
-        self._reported: Usage | None = None
-        self._bytes = 0
-        self._reasoning = 0
+    finish: Finish | None = None
+    native_finish_reason: str | None = None
+    refusal_category: str | None = None
+    _reported: Usage | None = None
+    _bytes: int = 0
+    _reasoning: int = 0
 
     def take_reply(self, reply: Reply) -> None:
         self.finish = reply.finish

@@ -3,6 +3,10 @@
 The lifecycle fills a `Visit` as it goes; whatever happens, `record` turns it into the one record of the answer.
 """
 
+from typing import Final
+
+from msgspec import Struct, field
+
 from freehold.catalog.cost import cost
 from freehold.catalog.rows import Price
 from freehold.errors import FreeholdError
@@ -24,74 +28,48 @@ from freehold.store.records import Attempt, Private, Record, Status
 ASSUMED_OUTPUT = 131_072
 """Output tokens to reserve where neither the caller nor the catalog names a cap: the largest common window."""
 
+_PARTS_OF_USAGE: Final = tuple(
+    name for name in Usage.__struct_fields__ if name not in ("input_tokens", "output_tokens")
+)
+"""What few answers have of it; a record calls it by the same names."""
 
-class Visit:
+
+class Visit(Struct, eq=False):
     """What is known of one request. Times: `began_at` in Unix seconds, `began` monotonic."""
 
-    __slots__ = (
-        "answer",
-        "attempts",
-        "began",
-        "began_at",
-        "conversation",
-        "dropped",
-        "error",
-        "front",
-        "gathered",
-        "grant",
-        "heard",
-        "id",
-        "keeping",
-        "kept",
-        "key",
-        "needs",
-        "payers",
-        "placed",
-        "plan",
-        "policy",
-        "recorded",
-        "request",
-        "reserved",
-        "said",
-        "status",
-        "subject",
-        "summary",
-        "tally",
-        "traced",
-        "whole",
-    )
+    id: str
+    front: str
+    key: Key
+    began_at: float
+    began: float
+    request: Request | None = None
+    plan: Plan | None = None
+    policy: str = ""
+    needs: Needs = Needs()
+    payers: Payers | None = None
+    grant: Grant | None = None
+    reserved: int = 0
+    attempts: list[Attempt] = []
+    dropped: list[str] = []
+    answer: Answer | None = None
+    tally: Tally = field(default_factory=Tally)
+    whole: bool = False
+    status: Status = "refused"
+    error: FreeholdError | None = None
+    keeping: Keeping | None = None
+    said: Said | None = None
+    subject: str = ""
+    heard: Heard | None = None
+    traced: tuple[Task, Checked] | None = None
+    summary: bytes = b""
+    conversation: str = ""
+    gathered: Gathered | None = None
+    recorded: Record | None = None
+    placed: Placed | None = None
+    kept: bool = False
 
-    def __init__(self, record_id: str, front: str, key: Key, began_at: float, began: float) -> None:
-        self.id = record_id
-        self.front = front
-        self.key = key
-        self.began_at = began_at
-        self.began = began
-        self.request: Request | None = None
-        self.plan: Plan | None = None
-        self.policy = ""
-        self.needs = Needs()
-        self.payers: Payers | None = None
-        self.grant: Grant | None = None
-        self.reserved = 0
-        self.attempts: list[Attempt] = []
-        self.dropped: list[str] = []
-        self.answer: Answer | None = None
-        self.tally = Tally()
-        self.whole = False
-        self.status: Status = "refused"
-        self.error: FreeholdError | None = None
-        self.keeping: Keeping | None = None
-        self.said: Said | None = None
-        self.subject = ""
-        self.heard: Heard | None = None
-        self.traced: tuple[Task, Checked] | None = None
-        self.summary = b""
-        self.conversation = ""
-        self.gathered: Gathered | None = None
-        self.recorded: Record | None = None
-        self.placed: Placed | None = None
-        self.kept = False
+    def __repr__(self) -> str:
+        return f"<Visit {self.id}>"  # what was said stands in no log
 
     # --- money ---
 
@@ -147,9 +125,9 @@ class Visit:
     def record(self, ended_at: float, ended: float) -> Record:
         """The one record of this request."""
         usage = self.usage()
-        answer, request, error, tally, placed = self.answer, self.request, self.error, self.tally, self.placed
+        answer, request, error, tally = self.answer, self.request, self.error, self.tally
         price, applied = answer.target.price_at(self.began_at) if answer is not None else (None, None)
-        return Record(
+        record = Record(
             id=self.id,
             started_at=self.began_at,
             ended_at=ended_at,
@@ -168,15 +146,6 @@ class Visit:
             native_finish_reason=tally.native_finish_reason,
             input_tokens=usage.input_tokens,
             output_tokens=usage.output_tokens,
-            cache_read_tokens=usage.cache_read_tokens,
-            cache_write_5m_tokens=usage.cache_write_5m_tokens,
-            cache_write_1h_tokens=usage.cache_write_1h_tokens,
-            reasoning_tokens=usage.reasoning_tokens,
-            audio_input_tokens=usage.audio_input_tokens,
-            audio_output_tokens=usage.audio_output_tokens,
-            searches=usage.searches,
-            service_tier=usage.service_tier,
-            estimated=usage.estimated,
             cost_nano=self.cost(usage, price),
             reserved_nano=self.reserved,
             price=applied,
@@ -184,16 +153,28 @@ class Visit:
             first_token_ms=answer.first_seconds * 1000 if answer is not None else None,
             total_ms=(ended - self.began) * 1000,
             attempts=tuple(self.attempts),
-            dropped=tuple(self.dropped),
-            weights=answer.deployment.weights if answer is not None else None,
             policy=self.policy,
             durability=self._survived(),
-            commitments=self.said.commitments() if self.said is not None else {},
-            conversation=self.conversation,
-            canary=placed.canary.id if placed is not None else "",
-            arm=placed.arm if placed is not None else "",
-            propensity_ppm=placed.propensity_ppm if placed is not None else 0,
         )
+        self._add_what_few_have(record, usage)
+        return record
+
+    def _add_what_few_have(self, record: Record, usage: Usage) -> None:
+        """The rest of the record, where there is any: naming every field in each call costs several times as much."""
+        if usage != Usage(usage.input_tokens, usage.output_tokens):
+            for name in _PARTS_OF_USAGE:
+                setattr(record, name, getattr(usage, name))
+        if self.answer is not None:
+            record.weights = self.answer.deployment.weights
+        if self.dropped:
+            record.dropped = tuple(self.dropped)
+        if self.said is not None:
+            record.commitments = self.said.commitments()
+        if self.conversation:
+            record.conversation = self.conversation
+        if self.placed is not None:
+            record.canary, record.arm = self.placed.canary.id, self.placed.arm
+            record.propensity_ppm = self.placed.propensity_ppm
 
     # --- what was said ---
 

@@ -78,8 +78,8 @@ class Log:
         Raises EntryTooLarge, and LogUnwritable when the disk is full or broken; the log is then as long as before.
         """
         since = self._frontier.size
-        nodes = [node for entry in entries for node in self._frontier.append(leaf_hash(entry))]
-        hashes = {(node.level // HEIGHT, node.index): node.hash for node in nodes if node.level % HEIGHT == 0}
+        nodes = self._frontier.extend([leaf_hash(entry) for entry in entries], HEIGHT)
+        hashes = {(node.level // HEIGHT, node.index): node.hash for node in nodes}
         try:
             before = TileReader(self.read, since)
             files = [*self._bundles(before, entries), *self._tiles(before, hashes)]

@@ -137,15 +137,22 @@ class Frontier:
 
     def append(self, leaf: bytes) -> list[Node]:
         """Adds a leaf hash, and gives the nodes that this completes: the leaf, then its parents upward."""
-        index = self.size
-        nodes = [Node(0, index, leaf)]
-        level = 0
-        while index >> level & 1:
-            leaf = node_hash(self._peaks.pop(), leaf)
-            level += 1
-            nodes.append(Node(level, index >> level, leaf))
-        self._peaks.append(leaf)
-        self.size = index + 1
+        return self.extend((leaf,))
+
+    def extend(self, leaves: Sequence[bytes], every: int = 1) -> list[Node]:
+        """Adds leaf hashes in their order, and gives the nodes that this completes, one leaf's after another's. With `every`,
+        only those of each so many levels, from 0: a log keeps no others."""
+        peaks, nodes = self._peaks, list[Node]()
+        for leaf in leaves:
+            index, level, digest = self.size, 0, leaf
+            nodes.append(Node(0, index, digest))
+            while index & 1:
+                digest = sha256(b"\x01" + peaks.pop() + digest).digest()
+                index, level = index >> 1, level + 1
+                if not level % every:
+                    nodes.append(Node(level, index, digest))
+            peaks.append(digest)
+            self.size += 1
         return nodes
 
     def root(self) -> bytes:

@@ -21,7 +21,7 @@ import msgspec
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from freehold.errors import ContentsDamaged
+from freehold.errors import ContentsDamaged, InvalidField
 
 NONCE_BYTES: Final = 12
 PSEUDONYM_BYTES: Final = 32
@@ -34,14 +34,14 @@ _DEFLATE_FROM: Final = 256
 """Bytes of JSON below which deflating gains nothing: two salts and a short answer."""
 
 
-class Field(msgspec.Struct, frozen=True):
+class Field(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """What is kept of one field: the salt that opens its commitment, and the content unless only the salt is kept."""
 
     salt: bytes
     content: bytes | None = None
 
 
-class RecordContents(msgspec.Struct, frozen=True):
+class RecordContents(msgspec.Struct, frozen=True, gc=False):
     """What is kept of one record outside the log."""
 
     id: str
@@ -122,12 +122,26 @@ def blobs_in(segment: bytes) -> Iterator[Blob | Gap]:
             at += blob.length
 
 
+def pseudonym_bytes(pseudonym: str) -> bytes:
+    """The bytes that a pseudonym's 64 hexadecimal digits stand for. Raises InvalidField for another text."""
+    try:
+        raw = bytes.fromhex(pseudonym)
+    except ValueError:
+        raw = b""
+    if len(raw) != PSEUDONYM_BYTES:
+        raise InvalidField(f"A pseudonym has {2 * PSEUDONYM_BYTES} hexadecimal digits.", param="subject")
+    return raw
+
+
 # --- what is sealed ---
 
 
 def _pack(fields: dict[str, Field]) -> bytes:
+    contents = [field.content for field in fields.values()]
+    if contents.count(None) == len(contents):
+        return _PLAIN + _encode(fields)  # a field without its content is written as its cell is
     json = _encode({name: _cell(field) for name, field in fields.items()})
-    if len(json) >= _DEFLATE_FROM and any(field.content for field in fields.values()):
+    if len(json) >= _DEFLATE_FROM and any(contents):
         # Level 1: 12 µs for 1 kB of prose, to two fifths of it.
         deflated = zlib.compress(json, 1)
         if len(deflated) < len(json):

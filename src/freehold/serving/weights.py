@@ -23,7 +23,7 @@ from msgspec import Struct
 from freehold.config.paths import environment
 from freehold.errors import FetchError
 
-SHIPPED = Path(__file__).parent / "own_nano"
+SHIPPED = Path(__file__).parent / "shipped"
 """The weights that come with this package, beside their card, their lineage and the licence."""
 
 CHUNK = 1 << 20
@@ -57,6 +57,16 @@ class Weights(Struct, frozen=True, kw_only=True):
 
 
 NAMED: Mapping[str, Weights] = {
+    # Trained by recipes/nano.toml; it comes with this package.
+    "nano": Weights(
+        name="nano",
+        file="nano/nano.gguf",
+        pieces=(),
+        sha256="fb036f60d47c08292901cbfb33baf33fb5e0123c1dfddf67c28d49901c54118f",
+        size=258_912,
+        licence="Apache-2.0",
+        context=1024,
+    ),
     "smollm2-135m": Weights(
         name="smollm2-135m",
         file="SmolLM2-135M-Instruct.Q4_1.gguf",

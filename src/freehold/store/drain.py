@@ -61,14 +61,14 @@ _ADD_UP: Final = """
 log = logging.getLogger("freehold.store.drain")
 
 
-class Line(Struct, frozen=True):
+class Line(Struct, frozen=True, gc=False):
     """One line of the journal, read."""
 
     record: Record
     private: Private | None
 
 
-class EventLine(Struct, frozen=True):
+class EventLine(Struct, frozen=True, gc=False):
     """A line of the journal that is an event. What is kept apart from it is about the same person as the record that its id
     names, whose line came before; so it has no subject of its own."""
 

@@ -21,7 +21,7 @@ Count = Annotated[int, Meta(le=2**63 - 1)]
 does not keep all others from being stored."""
 
 
-class Attempt(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+class Attempt(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True, gc=False):
     """One request to one deployment. `ms` from its dispatch to its end, `status` the vendor's HTTP status, `code` the code
     of our error; `hedge` says that it was sent because another one was slow."""
 
@@ -34,7 +34,7 @@ class Attempt(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unkn
     hedge: bool = False
 
 
-class AppliedPrice(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+class AppliedPrice(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True, gc=False):
     """The price that the cost was counted with: `rates` in nano-dollars per million tokens by kind of token (or per single
     use, for kinds that are not tokens), as the catalog had them on `as_of` (ISO 8601) from `source`."""
 
@@ -43,7 +43,7 @@ class AppliedPrice(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid
     source: str
 
 
-class Record(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+class Record(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True, gc=False):
     """One answer, or one request that got none.
 
     Times are Unix seconds, durations milliseconds, money nano-dollars. `model` is what the caller asked for, `deployment`
@@ -103,7 +103,7 @@ class Record(Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=Tru
     extra: dict[str, Any] = {}
 
 
-class Private(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Private(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """What goes with a record and is kept apart from it, sealed: who it is about, the salts that open its commitments,
     and the contents where they are kept. `keep_until` is in Unix seconds."""
 

@@ -25,7 +25,7 @@ from freehold.errors import ConfigError, RowForbidden
 from freehold.training.dataset import Dataset, admit
 from freehold.training.lineage import Lineage, Source, sources_of
 from freehold.training.provenance import Override, Pedigree, Student, Use, may_use, pedigree_of_answer, use_of
-from freehold.training.recipe import Recipe
+from freehold.training.recipe import Recipe, folder_of
 from freehold.training.runs import ANCESTRY, RunFolder
 
 LINEAGE = "lineage.json"
@@ -165,7 +165,7 @@ def _behind(folder: str, made_by: str, terms: Terms, on: str, seen: frozenset[Pa
     """What the weights of a folder were made from; None without a folder."""
     if not folder:
         return None
-    path = Path(folder).absolute()
+    path = folder_of(folder).absolute()
     if _ours(made_by, terms, on):
         made_by = ""  # what a model of our own was made from is told by its files
     # 5

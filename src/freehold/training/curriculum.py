@@ -1,4 +1,4 @@
-"""How hard, how fast, when to end: the pure arithmetic of a run. Which levels are open, how large a step is, when the decay begins.
+"""How hard and how fast: the pure arithmetic of a run. Which levels are open, how large a step is, how long a decay takes.
 
 It knows numbers of steps and no model. It exists apart so that a run that is resumed computes the same as one that never stopped: everything
 here follows from the step and from what the checkpoint keeps.
@@ -8,8 +8,9 @@ import math
 from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
+from msgspec.structs import replace
 
-from freehold.training.recipe import Curriculum, Learning
+from freehold.training.recipe import Curriculum, Learning, Portion
 
 OPENING = 0.3
 """A rising curriculum has opened its last level after this share of the steps. The hardest level is most of what is left to learn then."""
@@ -20,11 +21,22 @@ MASTERED = 0.9
 
 class Pace(Struct, frozen=True, kw_only=True):
     """What of the pace a checkpoint keeps: how many levels mastery has opened, and the step from which the rate decays once time or target
-    have said so, with the step that it ends on."""
+    have said so, with the step that it ends on, and the share of the rate that was left then."""
 
     opened: int = 1
     decay_from: int | None = None
     ends: int | None = None
+    share: float = 1.0
+
+
+def portion_weights(
+    kind: Curriculum, portion: Portion, levels: Sequence[int], step: int, learning: Learning, pace: Pace
+) -> dict[int, float]:
+    """The weight of each level of a portion at a step, its curriculum stretched over the steps between its beginning and its end; nothing outside of them."""
+    begins, ends = round(portion.begins * learning.steps), round(portion.ends * learning.steps)
+    if not begins <= step < ends:
+        return {}
+    return weights(kind, levels, step - begins, replace(learning, steps=ends - begins), pace)
 
 
 def weights(kind: Curriculum, levels: Sequence[int], step: int, learning: Learning, pace: Pace) -> dict[int, float]:
@@ -53,16 +65,24 @@ def opened_after(levels: Sequence[int], accuracy: Mapping[int, float], pace: Pac
 
 
 def rate(step: int, learning: Learning, pace: Pace) -> float:
-    """The learning rate of a step, counted from 0: linear warm-up, then cosine to a tenth, or steady with a linear decay to 0 at the end."""
+    """The learning rate of a step, counted from 0: linear warm-up, then cosine to a tenth, or steady with a linear decay to 0 at the end. Where time or target
+    end a run, it decays in a line to 0 from what it is then."""
     if step < learning.warmup:
         return learning.rate * (step + 1) / learning.warmup
-    end = pace.ends if pace.ends is not None else learning.steps
+    return learning.rate * share(step, learning, pace)
+
+
+def share(step: int, learning: Learning, pace: Pace) -> float:
+    """How much of the recipe's rate a step after the warm-up has, from 0 to 1."""
+    if pace.ends is not None and pace.decay_from is not None:
+        left = (pace.ends - step) / max(1, pace.ends - pace.decay_from)
+        return pace.share * min(1.0, max(0.0, left))
+    end = learning.steps
     if learning.schedule == "cosine":
-        share = (step - learning.warmup) / max(1, end - learning.warmup)
-        return learning.rate * (0.1 + 0.9 * (1 + math.cos(math.pi * min(1.0, share))) / 2)
-    start = pace.decay_from if pace.decay_from is not None else end - round(learning.decay * end)
-    left = (end - step) / max(1, end - start)
-    return learning.rate * min(1.0, max(0.0, left))
+        done = (step - learning.warmup) / max(1, end - learning.warmup)
+        return 0.1 + 0.9 * (1 + math.cos(math.pi * min(1.0, max(0.0, done)))) / 2
+    left = (end - step) / max(1, round(learning.decay * end))
+    return min(1.0, max(0.0, left))
 
 
 def decay_now(step: int, learning: Learning, pace: Pace) -> Pace:
@@ -73,8 +93,3 @@ def decay_now(step: int, learning: Learning, pace: Pace) -> Pace:
     length = max(1, round(step * learning.decay / max(1e-9, 1 - learning.decay)))
     start = min(step, learning.steps - round(learning.decay * learning.steps))
     return Pace(opened=pace.opened, decay_from=start, ends=min(learning.steps, step + length))
-
-
-def time_to_decay(elapsed: float, learning: Learning) -> bool:
-    """Whether the decay must begin so that the run ends within its minutes. `elapsed` in seconds, over all lives of the run."""
-    return learning.minutes > 0 and elapsed >= 60 * learning.minutes * (1 - learning.decay)

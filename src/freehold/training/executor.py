@@ -71,8 +71,9 @@ class Calibration(msgspec.Struct, frozen=True, kw_only=True):
 
 class Parity(msgspec.Struct, frozen=True, kw_only=True):
     """How an exported model compares with its weights: strings, and how many were cut otherwise (`splits`); items, how many replies were the same token
-    by token, how many others parted from it at a tie (`undecided`), how many rounding to half precision alone had `moved` before, and how many were right before and after. `low` and `high` bound the share that
-    is right after (Wilson, 95 %)."""
+    by token, how many others were so once llama.cpp computed in float32 from the file's own numbers (`rounded`), how many rounding the weights to half precision
+    alone had `moved` before, and how many were right before and after. `low` and `high` bound the share that is right after (Wilson, 95 %). `parted`
+    says of the first that are others where they part."""
 
     strings: int
     splits: int
@@ -80,10 +81,11 @@ class Parity(msgspec.Struct, frozen=True, kw_only=True):
     same: int
     right_before: int
     right_after: int
-    undecided: int = 0
+    rounded: int = 0
     moved: int = 0
     low: float = 0.0
     high: float = 1.0
+    parted: tuple[str, ...] = ()
 
 
 def command_of(python: str, folder: RunFolder) -> list[str]:

@@ -5,7 +5,7 @@ a misspelt key is an error before an hour is spent, not a default that nobody ch
 
 The stages, by `stage`:
 
-    pretrain   from nothing, on a mix of tasks that are drawn without end from their training split
+    pretrain   from nothing, or from a model of ours of the same shape, on a mix of tasks that are drawn without end from their training split
     distil     the same, from what a teacher says: its answers, its verified traces, its distribution, or its word on the student's own tries
     sft        a base that others trained, on the rows of a dataset
     grpo       a model that is right now and then, by rewards of the tasks' verifiers
@@ -16,7 +16,7 @@ import difflib
 import re
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Final, Literal, get_args
 
 import msgspec
 from msgspec import Meta, Struct
@@ -46,12 +46,15 @@ class Shape(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fi
 
 
 class Portion(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fields=True):
-    """One task of the mix: its name and options, its share of the examples, its levels (default: those for training)."""
+    """One task of the mix: its name and options, its share of the examples, its levels (default: those for training). `begins` and `ends` are shares of all
+    steps, between which it is drawn: what others build on may come first, and what has done its work may go."""
 
     task: str
     options: dict[str, Any] = {}
     weight: Rate = 1.0
     levels: tuple[int, ...] = ()
+    begins: Share = 0.0
+    ends: Share = 1.0
 
 
 class Learning(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fields=True):
@@ -126,8 +129,8 @@ class Lora(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fie
 
 
 class Recipe(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fields=True):
-    """One recipe. `model` is the name of what comes out, `own/NAME`. `start` is the folder of a finished run or of weights to begin with (`sft`,
-    `grpo`, `dpo`); `base` who made those weights, `vendor/model`, for the terms. `data` is a dataset for `sft`. `direct` is the share of examples without
+    """One recipe. `model` is the name of what comes out, `own/NAME`. `start` is the folder of a finished run or of weights to begin with, or
+    `own/NAME` for those that come with the package (`sft`, `grpo` and `dpo` need one); `base` who made those weights, `vendor/model`, for the terms. `data` is a dataset for `sft`. `direct` is the share of examples without
     steps; `offered` whether others get the model; `declares` what whoever trains answers for."""
 
     model: Annotated[str, Meta(pattern=r"^own/[a-z0-9][a-z0-9.-]{0,62}$")]
@@ -147,6 +150,16 @@ class Recipe(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_f
     offered: bool = True
     declares: tuple[str, ...] = ()
     about: str = ""
+
+
+SHIPPED: Final = Path(__file__).parents[1] / "serving" / "shipped"
+"""Weights that come with the package, a folder each."""
+
+
+def folder_of(name: str) -> Path:
+    """The folder that a recipe's `start` or a teacher's `run` names: a path, or, as `own/NAME`, weights that come with the package."""
+    shipped = {f"own/{folder.name}": folder for folder in SHIPPED.iterdir()}
+    return shipped.get(name, Path(name))
 
 
 def read_recipe(path: Path) -> Recipe:
@@ -209,6 +222,9 @@ def _wrong(recipe: Recipe) -> tuple[str, str] | None:
     if recipe.stage == "sft" and not recipe.data and not recipe.mix:
         return "`sft` needs `data` or `mix`, and has neither.", "Give a dataset, or tasks to draw rows from."
     learning = recipe.learning
+    times = {0.0, *(one.begins for one in recipe.mix), *(one.ends for one in recipe.mix)} - {1.0}
+    if recipe.mix and not all(any(one.begins <= at < one.ends for one in recipe.mix) for at in times):
+        return "At some steps no task of the mix is drawn.", "Let `begins` and `ends` of the portions overlap."
     if learning.rows < learning.accumulate:
         return "`accumulate` is more than `rows`.", "A part of a step has at least one row."
     if learning.processes > 1 and recipe.stage in ("pretrain", "distil"):

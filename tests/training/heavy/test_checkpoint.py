@@ -11,11 +11,14 @@ def test_weights_optimizers_numbers_and_random_state_come_back(tmp_path: Path) -
     optimizer = torch.optim.AdamW(model.parameters(), lr=0.1)
     model(torch.ones(1, 3)).sum().backward()
     optimizer.step()
-    save_checkpoint(tmp_path, model, [optimizer], {"step": 4}, Pace(opened=3, decay_from=2, ends=9))
+    save_checkpoint(tmp_path, model, [optimizer], {"step": 4}, Pace(opened=3, decay_from=2, ends=9, share=0.5))
     kept, drawn = {name: value.clone() for name, value in model.state_dict().items()}, torch.rand(3)
     optimizer.step()
     assert not torch.equal(model.weight, kept["weight"])
-    assert load_checkpoint(tmp_path, model, [optimizer]) == ({"step": 4}, Pace(opened=3, decay_from=2, ends=9))
+    assert load_checkpoint(tmp_path, model, [optimizer]) == (
+        {"step": 4},
+        Pace(opened=3, decay_from=2, ends=9, share=0.5),
+    )
     assert torch.equal(model.weight, kept["weight"])
     assert torch.equal(torch.rand(3), drawn)
     assert [path.name for path in tmp_path.iterdir()] == ["checkpoint.pt"]

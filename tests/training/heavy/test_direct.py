@@ -11,7 +11,7 @@ from freehold.training.heavy.model import load_model
 from freehold.training.progress import Step, read_progress
 from freehold.training.recipe import Reinforcing, tasks_of
 from freehold.training.tasks.task import write_reply
-from training.heavy.tiny import recipe, trained
+from training.heavy.tiny import begun_on, executed, finished, recipe, trained
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -68,3 +68,12 @@ def test_pairs_are_learned_from(base: Path, tmp_path: Path, monkeypatch: pytest.
 def test_a_model_that_is_never_right_gives_no_pairs_and_that_is_an_error(base: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="none has both a proven reply and another"):
         run(base, tmp_path / "run")
+
+
+def test_two_processes_draw_the_same_pairs_and_learn_from_them(tmp_path: Path) -> None:
+    base = finished(tmp_path / "base", learning__steps=300, watch__every=1000, direct=0.0)
+    place = begun_on(base, tmp_path, "dpo", {"group": 4, "prompts": 32}, learning__rows=4)
+    steps = [line for line in executed(place) if isinstance(line, Step)]
+    assert [line.step for line in steps] == [1, 2, 3]
+    assert steps[0].loss == pytest.approx(0.6931, abs=1e-3), "before the first step both are alike: log 2"
+    assert (place.weights / "model.safetensors").exists()

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from freehold.errors import ConfigError
-from freehold.training.heavy.export import export_gguf, tensors, turned
+from freehold.training.heavy.export import export_gguf, tensors, turned, widen_gguf
 from freehold.training.heavy.libraries import library
 from freehold.training.heavy.model import load_model
 from training.heavy.tiny import trained
@@ -56,6 +56,20 @@ def test_half_precision_keeps_each_weight_to_a_thousandth(folder: Path, tmp_path
     for name, values in tensors(load_model(folder)[0]):
         assert written[name].shape == values.shape
         assert abs(written[name].astype("float32") - values).max() < 1e-3
+
+
+def test_a_file_made_wide_says_the_same_with_the_same_numbers_in_full(folder: Path, tmp_path: Path) -> None:
+    export_gguf(folder, tmp_path / "m.gguf", "F16", "own/tiny")
+    widen_gguf(tmp_path / "m.gguf", tmp_path / "wide.gguf")
+    half, wide = read(tmp_path / "m.gguf"), read(tmp_path / "wide.gguf")
+    apart = {"general.file_type"}
+    assert wide.fields["general.file_type"].contents() == 0
+    said = {name: field.contents() for name, field in wide.fields.items() if not name.startswith("GGUF.")}
+    assert said.keys() - apart == {name for name in half.fields if not name.startswith("GGUF.")} - apart
+    assert all(half.fields[name].contents() == value for name, value in said.items() if name not in apart)
+    numbers = {one.name: one.data for one in half.tensors}
+    assert [(one.name, int(one.tensor_type)) for one in wide.tensors] == [(one.name, 0) for one in half.tensors]
+    assert all((one.data == numbers[one.name].astype("float32")).all() for one in wide.tensors)
 
 
 def test_halves_of_a_head_become_neighbouring_pairs() -> None:

@@ -2,6 +2,7 @@ from typing import Any
 
 import pytest
 
+from freehold.errors import ConfigError
 from freehold.training.heavy.libraries import torch
 from freehold.training.heavy.model import build_model
 from freehold.training.heavy.packing import IGNORED, Tokens, lay_out, loss_of, pack, parts
@@ -73,7 +74,7 @@ def test_a_batch_takes_whole_examples_from_the_stream_until_it_is_full() -> None
 
 
 def test_a_stream_of_examples_that_never_fit_is_an_error() -> None:
-    with pytest.raises(ValueError, match="longer than 8"):
+    with pytest.raises(ConfigError, match="longer than 8"):
         pack(iter([Tokens((1,) * 9, 1)] * 2000), 8, 8)
     with pytest.raises(ValueError, match="ended"):
         pack(iter([Tokens((1,) * 3, 1)]), 8, 8)

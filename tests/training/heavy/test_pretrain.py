@@ -3,12 +3,14 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from freehold.training.heavy import pretrain
 from freehold.training.heavy.evaluate import Score
 from freehold.training.heavy.libraries import library, torch
 from freehold.training.heavy.pretrain import Training, faster_precision
@@ -83,10 +85,50 @@ def test_a_run_that_reaches_its_target_decays_and_ends(tmp_path: Path, monkeypat
     )
 
 
-def test_a_run_ends_in_its_minutes(tmp_path: Path) -> None:
-    ended = Training(recipe(learning__steps=100_000, learning__minutes=0.03), tmp_path).run()
-    assert ended.done
-    assert ended.step < 100_000
+class Seconds:
+    """A clock on which a batch, and so a step, takes a second; and one more from the fortieth on."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def batch(self, training: Training, step: int) -> Any:
+        self.now += 1 if step < 40 else 2
+        return BATCH(training, step)
+
+
+BATCH = Training.batch
+
+
+def ended_in_time(folder: Path, monkeypatch: pytest.MonkeyPatch, stops: Callable[[], bool] = lambda: False) -> Ended:
+    seconds = Seconds()
+
+    def batch(training: Training, step: int) -> Any:
+        return seconds.batch(training, step)
+
+    folder.mkdir(exist_ok=True)
+    with monkeypatch.context() as patched:
+        patched.setattr(pretrain, "time", seconds)
+        patched.setattr(Training, "batch", batch)
+        limited = recipe(learning__steps=1_000, learning__minutes=1.0, watch__every=1000, watch__items=1)
+        return Training(limited, folder, stops).run()
+
+
+def test_a_run_ends_in_its_minutes_also_where_steps_become_slower_and_stopped_or_not_with_the_same_bits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = ended_in_time(tmp_path / "whole", monkeypatch)
+    assert whole.done
+    assert 50 <= whole.elapsed <= 60
+    asked = iter(range(1, 1_000))
+    first = ended_in_time(tmp_path / "halves", monkeypatch, lambda: next(asked) == 47)
+    assert (first.done, first.step) == (False, 47), "in the decay"
+    second = ended_in_time(tmp_path / "halves", monkeypatch)
+    assert (second.step, second.elapsed) == (whole.step, whole.elapsed)
+    kept, same = weights(tmp_path / "whole"), weights(tmp_path / "halves")
+    assert all(torch.equal(value, same[name]) for name, value in kept.items())
 
 
 def test_the_precision_is_chosen_by_measuring(tmp_path: Path) -> None:

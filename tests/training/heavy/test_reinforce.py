@@ -9,7 +9,7 @@ from freehold.training.heavy.reinforce import grpo, prove, rewarding, worth
 from freehold.training.progress import Alarm, Ended, Rewarded, read_progress
 from freehold.training.recipe import Reinforcing, tasks_of
 from freehold.training.tasks.task import Check, Problem, Solution, StepCheck, Task, write_reply
-from training.heavy.tiny import recipe, trained
+from training.heavy.tiny import begun_on, executed, finished, recipe, trained
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -97,3 +97,13 @@ def test_a_sampler_that_is_not_the_trainer_raises_the_alarm(
     monkeypatch.setattr(reinforce, "mismatch", apart)
     lines = reinforced(base, tmp_path / "run")
     assert "mismatch" in {line.what for line in lines if isinstance(line, Alarm)}
+
+
+def test_two_processes_reinforce_one_model(tmp_path: Path) -> None:
+    base = finished(tmp_path / "base", learning__steps=20)
+    place = begun_on(base, tmp_path, "grpo", {"group": 4, "prompts": 4})
+    lines = executed(place)
+    rewards = [line for line in lines if isinstance(line, Rewarded)]
+    assert [line.step for line in rewards] == [1, 2, 3]
+    assert all(line.mismatch < 1e-3 for line in rewards)
+    assert (place.weights / "model.safetensors").exists()

@@ -7,15 +7,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from freehold.config.paths import environment
 from freehold.errors import ConfigError, Contaminated, RowForbidden
 from freehold.training.dataset import Dataset, Example, Turn, write_dataset
-from freehold.training.executor import LocalExecutor
 from freehold.training.heavy import __main__ as heavy
 from freehold.training.heavy.__main__ import train
 from freehold.training.heavy.libraries import library, torch
 from freehold.training.heavy.model import load_model
-from freehold.training.heavy.pretrain import Training
 from freehold.training.heavy.tuning import sft
 from freehold.training.progress import Ended, Scored, Step, read_progress
 from freehold.training.provenance import Pedigree
@@ -23,7 +20,7 @@ from freehold.training.recipe import tasks_of
 from freehold.training.runs import RunFolder, new_run
 from freehold.training.tasks.drawing import held_out
 from freehold.training.tasks.task import Problem, write_reply
-from training.heavy.tiny import recipe
+from training.heavy.tiny import executed, finished, recipe
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -33,10 +30,7 @@ TASK = tasks_of(recipe())[0][0]
 @pytest.fixture(scope="module", name="base")
 def _base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished run, with what tells that it is one."""
-    made = recipe(learning__steps=20)
-    place = new_run(tmp_path_factory.mktemp("base"), made, datetime(2026, 1, 1, tzinfo=UTC))
-    Training(made, place.path).run()
-    return place.path
+    return finished(tmp_path_factory.mktemp("base"), learning__steps=20)
 
 
 def tuned(base: Path, folder: Path, **changes: Any) -> list[Any]:
@@ -181,10 +175,7 @@ def trl() -> Any:
 
 
 def losses(place: RunFolder) -> list[float]:
-    job = LocalExecutor({**environment(), "OMP_NUM_THREADS": "1"}).start(place)
-    assert job.wait() == 0, place.log.read_text()
-    assert place.state() == "done"
-    return [line.loss for line in place.lines() if isinstance(line, Step)]
+    return [line.loss for line in executed(place) if isinstance(line, Step)]
 
 
 def test_two_processes_learn_what_one_learns_with_twice_the_rows(base: Path, tmp_path: Path) -> None:

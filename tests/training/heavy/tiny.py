@@ -1,11 +1,16 @@
 """A tiny recipe that learns something in seconds, and folders of what it learned."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from freehold.config.paths import environment
+from freehold.training.executor import LocalExecutor
+from freehold.training.progress import Line
 from freehold.training.recipe import Recipe, parse_recipe
+from freehold.training.runs import RunFolder, new_run
 
 PRETRAIN = b"""
 model = "own/tiny"
@@ -56,3 +61,28 @@ def trained(folder: Path, **changes: Any) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     Training(recipe(**changes), folder).run()
     return folder
+
+
+def begun_on(base: Path, data: Path, stage: str, reward: dict[str, Any], **changes: Any) -> RunFolder:
+    """A run of a stage that rewards, by two processes, on a run that is done: three steps, and a look at two problems."""
+    shared = {"learning__steps": 3, "learning__processes": 2, "watch__items": 2, **changes}
+    made = recipe(stage=stage, start=str(base), shape=None, reward=reward, **shared)
+    return new_run(data, made, datetime(2026, 1, 1, tzinfo=UTC))
+
+
+def finished(data: Path, **changes: Any) -> Path:
+    """The folder of a run that is done, with what tells what it was made from."""
+    from freehold.training.heavy.pretrain import Training
+
+    made = recipe(**changes)
+    place = new_run(data, made, datetime(2026, 1, 1, tzinfo=UTC))
+    Training(made, place.path).run()
+    return place.path
+
+
+def executed(place: RunFolder) -> list[Line]:
+    """What a run tells, executed to its end as `freehold train run` does."""
+    job = LocalExecutor({**environment(), "OMP_NUM_THREADS": "1"}).start(place)
+    assert job.wait() == 0, place.log.read_text()
+    assert place.state() == "done"
+    return place.lines()

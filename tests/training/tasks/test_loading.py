@@ -15,6 +15,7 @@ BUILT_IN = [
     "arithmetic-chains",
     "arithmetic-mod-p",
     "linear-equations-mod-p",
+    "recall",
     "refund-desk",
     "refund-policy",
     "word-problems",
@@ -67,3 +68,19 @@ def test_an_unknown_name_or_option_is_an_error_that_tells() -> None:
         make({"task": "refund-policy", "digits": 3})
     with pytest.raises(ConfigError, match="1 to 12"):
         make({"task": "arithmetic-chains", "digits": 40})
+
+
+@pytest.mark.parametrize(
+    ("name", "steps", "known"),
+    [
+        ("arithmetic-chains", "terms", '"whole", "fine"'),
+        ("arithmetic-mod-p", "rows", '"whole", "fine"'),
+        ("linear-equations-mod-p", "fine", '"whole", "rows", "terms"'),
+    ],
+)
+def test_steps_that_a_task_does_not_write_are_an_error_that_says_which_it_does(
+    name: str, steps: str, known: str
+) -> None:
+    with pytest.raises(ConfigError, match=f'{name} does not write its steps "{steps}"') as caught:
+        make({"task": name, "steps": steps})
+    assert caught.value.advice == f"It writes them {known}."

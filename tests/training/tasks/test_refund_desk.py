@@ -25,7 +25,7 @@ CASE = {
 def test_a_case_is_decided_by_the_shop_s_rules_one_by_one() -> None:
     task = RefundDesk()
     solution = task.solve(Problem("refund-desk", 1, CASE))
-    assert [line.partition(": ")[0] for line in solution.lines] == ["1", "2", "3", "4", "5", "6"]
+    assert [line.partition(". ")[0] for line in solution.lines] == ["A", "B", "C", "D", "E", "F"]
     assert solution.answer == "credit $81.00"
 
 

@@ -55,34 +55,45 @@ def test_the_prompt_is_the_policy_and_the_case_in_words() -> None:
     text = RefundPolicy().render(problem_of(RULES[:3], ["member"]))
     assert text == (
         "Apply the rules in order; a later rule overrides an earlier one.\n"
-        "1. Items can be returned within 30 days.\n"
-        "2. Members have 14 more days.\n"
-        "3. What is returned after the limit is refused.\n"
-        "Case: books, $87.00, bought on day 12, returned on day 47, member yes, gift no, sale no, opened no, used no, "
+        "A. Items can be returned within 30 days.\n"
+        "B. Members have 14 more days.\n"
+        "C. What is returned after the limit is refused.\n"
+        "The case: books, $87.00, bought on day 12, returned on day 47, member yes, gift no, sale no, opened no, used no, "
         "faulty no, receipt no.\n"
         "What is decided?"
     )
 
 
-FIRST = "1: limit 0030"
-SECOND = "2: member yes, 0030+0014:04,04,00,00,=0044"
-SHORT = "2: member yes, 0020+0014:04,03,00,00,=0034"
-TOOK = "0047-0012:05,03,00,00,=0035"
+LIMIT = "A. Items can be returned within 30 days. limit"
+MEMBERS = "B. Members have 14 more days. member"
+FIRST = f"{LIMIT} 0030"
+SECOND = f"{MEMBERS} yes, 0030+0014:04,04,00,00,=0044"
+SHORT = f"{MEMBERS} yes, 0020+0014:04,03,00,00,=0034"
+LATE = (
+    "C. What is returned after the limit is refused. bought on day 12, returned on day 47, 0047-0012:05,03,00,00,=0035,"
+)
 
 
 @pytest.mark.parametrize(
     ("trace", "verdicts"),
     [
-        (f"{FIRST}\n{SECOND}\n3: {TOOK}, 0035>0044 no, refund", ["verified"] * 3),
+        (f"{FIRST}\n{SECOND}\n{LATE} 0035>0044 no, refund", ["verified"] * 3),
         (
-            f"{FIRST}\n2: member yes, 0030+0014:05,04,00,00,=0045\n3: {TOOK}, 0035>0045 no, refund",
+            f"{FIRST}\n{MEMBERS} yes, 0030+0014:05,04,00,00,=0045\n{LATE} 0035>0045 no, refund",
             ["verified", "refuted", "verified"],
         ),
-        (f"{FIRST}\n2: member no, 0030\n3: {TOOK}, 0035>0030 yes, refused", ["verified", "refuted", "verified"]),
-        (f"1: limit 0020\n{SHORT}\n3: {TOOK}, 0035>0034 yes, refused", ["refuted", "verified", "verified"]),
-        (f"{FIRST}\n3: {TOOK}, 0035>0030 yes, refused", ["verified", "not_checkable"]),
+        (f"{FIRST}\n{MEMBERS} no, 0030\n{LATE} 0035>0030 yes, refused", ["verified", "refuted", "verified"]),
+        (f"{LIMIT} 0020\n{SHORT}\n{LATE} 0035>0034 yes, refused", ["refuted", "verified", "verified"]),
+        (
+            f"{FIRST}\n{SECOND.replace('14 more', '15 more')}",
+            ["verified", "refuted"],
+        ),  # the rule is not quoted as it is
+        (f"{FIRST}\n{LATE} 0035>0030 yes, refused", ["verified", "not_checkable"]),
         ("Books are fine", ["not_checkable"]),
-        (f"{FIRST}\n{SECOND}\n3: {TOOK}, 0035>0044 no, refund\n4: sale no, refund", [*["verified"] * 3, "refuted"]),
+        (
+            f"{FIRST}\n{SECOND}\n{LATE} 0035>0044 no, refund\nD. What was bought on sale is refused. sale no, refund",
+            [*["verified"] * 3, "refuted"],
+        ),
     ],
 )
 def test_each_rule_is_judged_by_the_state_as_written(trace: str, verdicts: list[str]) -> None:
@@ -90,8 +101,24 @@ def test_each_rule_is_judged_by_the_state_as_written(trace: str, verdicts: list[
     assert [step.verdict for step in check.steps] == verdicts
 
 
+def test_rules_that_ask_for_a_category_or_a_share_say_what_they_look_at() -> None:
+    rules: list[dict[str, Any]] = [
+        {"kind": "limit", "number": 30},
+        {"kind": "category-limit", "number": 7, "category": "lamps"},
+        {"kind": "opened-category", "category": "books"},
+        {"kind": "used", "number": 80},
+    ]
+    lines = RefundPolicy().solve(problem_of(rules, ["used"])).lines
+    assert lines[1:] == (
+        "B. For lamps the limit is 7 days instead. case: books, rule: lamps, no, 0030",
+        "C. Opened books are refused. case: books, rule: books, yes, opened no, refund",
+        "D. For used items 80 percent of the price is paid. refund, used yes, 100-80=20, 10% 0870, 20% 0870+0870:00,14,17,01,=1740, "
+        "8700-1740:00,-6,-9,06,=6960",
+    )
+
+
 def test_a_trace_leads_to_the_answer_that_it_writes() -> None:
-    lines = f"1: limit 0020\n{SHORT}\n3: {TOOK}, 0035>0034 yes, refused"
+    lines = f"{LIMIT} 0020\n{SHORT}\n{LATE} 0035>0034 yes, refused"
     assert RefundPolicy().verify(problem_of(RULES[:3], ["member"]), lines).answer == "refused"
 
 

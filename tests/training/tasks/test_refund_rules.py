@@ -6,12 +6,26 @@ from freehold.training.tasks.refund_rules import KINDS, Case, Rule, State, money
 
 CASE = Case("books", 8700, 12, 47, frozenset({"member", "opened"}))
 LATE = State(8700, 30, "refused", 35)
-TOOK = "0047-0012:05,03,00,00,=0035"
+TOOK = "bought on day 12, returned on day 47, 0047-0012:05,03,00,00,=0035"
 
 BY_HAND: list[tuple[Rule, Case, State, str, State, bool]] = [
     (Rule("limit", 30), CASE, State(8700), "limit 0030", State(8700, 30), False),
-    (Rule("category-limit", 10, "books"), CASE, State(8700, 30), "books yes, 0010", State(8700, 10), True),
-    (Rule("category-limit", 10, "toys"), CASE, State(8700, 30), "books no, 0030", State(8700, 30), False),
+    (
+        Rule("category-limit", 10, "books"),
+        CASE,
+        State(8700, 30),
+        "case: books, rule: books, yes, 0010",
+        State(8700, 10),
+        True,
+    ),
+    (
+        Rule("category-limit", 10, "toys"),
+        CASE,
+        State(8700, 30),
+        "case: books, rule: toys, no, 0030",
+        State(8700, 30),
+        False,
+    ),
     (Rule("member-days", 14), CASE, State(8700, 30), "member yes, 0030+0014:04,04,00,00,=0044", State(8700, 44), True),
     (Rule("gift-days", 20), CASE, State(8700, 30), "gift no, 0030", State(8700, 30), False),
     (Rule("late"), CASE, State(8700, 44), f"{TOOK}, 0035>0044 no, refund", State(8700, 44, "refund", 35), False),
@@ -38,11 +52,11 @@ BY_HAND: list[tuple[Rule, Case, State, str, State, bool]] = [
         Rule("opened-category", 0, "books"),
         CASE,
         State(8700),
-        "books yes, opened yes, refused",
+        "case: books, rule: books, yes, opened yes, refused",
         State(8700, 0, "refused"),
         True,
     ),
-    (Rule("opened-category", 0, "toys"), CASE, LATE, "books no, refused", LATE, False),
+    (Rule("opened-category", 0, "toys"), CASE, LATE, "case: books, rule: toys, no, refused", LATE, False),
     (Rule("faulty"), CASE, State(8700, 0, "refused"), "faulty no, refused", State(8700, 0, "refused"), False),
     (Rule("no-receipt"), CASE, State(8700), "receipt no, credit", State(8700, 0, "credit"), True),
     (Rule("no-receipt"), CASE, State(1, 0, "refused"), "receipt no, refused", State(1, 0, "refused"), False),
@@ -50,7 +64,7 @@ BY_HAND: list[tuple[Rule, Case, State, str, State, bool]] = [
         Rule("opened-fee", 20, "", "gift"),
         CASE,
         State(8700),
-        "refund, opened yes, gift no, 8700*10%=0870, 0870+0870:00,14,17,01,=1740, 8700-1740:00,-6,-9,06,=6960",
+        "refund, opened yes, gift no, 10% 0870, 20% 0870+0870:00,14,17,01,=1740, 8700-1740:00,-6,-9,06,=6960",
         State(6960),
         True,
     ),
@@ -101,13 +115,13 @@ def test_a_rule_is_applied_to_a_case(
 def test_a_used_item_gets_what_is_left_when_tenths_are_taken() -> None:
     case = Case("shoes", 8700, 1, 2, frozenset({"used"}))
     assert KINDS["used"].apply(Rule("used", 90), case, State(8700)).line == (
-        "refund, used yes, 8700*10%=0870, 8700-0870:00,-3,-8,07,=7830"
+        "refund, used yes, 100-90=10, 10% 0870, 8700-0870:00,-3,-8,07,=7830"
     )
 
 
 def test_tenths_are_added_up() -> None:
-    assert tenths(8700, 1) == ("8700*10%=0870", 870)
-    assert tenths(2100, 3) == ("2100*10%=0210, 0210+0210:00,02,04,00,=0420, 0420+0210:00,03,06,00,=0630", 630)
+    assert tenths(8700, 1) == ("10% 0870", 870)
+    assert tenths(2100, 3) == ("10% 0210, 20% 0210+0210:00,02,04,00,=0420, 30% 0420+0210:00,03,06,00,=0630", 630)
 
 
 def test_money_is_written_as_people_read_it() -> None:

@@ -70,11 +70,11 @@ def test_the_line_after_an_error_is_judged_by_what_the_error_wrote(task: Task) -
 @each_task
 @given(text=st.text(max_size=300))
 @settings(max_examples=30, deadline=None)
-def test_no_text_makes_judging_fail_or_passes_by_chance(task: Task, text: str) -> None:
+def test_no_text_makes_judging_fail_or_is_proven_by_chance(task: Task, text: str) -> None:
     problem = task.generate(task.levels[-1], 3)
     judgement = judge(task, problem, text)
     assert not judgement.proven
-    assert judgement.grade.score == 0.0
+    assert judgement.grade.score == float(text.strip() == task.solve(problem).answer)
     task.verify(problem, text)
 
 
@@ -115,8 +115,8 @@ def test_the_digest_is_the_sha256_of_name_and_canonical_form() -> None:
 
 
 PINNED = [
-    # checked by hand: 401+281-806+691; 1/2 = 6 and 5/6 = 10; 5*2+10*6 = 70 = 4, 3*6+2*2+7*6 = 64 = 9, 6+10*2+5*6 = 56 = 1
-    (TASKS[0], 4, "401+281-806+691=?", "567", "ad027b4fbe2bdb93"),
+    # checked by hand: 281-806+691-62 = 972-868; 1/2 = 6 and 5/6 = 10; 5*2+10*6 = 70 = 4, 3*6+2*2+7*6 = 64 = 9, 6+10*2+5*6 = 56 = 1
+    (TASKS[0], 4, "281-806+691-62=?", "104", "2ab7f9e01aff66ce"),
     (TASKS[2], 4, "1/2+5/6-10 mod 11=?", "6", "ada987bba111cda7"),
     (TASKS[4], 3, "0a+5b+10c=4,3a+2b+7c=9,1a+10b+5c=1 mod 11=?", "a=6,b=2,c=6", "d72d9962905c938e"),
 ]
@@ -131,7 +131,9 @@ def test_seed_1_gives_these_problems_for_ever(task: Task, level: int, asked: str
 
 def test_seed_1_of_the_refund_policy_is_this_case_for_ever() -> None:
     problem = TASKS[7].generate(3, 1)
-    assert "Case: toys, $69.00, bought on day 100, returned on day 188, member yes, gift no" in TASKS[7].render(problem)
+    assert "The case: toys, $69.00, bought on day 100, returned on day 188, member yes, gift no" in TASKS[7].render(
+        problem
+    )
     # no receipt: credit; 30 days, 88 were taken: refused, on sale too; faulty: refunded; a member: no postage
     assert TASKS[7].solve(problem).answer == "refund $69.00"
     assert TASKS[7].digest(problem)[:16] == "ee01816e37a0eba7"

@@ -7,6 +7,8 @@ import os
 from pathlib import Path
 from typing import Any
 
+from msgspec.structs import asdict
+
 from freehold.training.curriculum import Pace
 from freehold.training.heavy.libraries import torch
 
@@ -20,7 +22,7 @@ def save_checkpoint(folder: Path, model: Any, optimizers: list[Any], numbers: di
         "optimizers": [optimizer.state_dict() for optimizer in optimizers],
         "random": torch.get_rng_state(),
         "numbers": numbers,
-        "pace": {"opened": pace.opened, "decay_from": pace.decay_from, "ends": pace.ends},
+        "pace": asdict(pace),
     }
     part = folder / f"{FILE}.part"
     with part.open("wb") as file:

@@ -42,6 +42,24 @@ def export_gguf(folder: Path, to: Path, quantisation: Quantisation, name: str) -
     part.replace(to)
 
 
+def widen_gguf(exported: Path, to: Path) -> None:
+    """Writes what a GGUF file has, word for word and number for number, with the numbers as float32: llama.cpp rounds nothing on its way then."""
+    gguf = library("gguf")
+    reader = gguf.GGUFReader(str(exported))
+    writer = gguf.GGUFWriter(str(to), ARCHITECTURE)
+    for field in reader.fields.values():
+        if not field.name.startswith("GGUF.") and field.name not in ("general.architecture", "general.file_type"):
+            kind, *inner = field.types
+            writer.add_key_value(field.name, field.contents(), kind, sub_type=inner[-1] if inner else None)
+    writer.add_file_type(gguf.LlamaFileType.ALL_F32)
+    for tensor in reader.tensors:
+        writer.add_tensor(tensor.name, gguf.quants.dequantize(tensor.data, tensor.tensor_type))
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+
+
 def tensors(model: Any) -> Iterator[tuple[str, Any]]:
     """(llama.cpp's name, values as numpy float32) of each tensor. Tied output weights are not written twice: llama.cpp takes the embeddings then."""
     config = model.config

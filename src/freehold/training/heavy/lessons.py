@@ -20,7 +20,7 @@ from freehold.training.heavy.libraries import functional, torch
 from freehold.training.heavy.model import load_model
 from freehold.training.heavy.packing import Batch, Tokens, logits_of, loss_of, pack
 from freehold.training.heavy.rows import Mix, Row, prompt, rows, solved, tokens_of
-from freehold.training.recipe import Recipe, Teaching
+from freehold.training.recipe import Recipe, Teaching, folder_of
 from freehold.training.tasks.task import Problem, Task, judge, read_reply, seeded
 
 Weights = Sequence[Mapping[int, float]]
@@ -58,7 +58,7 @@ class Taught:
     def __init__(self, recipe: Recipe, mix: Mix, tokenizer: Any, teaching: Teaching, tokens: int) -> None:
         self._recipe, self._mix, self._tokenizer = recipe, mix, tokenizer
         self._teaching, self._tokens = teaching, tokens
-        self._teacher, self._words = load_model(weights_in(Path(teaching.run)))
+        self._teacher, self._words = load_model(weights_in(folder_of(teaching.run)))
         self._teacher.eval()
         if teaching.rung in ("token", "on-policy") and self._words.get_vocab() != tokenizer.get_vocab():
             raise ConfigError(

@@ -6,6 +6,7 @@ It knows shapes and folders, and nothing of how weights come about.
 from pathlib import Path
 from typing import Any
 
+from freehold.errors import ConfigError
 from freehold.training.heavy.libraries import torch, transformers
 from freehold.training.heavy.tokenizer import PAD, STOP, load_tokenizer
 from freehold.training.recipe import Shape
@@ -40,6 +41,28 @@ def load_model(folder: Path) -> tuple[Any, Any]:
     """(model, tokenizer) of a folder of weights, in float32. Nothing is fetched."""
     model = transformers.AutoModelForCausalLM.from_pretrained(str(folder), dtype=torch.float32, local_files_only=True)
     return model, load_tokenizer(folder)
+
+
+def take_over(model: Any, tokenizer: Any, folder: Path) -> None:
+    """Gives a new model the weights of a folder's, which has the same shape. A token that both know keeps its embedding; one that is new here keeps the random one
+    that it has. Raises ConfigError for weights of another shape."""
+    older, known = load_model(folder)
+    embeddings, table = model.get_input_embeddings().weight, older.get_input_embeddings().weight
+    numbers = known.get_vocab()
+    pairs = [(number, numbers[token]) for token, number in tokenizer.get_vocab().items() if token in numbers]
+    if _shape_of(model.config) != _shape_of(older.config):
+        raise ConfigError(
+            f"The weights in {folder} have another shape.", f"Make [shape] theirs: {_shape_of(older.config)}."
+        )
+    with torch.no_grad():
+        model.model.layers.load_state_dict(older.model.layers.state_dict())
+        model.model.norm.load_state_dict(older.model.norm.state_dict())
+        here, there = map(list, zip(*pairs, strict=True))
+        embeddings[here] = table[there]
+
+
+def _shape_of(config: Any) -> str:
+    return f"layers {config.num_hidden_layers}, width {config.hidden_size}, heads {config.num_attention_heads}, inner {config.intermediate_size}"
 
 
 def save_model(model: Any, tokenizer: Any, folder: Path) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from freehold.errors import ConfigError
 from freehold.training.heavy.forward import hidden_states
 from freehold.training.heavy.libraries import functional, torch
 
@@ -41,7 +42,8 @@ class Batch(Struct, frozen=True):
 
 def pack(examples: Iterable[Tokens], tokens: int, length: int) -> Batch:
     """A batch from an endless stream: as many examples as `tokens` hold, at least one. No example is passed over because of its length, which would skew the
-    levels; only what is longer than `length` is left out. Raises ValueError when the stream ends early, or gives a thousand in a row that are too long."""
+    levels; only what is longer than `length` is left out. Raises ValueError when the stream ends early, ConfigError when it gives a thousand in a row that are
+    too long."""
     stream = iter(examples)
     taken: list[Tokens] = []
     room, long = tokens, 0
@@ -52,7 +54,7 @@ def pack(examples: Iterable[Tokens], tokens: int, length: int) -> Batch:
         if len(example.ids) > length:
             long += 1
             if long == 1_000:
-                raise ValueError(f"a thousand examples in a row are longer than {length} tokens")
+                raise ConfigError(f"A thousand examples in a row are longer than {length} tokens.", "Raise `length`.")
             continue
         long = 0
         room -= len(example.ids)

@@ -2,9 +2,14 @@
 
 It knows two ways of running one model: `transformers`, and llama.cpp's server in this process, asked over the loopback address. Texts are cut into the
 same tokens (10,000 of them, prompts and replies of the tasks as well as noise), greedy replies to held-out items are the same token by token (half
-precision, against the weights rounded as the file has them), and as often right as before within the interval (all). Rounding alone moves a reply where
-the weights are undecided: of 300 replies of two half-trained models 3, each at a token whose rival was within 0.001 nats. A run without tasks is compared on the rows that it learned from, where an answer is
-right that is the row's own.
+precision, against the weights rounded as the file has them), and as often right as before within the interval (all).
+
+llama.cpp computes with half precision what it has in half precision, and so rounds at every step, which can move a reply where two tokens are nearly alike: the
+distance of the first two tokens was another by 0.0005 nats (median of 720 tokens of a half-trained model) and up to 0.02. No distance is let pass for that.
+A reply that parts is asked for again from the same file with its numbers written as float32, where neither side rounds (0.000001, and up to 0.00002): there
+it must be the same token by token.
+
+A run without tasks is compared on the rows that it learned from, where an answer is right that is the row's own.
 """
 
 import json
@@ -23,7 +28,7 @@ from freehold.errors import ConfigError, ExportRefused
 from freehold.training.dataset import Example
 from freehold.training.executor import Parity
 from freehold.training.heavy.evaluate import wilson
-from freehold.training.heavy.export import Quantisation, export_gguf
+from freehold.training.heavy.export import Quantisation, export_gguf, widen_gguf
 from freehold.training.heavy.generate import generate
 from freehold.training.heavy.libraries import library, torch
 from freehold.training.heavy.model import load_model
@@ -37,9 +42,8 @@ from freehold.training.tasks.task import Problem, Task, read_reply, seeded, writ
 STRINGS, ITEMS = 10_000, 200
 THREADS = 1
 
-TIE = 0.005
-"""Nats between two tokens below which a reply in half precision may take either: llama.cpp computes in it too. Measured: rounding the weights alone
-moved 3 of 300 replies of two half-trained models, each where the rival was within 0.001."""
+TOLD = 3
+"""Replies that part of which it is said where."""
 
 
 class Tried(Struct, frozen=True):
@@ -92,8 +96,9 @@ def fault_of(found: Parity, quantisation: Quantisation) -> str:
     """Why an export is refused; empty when it is not."""
     if found.splits:
         return f"{found.splits} of {found.strings} strings are cut into other tokens"
-    if quantisation == "F16" and found.same + found.undecided < found.items:
-        return f"{found.items - found.same - found.undecided} of {found.items} greedy replies are others"
+    if quantisation == "F16" and found.same + found.rounded < found.items:
+        count = found.items - found.same - found.rounded
+        return "; ".join((f"{count} of {found.items} greedy replies are others", *found.parted))
     low, _ = wilson(found.right_before, found.items)
     if found.items and found.right_after / found.items < low:
         return f"{found.right_after} of {found.items} answers are right, where {found.right_before} were"
@@ -131,21 +136,23 @@ def compare(
             for text, ids in zip(texts, cut, strict=True)
         )
         theirs = [_reply(ask, ids, tokens, stop) for ids in asked]
-    pairs = list(zip(asked, mine, theirs, strict=True))
-    ties = sum(undecided(model, prompt, a, b, stop) for prompt, a, b in pairs if tuple(a) != tuple(b)) if half else 0
+    others = [place for place, ids in enumerate(mine) if tuple(ids) != theirs[place]]
+    again = _unrounded(exported, context, [asked[place] for place in others], tokens, stop) if half else []
+    wrong = [(place, ids) for place, ids in zip(others, again, strict=half) if tuple(mine[place]) != ids]
     after = _right(tried, theirs, tokenizer)
     low, high = wilson(after, len(tried))
     return Parity(
         strings=strings,
         splits=splits,
         items=len(tried),
-        same=sum(tuple(a) == tuple(b) for _, a, b in pairs),
-        undecided=ties,
+        same=len(tried) - len(others),
+        rounded=len(again) - len(wrong),
         moved=sum(tuple(a) != tuple(b) for a, b in zip(trained, mine, strict=True)),
         right_before=_right(tried, trained, tokenizer),
         right_after=after,
         low=low,
         high=high,
+        parted=tuple(parting(model, tokenizer, asked[place], mine[place], ids) for place, ids in wrong[:TOLD]),
     )
 
 
@@ -156,22 +163,37 @@ def round_to_half(model: Any) -> None:
             weight.data = weight.data.half().float()
 
 
-def undecided(model: Any, asked: Sequence[int], mine: Sequence[int], theirs: Sequence[int], stop: int) -> bool:
-    """Whether two replies part at a token where the weights prefer theirs to the other by less than `TIE`, which no half precision can tell apart."""
+def parting(model: Any, tokenizer: Any, asked: Sequence[int], mine: Sequence[int], theirs: Sequence[int]) -> str:
+    """Where two replies part, and by how many nats the weights prefer their own token to the other, for a person."""
+    stop = int(tokenizer.eos_token_id)
     one, other = [*mine, stop], [*theirs, stop]
-    place = next((at for at, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), None)
-    if place is None:
-        return False
+    place = next(at for at, (a, b) in enumerate(zip(one, other, strict=False)) if a != b)
     with torch.no_grad():
-        logits = model(input_ids=torch.tensor([[*asked, *one[:place]]], device=model.device), use_cache=False).logits[
-            0, -1
-        ]
-    return bool(abs(float(logits[one[place]] - logits[other[place]])) < TIE)
+        logits = model(input_ids=torch.tensor([[*asked, *one[:place]]], device=model.device), use_cache=False).logits
+    nats = float(logits[0, -1, one[place]] - logits[0, -1, other[place]])
+    question, ours, its = (str(tokenizer.decode(ids)) for ids in (list(asked), [one[place]], [other[place]]))
+    return f"the reply to {question!r} parts at token {place + 1}: {its!r} for {ours!r}, which the weights prefer by {nats:.6f} nats"
+
+
+def _unrounded(
+    exported: Path, context: int, asked: Sequence[Sequence[int]], tokens: int, stop: int
+) -> list[tuple[int, ...]]:
+    """The replies of the same file with its numbers, and all that is computed with them, in float32."""
+    if not asked:
+        return []
+    wide = exported.with_name(f"{exported.name}.wide")
+    try:
+        widen_gguf(exported, wide)
+        with served(wide, context, wide=True) as ask:
+            return [_reply(ask, ids, tokens, stop) for ids in asked]
+    finally:
+        wide.unlink(missing_ok=True)
 
 
 @contextmanager
-def served(weights: Path, context: int) -> Generator[Any, None, None]:
-    """llama.cpp's server on these weights, on a free port of the loopback address; gives a function that asks a path with JSON."""
+def served(weights: Path, context: int, *, wide: bool = False) -> Generator[Any, None, None]:
+    """llama.cpp's server on these weights, on a free port of the loopback address; gives a function that asks a path with JSON. `wide` keeps what it remembers of
+    earlier tokens in float32 too, and takes the plain attention: the flash one computes in half precision whatever it is given."""
     xllamacpp = library("xllamacpp")
     params = xllamacpp.CommonParams()
     params.model.path = str(weights)
@@ -180,6 +202,9 @@ def served(weights: Path, context: int) -> Generator[Any, None, None]:
     params.n_ctx = context
     params.n_parallel = 1
     params.cpuparams.n_threads = params.cpuparams_batch.n_threads = THREADS
+    if wide:
+        params.cache_type_k = params.cache_type_v = xllamacpp.ggml_type.GGML_TYPE_F32
+        params.flash_attn_type = xllamacpp.llama_flash_attn_type.LLAMA_FLASH_ATTN_TYPE_DISABLED
     params.ui = False
     params.warmup = False
     params.verbosity = 1

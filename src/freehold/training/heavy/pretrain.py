@@ -14,26 +14,24 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
-from msgspec.structs import replace
+from msgspec.structs import asdict, replace
 
-from freehold.training.curriculum import Pace, decay_now, opened_after, rate, time_to_decay, weights
+from freehold.training.clock import Clock, in_time, look_is_due
+from freehold.training.curriculum import Pace, decay_now, opened_after, portion_weights, rate
 from freehold.training.heavy.checkpoint import load_checkpoint, save_checkpoint
 from freehold.training.heavy.evaluate import Score, evaluate
-from freehold.training.heavy.lessons import Lesson, Solved, Taught
+from freehold.training.heavy.lessons import Lesson, Solved, Taught, weights_in
 from freehold.training.heavy.libraries import torch
-from freehold.training.heavy.model import build_model, save_model
+from freehold.training.heavy.model import build_model, save_model, take_over
 from freehold.training.heavy.optimizers import optimizers_of, step_all
 from freehold.training.heavy.packing import Batch, parts
 from freehold.training.heavy.rows import Mix
 from freehold.training.heavy.tokenizer import build_tokenizer
 from freehold.training.progress import Ended, Progress, Scored, Step, rewind
-from freehold.training.recipe import Learning, Recipe, tasks_of
+from freehold.training.recipe import Learning, Recipe, folder_of, tasks_of
 
 TELL_SECONDS = 2.0
 """About how far apart two lines of progress are."""
-
-ACROSS = 0.9
-"""Decay of the running mean of seconds a step, by which the time that is left is told."""
 
 Stopping = Callable[[], bool]
 
@@ -48,25 +46,28 @@ class Training:
         self.mix: Mix = tasks_of(recipe)
         # 1
         self.tokenizer = build_tokenizer(task for task, _, _ in self.mix)
-        self.model = build_model(recipe.shape, self.tokenizer, self.learning.seed).to(device_here())
+        self.model = build_model(recipe.shape, self.tokenizer, self.learning.seed)
+        if recipe.start:
+            take_over(self.model, self.tokenizer, weights_in(folder_of(recipe.start)))
+        self.model = self.model.to(device_here())
         self.lesson = _lesson(recipe, self.mix, self.tokenizer)
         # 2
         self._optimizers = optimizers_of(self.model, self.learning)
-        self._step, self.tokens, self._elapsed, self.precision = 0, 0, 0.0, self.learning.precision
-        self._pace = Pace()
+        self._step, self.tokens, self.precision = 0, 0, self.learning.precision
+        self._pace, self._clock = Pace(), Clock()
         kept = load_checkpoint(folder, self.model, self._optimizers)
         if kept is not None:
             numbers, self._pace = kept
             self._step, self.tokens = int(numbers["step"]), int(numbers["tokens"])
-            self._elapsed, self.precision = float(numbers["elapsed"]), numbers["precision"]
+            self._clock, self.precision = Clock(**numbers["clock"]), numbers["precision"]
             rewind(folder / "progress.jsonl", self._step)
         self._progress = Progress(folder / "progress.jsonl")
+        self._began = 0.0
 
     def run(self) -> Ended:
         """Trains to the end, or until it is told to stop. Gives how it ended; the weights lie in `model/` when it is done."""
-        began, before = time.monotonic(), self._elapsed
+        self._began = time.monotonic() - self._clock.elapsed
         told, losses, since = time.monotonic(), list[float](), self.tokens
-        pause = 0.0
         why = "all steps are done"
         self.model.train()
         if self.precision == "auto":
@@ -75,19 +76,19 @@ class Training:
             at = time.monotonic()
             losses.append(self.one_step())
             now = time.monotonic()
-            pause = now - at if not pause else ACROSS * pause + (1 - ACROSS) * (now - at)
-            self._elapsed = before + now - began
+            self._clock = self._clock.stepped(now - at, now - self._began)
             if now - told >= TELL_SECONDS or self._step == self._last:
                 # 6
                 speed = (self.tokens - since) / max(1e-9, now - told)
-                self._tell(sum(losses) / len(losses), speed, pause)
+                self._tell(sum(losses) / len(losses), speed)
                 told, losses, since = now, [], self.tokens
-            if self._step % self.recipe.watch.every == 0 and self._step < self._last:
+            due = self._step % self.recipe.watch.every == 0 or look_is_due(self.learning, self._clock)
+            if due and self._step < self._last:
                 self._watch()
                 told = time.monotonic()
-            if time_to_decay(self._elapsed, self.learning):
-                self._pace = decay_now(self._step, self.learning, self._pace)
-            if self._step % self.recipe.watch.save == 0:
+            pace = in_time(self._step, self.learning, self.recipe.watch.every, self._pace, self._clock)
+            if pace != self._pace or self._step % self.recipe.watch.save == 0:
+                self._pace = pace
                 self.save()
             if self._stopping():
                 self.save()
@@ -101,7 +102,8 @@ class Training:
     def batch(self, step: int) -> Batch:
         """The batch of a step, with the levels that are open then."""
         open_now = [
-            weights(self.recipe.curriculum, levels, step, self.learning, self._pace) for _, _, levels in self.mix
+            portion_weights(self.recipe.curriculum, portion, levels, step, self.learning, self._pace)
+            for _, portion, levels in self.mix
         ]
         return self.lesson.batch(self.model, step, open_now)
 
@@ -111,7 +113,7 @@ class Training:
         numbers = {
             "step": self._step,
             "tokens": self.tokens,
-            "elapsed": self._elapsed,
+            "clock": asdict(self._clock),
             "precision": self.precision,
         }
         save_checkpoint(self.folder, self.model, self._optimizers, numbers, self._pace)
@@ -135,6 +137,7 @@ class Training:
 
     def _watch(self) -> None:
         # 7
+        at = time.monotonic()
         scores = [(levels, self.scores(place)) for place, (_, _, levels) in enumerate(self.mix)]
         for _, found in scores:
             for one in found:
@@ -146,6 +149,8 @@ class Training:
         if self.recipe.watch.target < 1 and all(one.accuracy >= self.recipe.watch.target for one in main):
             self._pace = decay_now(self._step, self.learning, self._pace)
         self.model.train()
+        now = time.monotonic()
+        self._clock = replace(self._clock, look=now - at, elapsed=now - self._began)
 
     def scores(self, place: int) -> list[Score]:
         """How the model does now on each level of a task of the mix: with steps, and without where the recipe teaches both."""
@@ -168,11 +173,11 @@ class Training:
             )
         ]
 
-    def _tell(self, loss: float, speed: float, pause: float) -> None:
+    def _tell(self, loss: float, speed: float) -> None:
         now = rate(self._step - 1, self.learning, self._pace)
-        left = (self._last - self._step) * pause
+        left = (self._last - self._step) * self._clock.step
         if self.learning.minutes:
-            left = min(left, max(0.0, 60 * self.learning.minutes - self._elapsed))
+            left = min(left, max(0.0, 60 * self.learning.minutes - self._clock.elapsed))
         self._progress.tell(
             Step(
                 step=self._step,
@@ -180,13 +185,13 @@ class Training:
                 rate=now,
                 tokens=self.tokens,
                 per_second=speed,
-                elapsed=self._elapsed,
+                elapsed=self._clock.elapsed,
                 left=left,
             )
         )
 
     def _end(self, why: str, *, done: bool) -> Ended:
-        ended = Ended(step=self._step, done=done, why=why, elapsed=self._elapsed, tokens=self.tokens)
+        ended = Ended(step=self._step, done=done, why=why, elapsed=self._clock.elapsed, tokens=self.tokens)
         self._progress.tell(ended)
         self._progress.close()
         return ended

@@ -31,16 +31,18 @@ class Row(Struct, frozen=True):
 
 
 def rows(mix: Mix, weights: Sequence[Mapping[int, float]], direct: float, *seed: object) -> Iterator[Row]:
-    """Rows without end. `weights` are those of the levels, a table for each task of the mix; `direct` the share without steps."""
+    """Rows without end. `weights` are those of the levels, a table for each task of the mix, empty for one that is not drawn now; `direct` the share without
+    steps."""
     rng = seeded("rows", *seed)
-    drawn = [
-        draw(task, "train", levels, rng.randrange(2**62)) for (task, _, _), levels in zip(mix, weights, strict=True)
+    open_now = [
+        (task, draw(task, "train", levels, rng.randrange(2**62)), portion.weight)
+        for (task, portion, _), levels in zip(mix, weights, strict=True)
+        if levels
     ]
-    shares = [portion.weight for _, portion, _ in mix]
+    shares = [weight for _, _, weight in open_now]
     while True:
-        (place,) = rng.choices(range(len(mix)), shares)
-        task = mix[place][0]
-        problem = next(drawn[place])
+        ((task, drawn, _),) = rng.choices(open_now, shares)
+        problem = next(drawn)
         if task.split(problem) != "train":
             raise AssertionError(f"{task.digest(problem)} is held out")
         yield Row(task, problem, rng.random() >= direct)

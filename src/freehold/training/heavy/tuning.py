@@ -24,7 +24,7 @@ from freehold.training.heavy.pretrain import scored
 from freehold.training.heavy.rows import Mix, rows, solved, tokens_of
 from freehold.training.heavy.tokenizer import is_ours
 from freehold.training.progress import Alarm, Ended, Line, Progress, Rewarded, Step, rewind
-from freehold.training.recipe import Recipe, tasks_of
+from freehold.training.recipe import Recipe, folder_of, tasks_of
 from freehold.training.runs import RunFolder
 from freehold.training.tasks.drawing import held_out
 
@@ -64,7 +64,7 @@ def sft(recipe: Recipe, folder: Path, stopping: Stopping = lambda: False) -> End
 
 def opened(recipe: Recipe) -> tuple[Any, Any]:
     """(model, tokenizer) that the recipe starts from."""
-    model, tokenizer = load_model(weights_in(Path(recipe.start)))
+    model, tokenizer = load_model(weights_in(folder_of(recipe.start)))
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
     return model, tokenizer

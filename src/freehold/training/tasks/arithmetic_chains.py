@@ -13,13 +13,13 @@ A level is the number of terms; more terms, and with `digits` longer numbers, ar
 
 import re
 from collections.abc import Sequence
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, get_args
 
 import msgspec
 from msgspec import Struct
 
 from freehold.training.tasks.columns import summed
-from freehold.training.tasks.task import Check, Problem, Solution, StepCheck, Task, lines_of, pieces, seeded
+from freehold.training.tasks.task import Check, Problem, Solution, StepCheck, Task, lines_of, pieces, seeded, way_of
 
 Steps = Literal["whole", "fine"]
 
@@ -45,10 +45,10 @@ class ArithmeticChains(Task):
     beyond: ClassVar[tuple[int, ...]] = (6, 7, 8)
 
     def __init__(self, *, steps: Steps = "whole", digits: int = 3) -> None:
-        """Raises ValueError for fewer than 1 or more than 12 digits."""
+        """Raises ValueError for fewer than 1 or more than 12 digits, ConfigError for steps that it does not write."""
         if not 1 <= digits <= 12:
             raise ValueError("arithmetic-chains has numbers of 1 to 12 digits")
-        self.steps: Steps = steps
+        self.steps: Steps = way_of(self.name, steps, get_args(Steps))
         self.digits = digits
 
     def generate(self, level: int, seed: int) -> Problem:

@@ -18,10 +18,10 @@ The verifier takes the operations in any order that gives the same value.
 import re
 from collections.abc import Iterator, Mapping
 from random import Random
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, get_args
 
 from freehold.training.tasks.residues import combine, inverse, prime
-from freehold.training.tasks.task import Check, Problem, Solution, StepCheck, Task, lines_of, pieces, seeded
+from freehold.training.tasks.task import Check, Problem, Solution, StepCheck, Task, lines_of, pieces, seeded, way_of
 
 Steps = Literal["whole", "fine"]
 Tokens = tuple[str, ...]
@@ -43,9 +43,9 @@ class ArithmeticModP(Task):
     opposites: ClassVar[Mapping[str, str]] = {"+": "*", "*": "+", "-": "/", "/": "-"}
 
     def __init__(self, *, p: int = 11, steps: Steps = "whole") -> None:
-        """Raises ConfigError when `p` is no prime below 100."""
+        """Raises ConfigError when `p` is no prime below 100, or for steps that it does not write."""
         self.p = prime(p)
-        self.steps: Steps = steps
+        self.steps: Steps = way_of(self.name, steps, get_args(Steps))
 
     def generate(self, level: int, seed: int) -> Problem:
         """The expression that a random value becomes in `level` expansions."""

@@ -20,11 +20,11 @@ held against the system as the trace itself has written it so far.
 
 import re
 from collections.abc import Mapping
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, get_args
 
 from freehold.training.tasks.gauss import Step, System
 from freehold.training.tasks.residues import prime
-from freehold.training.tasks.task import Check, Problem, Solution, StepCheck, Task, lines_of, pieces, seeded
+from freehold.training.tasks.task import Check, Problem, Solution, StepCheck, Task, lines_of, pieces, seeded, way_of
 
 Steps = Literal["whole", "rows", "terms"]
 
@@ -41,9 +41,9 @@ class LinearEquationsModP(Task):
     opposites: ClassVar[Mapping[str, str]] = {"a": "b", "b": "a", "+": "-", "-": "+"}
 
     def __init__(self, *, p: int = 11, steps: Steps = "whole") -> None:
-        """Raises ConfigError when `p` is no prime below 100."""
+        """Raises ConfigError when `p` is no prime below 100, or for steps that it does not write."""
         self.p = prime(p)
-        self.steps: Steps = steps
+        self.steps: Steps = way_of(self.name, steps, get_args(Steps))
 
     def generate(self, level: int, seed: int) -> Problem:
         """A system with exactly one solution."""

@@ -1,11 +1,11 @@
 """Refund desk: one shop's policy, season after season. The same rules in the same order, with numbers and cases drawn anew.
 
-    1. Items can be returned within 45 days.
-    2. Members have 10 more days.
-    3. What is returned after the limit is refused.
-    4. Without a receipt there is store credit instead of a refund.
-    5. For opened items a fee of 10 percent is kept, except for gifts.
-    6. Less than $5.00 is refused.
+    A. Items can be returned within 45 days.
+    B. Members have 10 more days.
+    C. What is returned after the limit is refused.
+    D. Without a receipt there is store credit instead of a refund.
+    E. For opened items a fee of 10 percent is kept, except for gifts.
+    F. Less than $5.00 is refused.
 
 It is `refund-policy` as a company has it: its own rules, which hardly change, where that one draws any policy there can be. Texts, steps, verifier and
 answers are the same. It exists because what is narrow is learned in minutes on a small machine, and because most workloads are narrow.
@@ -41,7 +41,7 @@ class RefundDesk(RefundPolicy):
     """Decisions on returns by one shop's rules."""
 
     name: ClassVar[str] = "refund-desk"
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
     levels: ClassVar[tuple[int, ...]] = (1,)
     beyond: ClassVar[tuple[int, ...]] = ()
 

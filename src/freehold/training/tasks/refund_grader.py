@@ -1,7 +1,7 @@
 """The grader of refunds: what a reply decides is what the policy in the question decides. It needs no reference.
 
     Apply the rules in order; ...            read back into a problem of `refund_policy.py`, solved by its solver, and held
-    1. Items can be returned within 30 days. against what the reply says: `refused`, `refund $12.00` or `credit $12.00`
+    A. Items can be returned within 30 days. against what the reply says: `refused`, `refund $12.00` or `credit $12.00`
     Case: shoes, $137.00, ...
 
 It knows the sentences of `refund_rules.py` and no model. It exists because live traffic has no right answers beside it: whoever watches a
@@ -23,13 +23,13 @@ from freehold.training.tasks.refund_policy import Policy, RefundPolicy
 from freehold.training.tasks.refund_rules import FLAGS, KINDS, Case, Rule
 from freehold.training.tasks.task import Problem
 
-_RULE = re.compile(r"\d+\. (.+)")
+_RULE = re.compile(r"(?:\d+|[A-Z])\. (.+)")
 _CASE = re.compile(
-    r"Case: (?P<category>\w+), \$(?P<dollars>\d{1,9})\.(?P<cents>\d\d), bought on day (?P<bought>\d{1,9}), returned on day (?P<returned>\d{1,9}), "
+    r"[Cc]ase: (?P<category>\w+), \$(?P<dollars>\d{1,9})\.(?P<cents>\d\d), bought on day (?P<bought>\d{1,9}), returned on day (?P<returned>\d{1,9}), "
     r"(?P<flags>(?:\w+ (?:yes|no)(?:, )?)+)\."
 )
 _DECISION = re.compile(r"\b(refus|credit|refund)\w*", re.IGNORECASE)
-_NUMBERED = re.compile(r"\s*\d+[.)]\s")
+_NUMBERED = re.compile(r"\s*(?:\d+|[A-Z])[.)]\s")
 """A line of a reply that begins so repeats a rule and decides nothing."""
 
 _AMOUNT = re.compile(r"\$\s?(\d[\d,]{0,11})(?:\.(\d\d))?(?![\d.]*\d)")
@@ -40,7 +40,7 @@ _NUMBER, _CATEGORY = 98765, "Category"
 
 class RefundGrader(Grader):
     """The decision and the amount are those that the rules of the question lead to, applied one by one. Of a reply of several lines the last one
-    that decides counts, and those that are numbered repeat rules; words around the decision do not matter."""
+    that decides counts, and those that are numbered or lettered repeat rules; words around the decision do not matter."""
 
     name = "refund-policy"
     version = "1"
@@ -75,16 +75,16 @@ class RefundGrader(Grader):
     def selftest(cls) -> list[Line]:
         """Right by the rules, wrong in the amount, in the decision, in nothing at all."""
         asked = (
-            "Apply the rules in order; a later rule overrides an earlier one.\n1. Items can be returned within 30 days.\n"
-            "2. What is returned after the limit is refused.\n3. For opened items a fee of 10 percent is kept, except for gifts.\n"
-            "Case: shoes, $137.00, bought on day 12, returned on day 20, member no, gift no, sale no, opened yes, used no, faulty no, "
+            "Apply the rules in order; a later rule overrides an earlier one.\nA. Items can be returned within 30 days.\n"
+            "B. What is returned after the limit is refused.\nC. For opened items a fee of 10 percent is kept, except for gifts.\n"
+            "The case: shoes, $137.00, bought on day 12, returned on day 20, member no, gift no, sale no, opened yes, used no, faulty no, "
             "receipt yes.\nWhat is decided?"
         )
         item = Item(id="1", workload="w", input={"messages": [{"role": "user", "content": asked}]})
         other = Item(id="2", workload="w", input={"messages": [{"role": "user", "content": "How are you?"}]})
         return [
             Line(role="gold", item=item, given=Given(text="refund $123.30")),
-            Line(role="gold", item=item, given=Given(text="Rule 3 keeps $13.70.\n**Decision: a refund of $123.30.**")),
+            Line(role="gold", item=item, given=Given(text="Rule C keeps $13.70.\n**Decision: a refund of $123.30.**")),
             Line(role="corrupted", item=item, given=Given(text="refund $137.00")),
             Line(role="corrupted", item=item, given=Given(text="credit $123.30")),
             Line(role="corrupted", item=item, given=Given(text="refused")),

@@ -1,13 +1,20 @@
 """Refund policy: a shop's rules in words, a return, and the decision with the rules applied one by one.
 
-    Apply the rules in order; a later rule overrides an earlier one.      1: limit 30
-    1. Items can be returned within 30 days.                              2: books no
-    2. For books the limit is 10 days instead.                            3: member yes, limit 30+14=44
-    3. Members have 14 more days.                                         4: 47-12=35, 35>44 no
-    4. What is returned after the limit is refused.                       5: opened yes, gift no, 13700*10%=1370, ...
-    5. For opened items a fee of 10 percent is kept, except for gifts.
-    Case: shoes, $137.00, bought on day 12, returned on day 47.           refund $123.30
-    member yes, gift no, ...
+    Apply the rules in order; a later rule overrides an earlier one.
+    A. Items can be returned within 30 days.
+    B. Members have 14 more days.
+    C. What is returned after the limit is refused.
+    D. For opened items a fee of 10 percent is kept, except for gifts.
+    The case: shoes, $37.00, bought on day 12, returned on day 47, member yes, gift no, ...
+
+    A. Items can be returned within 30 days. limit 0030
+    B. Members have 14 more days. member yes, 0030+0014:04,04,00,00,=0044
+    C. What is returned after the limit is refused. 0047-0012:05,03,00,00,=0035, 0035>0044 no, refund
+    D. For opened items a fee of 10 percent is kept, except for gifts. refund, opened yes, gift no, 3700*10%=0370, 3700-0370:...=3330
+    refund $33.30
+
+Each line of reasoning says the rule that it applies, word for word, and then what it comes to: whoever reads it need not look back, and a small model, which is
+good at copying, has the rule beside it where it applies it. Without that a model of 0.3 M weights still mistook rules for one another after 1,000 steps.
 
 It is the kind of work that a company rents a model for: the rules are the company's own, they change, they have exceptions and an
 order, and the answer is money. Every policy is drawn anew (8 to 12 rules, their numbers, categories and exceptions, and the order
@@ -37,6 +44,9 @@ SHUFFLED = ("late", "sale", "opened-category", "faulty", "no-receipt")
 LEAST, MOST = 8, 12
 """Rules of a policy."""
 
+MARKS = "ABCDEFGHIJKL"
+"""What rules are called. A letter is one token and stands nowhere else, so a rule is found by it; 1 and 12 share a digit."""
+
 ODDS: Mapping[str, float] = {"receipt": 0.7, "faulty": 0.25, "sale": 0.2}
 """How often a flag holds on the easiest level; the others in a quarter of the cases. Each level adds to it or takes from it, so
 that cases in which many rules have an effect can be found among a few dozen."""
@@ -44,6 +54,10 @@ that cases in which many rules have an effect can be found among a few dozen."""
 REFUSED = 0.25
 """About the share of cases that are refused, so that nobody is right by always refusing; where rules that interact leave few such
 cases, what comes after this many `TRIES` is taken."""
+
+MEANT = 0.45
+"""How often a rule about a category is drawn for that of the case, and else for any: whoever always says that it is another one must not be right much more
+often than not."""
 
 TRIES = 20
 
@@ -72,7 +86,7 @@ class RefundPolicy(Task):
     """Decisions on returns, in cents."""
 
     name: ClassVar[str] = "refund-policy"
-    version: ClassVar[str] = "2"
+    version: ClassVar[str] = "3"
     levels: ClassVar[tuple[int, ...]] = (0, 1, 2, 3, 4, 5)
     beyond: ClassVar[tuple[int, ...]] = (6, 7)
     opposites: ClassVar[Mapping[str, str]] = {" yes": " no", " no": " yes", " refused": " refund", " credit": " refund"}
@@ -90,10 +104,10 @@ class RefundPolicy(Task):
         raise AssertionError("unreachable: count() does not end")
 
     def solve(self, problem: Problem) -> Solution:
-        """One line a rule; the answer is `refused`, or `refund` or `credit` with the amount."""
+        """One line a rule, which it repeats; the answer is `refused`, or `refund` or `credit` with the amount."""
         policy = _read(problem)
         applied = _apply(policy)
-        lines = tuple(f"{place}: {one.line}" for place, one in enumerate(applied, 1))
+        lines = tuple(f"{head} {one.line}" for head, one in zip(_heads(policy), applied, strict=True))
         return Solution(lines, _answer(applied[-1].state))
 
     def verify(self, problem: Problem, trace: str) -> Check:
@@ -101,21 +115,22 @@ class RefundPolicy(Task):
         policy = _read(problem)
         state = State(policy.case.cents)
         checks: list[StepCheck] = []
-        for place, line in enumerate(lines_of(trace), 1):
-            if place > len(policy.rules):
+        heads = _heads(policy)
+        for place, line in enumerate(lines_of(trace)):
+            if place >= len(policy.rules):
                 checks.append(StepCheck(line, "refuted", "", "No rule is left."))
                 continue
-            rule = policy.rules[place - 1]
+            rule, mark = policy.rules[place], MARKS[place]
             applied = KINDS[rule.kind].apply(rule, policy.case, state)
-            found = f"{place}: {applied.line}"
+            found = f"{heads[place]} {applied.line}"
             state = applied.state
             if line == found:
-                checks.append(StepCheck(line, "verified", found, f"Rule {place} is applied as it says."))
-            elif line.startswith(f"{place}: "):
-                checks.append(StepCheck(line, "refuted", found, f"Rule {place} says otherwise, or a sum is wrong."))
+                checks.append(StepCheck(line, "verified", found, f"Rule {mark} is applied as it says."))
+            elif line.startswith(f"{mark}. "):
+                checks.append(StepCheck(line, "refuted", found, f"Rule {mark} says otherwise, or a sum is wrong."))
                 state = _as_written(applied, line)
             else:
-                checks.append(StepCheck(line, "not_checkable", found, f"It does not say that it applies rule {place}."))
+                checks.append(StepCheck(line, "not_checkable", found, f"It does not say that it applies rule {mark}."))
         return Check(tuple(checks), _answer(state) if len(checks) >= len(policy.rules) else None)
 
     def canonical(self, problem: Problem) -> bytes:
@@ -126,17 +141,16 @@ class RefundPolicy(Task):
         """The policy and the case, in words."""
         policy = _read(problem)
         case = policy.case
-        rules = [f"{place}. {KINDS[rule.kind].sentence(rule)}" for place, rule in enumerate(policy.rules, 1)]
         flags = ", ".join(f"{flag} {'yes' if flag in case.flags else 'no'}" for flag in FLAGS)
         bought = f"bought on day {case.bought}, returned on day {case.returned}"
-        what = f"Case: {case.category}, {money(case.cents)}, {bought}, {flags}."
-        return "\n".join((_OPENING, *rules, what, _QUESTION))
+        what = f"The case: {case.category}, {money(case.cents)}, {bought}, {flags}."
+        return "\n".join((_OPENING, *_heads(policy), what, _QUESTION))
 
     def vocabulary(self) -> frozenset[str]:
         """The words of all rules, cases and lines, digits and signs."""
-        words = (*FLAGS, *CATEGORIES, "limit", "yes", "no", "cap", "refund", "credit", "refused")
-        case = "Case: bought on day 0, returned on day 0."
-        found = set(pieces("\n".join(("0123456789+-*=%<>,:;.$", _OPENING, _QUESTION, case, *words))))
+        words = (*FLAGS, *CATEGORIES, "limit", "yes", "no", "cap", "case", "rule", "refund", "credit", "refused")
+        case = "The case: bought on day 0, returned on day 0."
+        found = set(pieces("\n".join(("0123456789+-*=%<>,:;.$", *MARKS, _OPENING, _QUESTION, case, *words))))
         found |= {f" {word}" for word in words}
         for kind, about in KINDS.items():
             rules = (Rule(kind, 1, category, spares) for category in CATEGORIES for spares in _SPARES)
@@ -149,6 +163,11 @@ TASK = RefundPolicy
 _OPENING = "Apply the rules in order; a later rule overrides an earlier one."
 _QUESTION = "What is decided?"
 _SPARES = ("member", "faulty", "gift")
+
+
+def _heads(policy: Policy) -> list[str]:
+    """The rules as the policy words them: `B. Members have 14 more days.`"""
+    return [f"{mark}. {KINDS[rule.kind].sentence(rule)}" for mark, rule in zip(MARKS, policy.rules, strict=False)]
 
 
 def _read(problem: Problem) -> Policy:
@@ -170,7 +189,7 @@ def _draw(rng: Random, level: int) -> Policy:
     if "grace" in order:  # it has something to forgive only behind `late`
         order.remove("grace")
         order.insert(order.index("late") + 1, "grace")
-    return Policy(tuple(_rule(kind, case, level, rng) for kind in order), case)
+    return Policy(tuple(_rule(kind, case, rng) for kind in order), case)
 
 
 def _case(rng: Random, level: int) -> Case:
@@ -182,8 +201,8 @@ def _case(rng: Random, level: int) -> Case:
     return Case(rng.choice(CATEGORIES), price, bought, bought + rng.randint(1, 90), flags)
 
 
-def _rule(kind: str, case: Case, level: int, rng: Random) -> Rule:
-    meant = case.category if rng.random() < 0.12 * (level + 1) else rng.choice(CATEGORIES)
+def _rule(kind: str, case: Case, rng: Random) -> Rule:
+    meant = case.category if rng.random() < MEANT else rng.choice(CATEGORIES)
     category = meant if kind in ("category-limit", "opened-category") else ""
     spares = rng.choice(_SPARES) if kind in ("opened-fee", "postage") else ""
     return Rule(kind, rng.choice(_NUMBERS.get(kind, (0,))), category, spares)

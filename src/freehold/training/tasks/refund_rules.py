@@ -77,12 +77,12 @@ def money(cents: int) -> str:
 
 
 def tenths(cents: int, count: int) -> tuple[str, int]:
-    """The sums that give so many tenths of an amount, one tenth added to itself, and their result."""
+    """The sums that give so many tenths of an amount, one tenth added to itself, each with the per cent it comes to, and their result."""
     tenth = cents // 10
-    sums, result = f"{_shown(cents)}*10%={_shown(tenth)}", tenth
-    for _ in range(count - 1):
+    sums, result = f"10% {_shown(tenth)}", tenth
+    for place in range(2, count + 1):
         line, result = _sum(result, "+", tenth)
-        sums = f"{sums}, {line}"
+        sums = f"{sums}, {place}0% {line}"
     return sums, result
 
 
@@ -103,8 +103,8 @@ def _limit(rule: Rule, case: Case, state: State) -> Applied:
 
 def _category_limit(rule: Rule, case: Case, state: State) -> Applied:
     if case.category != rule.category:
-        return _until(f"{case.category} no,", state.limit, state, effect=False)
-    return _until(f"{case.category} yes,", rule.number, state, effect=True)
+        return _until(f"{_both(rule, case)} no,", state.limit, state, effect=False)
+    return _until(f"{_both(rule, case)} yes,", rule.number, state, effect=True)
 
 
 def _more_days(flag: str) -> Apply:
@@ -127,9 +127,10 @@ def _until(said: str, limit: int, state: State, *, effect: bool) -> Applied:
 def _late(rule: Rule, case: Case, state: State) -> Applied:
     sums, took = _sum(case.returned, "-", case.bought)
     late = took > state.limit
+    days = f"bought on day {case.bought}, returned on day {case.returned}"
     compared = f"{_shown(took)}>{_shown(state.limit)} {_said(late)}"
     return _decided(
-        f"{sums}, {compared}", "refused" if late else state.outcome, replace(state, took=took), effect=False
+        f"{days}, {sums}, {compared}", "refused" if late else state.outcome, replace(state, took=took), effect=False
     )
 
 
@@ -153,9 +154,9 @@ def _flag_outcome(flag: str, outcome: Outcome) -> Apply:
 
 def _opened_category(rule: Rule, case: Case, state: State) -> Applied:
     if case.category != rule.category:
-        return _decided(f"{case.category} no", state.outcome, state, effect=False)
+        return _decided(f"{_both(rule, case)} no", state.outcome, state, effect=False)
     opened = "opened" in case.flags
-    said = f"{case.category} yes, opened {_said(opened)}"
+    said = f"{_both(rule, case)} yes, opened {_said(opened)}"
     return _decided(said, "refused" if opened else state.outcome, state, effect=opened)
 
 
@@ -164,6 +165,11 @@ def _no_receipt(rule: Rule, case: Case, state: State) -> Applied:
     credited = not there and state.outcome == "refund"
     said = f"receipt {_said(there)}"
     return _decided(said, "credit" if credited else state.outcome, state, effect=credited)
+
+
+def _both(rule: Rule, case: Case) -> str:
+    """The category of the case and that of the rule, side by side: two words far apart are hard to compare."""
+    return f"case: {case.category}, rule: {rule.category},"
 
 
 def _decided(said: str, outcome: Outcome, state: State, *, effect: bool) -> Applied:
@@ -188,7 +194,7 @@ def _unless_refused(apply: Apply) -> Apply:
 def _used(rule: Rule, case: Case, state: State) -> Applied:
     if "used" not in case.flags:
         return _paid("used no", state.cents, state, effect=False)
-    return _less_tenths("used yes", 10 - rule.number // 10, state)
+    return _less_tenths(f"used yes, 100-{rule.number}={100 - rule.number}", 10 - rule.number // 10, state)
 
 
 def _opened_fee(rule: Rule, case: Case, state: State) -> Applied:

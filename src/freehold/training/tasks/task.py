@@ -16,20 +16,21 @@ What holds for every task:
 import hashlib
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from random import Random
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, TypeVar
 
 from msgspec import Struct
 
 from freehold import graders
-from freehold.errors import InvalidGrader
+from freehold.errors import ConfigError, InvalidGrader
 from freehold.graders.grader import Grader
 from freehold.items import Given, Grade, Item
 from freehold.reasoning.trace import Verdict
 
 Split = Literal["train", "val", "test"]
+Way = TypeVar("Way", bound=str)
 
 THINK, END = "<think>", "</think>"
 NO_THINK = "/no_think"
@@ -219,6 +220,14 @@ def judge(task: Task, problem: Problem, text: str) -> Judgement:
     reading = read_reply(text)
     check = task.verify(problem, reading.trace) if reading.trace is not None else Check((), None)
     return Judgement(task.grade(problem, text), check, check.answer is not None and check.answer == reading.answer)
+
+
+def way_of(task: str, steps: Way, ways: Sequence[str]) -> Way:
+    """How the steps of a task are written, one of `ways`. Raises ConfigError for another."""
+    if steps not in ways:
+        known = ", ".join(f'"{way}"' for way in ways)
+        raise ConfigError(f'{task} does not write its steps "{steps}".', f"It writes them {known}.")
+    return steps
 
 
 def seeded(*parts: object) -> Random:

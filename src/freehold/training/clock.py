@@ -1,0 +1,59 @@
+"""How a run keeps its minutes: what it has measured of itself, and from that when the decay of its rate must begin, or be made steeper, to end in time.
+
+It knows seconds and numbers of steps, and no model. It exists apart because the clock is the one thing in a run that does not follow from its steps: what
+it has said is kept in the checkpoint, so that a run that is resumed goes on by it.
+"""
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from freehold.training.curriculum import Pace, share
+from freehold.training.recipe import Learning
+
+ACROSS = 0.98
+"""Decay of the running mean of seconds a step: about the last fifty count, so that one slow step moves nothing much."""
+
+RESERVE = 0.02
+"""Share of the minutes that is left free when an end is planned; the plan is made anew when half of it is used up."""
+
+
+class Clock(Struct, frozen=True, kw_only=True):
+    """What a run has measured, in seconds: `elapsed` over all its lives, `step` of a step and `look` of trying the held-out problems. `counted` steps are in the
+    mean."""
+
+    elapsed: float = 0.0
+    step: float = 0.0
+    look: float = 0.0
+    counted: int = 0
+
+    def stepped(self, seconds: float, elapsed: float) -> "Clock":
+        """The clock after a step of that many seconds."""
+        weight = max(1 / (self.counted + 1), 1 - ACROSS)
+        mean = self.step + weight * (seconds - self.step)
+        return replace(self, elapsed=elapsed, step=mean, counted=self.counted + 1)
+
+
+def in_time(step: int, learning: Learning, every: int, pace: Pace, clock: Clock) -> Pace:
+    """The pace with which a run, after this step, ends within its minutes: steps left, a look after `every` of them, and the last one. It is unchanged as long as
+    there is time. Else the decay begins, when what is left is no longer than the recipe's share of the run; and one that has begun, but would come too
+    late since steps take longer than they did, ends sooner. The rate never rises, and ends at 0."""
+    if not learning.minutes or not clock.counted:
+        return pace
+    last = pace.ends if pace.ends is not None else learning.steps
+    if last - step <= _steps_in(1 - RESERVE / 2, learning, every, clock):
+        return pace
+    room = max(0, _steps_in(1 - RESERVE, learning, every, clock))
+    if pace.decay_from is None and room > step * learning.decay / max(1e-9, 1 - learning.decay):
+        return pace
+    return replace(pace, decay_from=step, ends=step + room, share=share(step, learning, pace))
+
+
+def look_is_due(learning: Learning, clock: Clock) -> bool:
+    """Whether a run must try the held-out problems now, to know by half of its minutes how long that takes."""
+    return not clock.look and 0 < 60 * learning.minutes / 2 <= clock.elapsed
+
+
+def _steps_in(part: float, learning: Learning, every: int, clock: Clock) -> int:
+    """How many steps can be done, with their looks, until this part of the minutes is over; below 0 when it is."""
+    seconds = 60 * learning.minutes * part - clock.elapsed - clock.look
+    return int(seconds / max(1e-9, clock.step + clock.look / every))
