@@ -108,7 +108,7 @@ def nano(connection: HTTPConnection, path: Path, share: float) -> str:
             f"`recipes/nano.toml`; {about(path)}. It comes with the package. **{said(whole)} of sums and differences of two to five numbers of up to three digits are "
             f"right**, {of(whole.proven, whole.right)} of these proven. Asked for the answer alone (`/no_think`), the same weights are right on {said(without)}.",
             table((*trained, *recall)),
-            "Beyond what it was trained on:",
+            "Beyond what it was trained on (numbers of other lengths are padded otherwise by the solver, so no line of theirs counts as proven):",
             table(beyond),
             "Without steps:",
             table(alone),

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from itertools import pairwise
 from typing import NamedTuple
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
@@ -103,3 +104,10 @@ def test_the_first_look_is_at_half_of_the_minutes_at_the_latest() -> None:
     assert look_is_due(TEN, Clock(elapsed=300.0))
     assert not look_is_due(TEN, Clock(elapsed=300.0, look=1.0))
     assert not look_is_due(replace(TEN, minutes=0.0), Clock(elapsed=300.0))
+
+
+def test_a_halt_of_the_machine_costs_its_minutes_and_ends_nothing_else() -> None:
+    clock = Clock(elapsed=60.0, step=0.5, look=5.0, counted=120)
+    halted = clock.stepped(120.0, 180.0)
+    assert (halted.elapsed, halted.step) == (180.0, pytest.approx(0.54))
+    assert in_time(121, TEN, EVERY, Pace(), halted) == Pace()

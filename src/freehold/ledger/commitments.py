@@ -71,18 +71,15 @@ class Running:
         """`salt` is 32 random bytes, used for nothing else. Raises OpeningRefused for another length, as `commit` does."""
         _check_salt(salt)
         self.salt = salt
-        self._hash = None  # begun with the first piece: most contents come in one
+        self._hash = sha256(_PREFIX + salt)
 
     def update(self, content: bytes) -> None:
         """Takes more of the content."""
-        if self._hash is None:
-            self._hash = sha256(_PREFIX + self.salt + content)
-        else:
-            self._hash.update(content)
+        self._hash.update(content)
 
     def commitment(self) -> bytes:
         """The commitment to all pieces so far, as `commit` gives it for the whole."""
-        return commit(self.salt, b"") if self._hash is None else self._hash.digest()
+        return self._hash.digest()
 
 
 def commit(salt: bytes, content: bytes) -> bytes:

@@ -11,7 +11,13 @@ from freehold.training.curriculum import Pace, share
 from freehold.training.recipe import Learning
 
 ACROSS = 0.98
-"""Decay of the running mean of seconds a step: about the last fifty count, so that one slow step moves nothing much."""
+"""Decay of the running mean of seconds a step: about the last fifty count, so that a few slow steps move nothing much."""
+
+PAUSED = 5
+"""A step that took so many times the mean is a machine or a process that was halted, and counts as this much: it says nothing of the steps to come."""
+
+SETTLED = 10
+"""Steps after which the mean is known well enough to tell."""
 
 RESERVE = 0.02
 """Share of the minutes that is left free when an end is planned; the plan is made anew when half of it is used up."""
@@ -28,6 +34,8 @@ class Clock(Struct, frozen=True, kw_only=True):
 
     def stepped(self, seconds: float, elapsed: float) -> "Clock":
         """The clock after a step of that many seconds."""
+        if self.counted >= SETTLED:
+            seconds = min(seconds, PAUSED * self.step)
         weight = max(1 / (self.counted + 1), 1 - ACROSS)
         mean = self.step + weight * (seconds - self.step)
         return replace(self, elapsed=elapsed, step=mean, counted=self.counted + 1)
