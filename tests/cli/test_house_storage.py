@@ -12,6 +12,7 @@ import pytest
 from cli.house_running import clean, command, freehold, house, until
 from freehold.gateway.ledger_folder import LedgerFolder
 from freehold.ledger.verify import verify_log
+from gateway.door_in_process import Answer
 from ledger.object_server import BUCKET, ObjectServer, object_server
 
 WORD = "a-word-that-nobody-may-see"
@@ -58,6 +59,12 @@ def contents(folder: Path, receipt: str) -> list[tuple[str, str | None]]:
     return [(one["state"], one.get("text")) for one in json.loads(done.stdout)[0]["contents"]]
 
 
+def written(folder: Path, answers: list[Answer]) -> bool:
+    """Whether the segments in a folder hold the record of each answer."""
+    held = b"".join(path.read_bytes() for path in folder.iterdir())
+    return all(answer.headers["x-freehold-receipt"].encode() in held for answer in answers)
+
+
 async def test_contents_move_to_the_store_and_are_read_and_erased_there(tmp_path: Path, server: ObjectServer) -> None:
     (tmp_path / "name").write_text("test\n")
     (tmp_path / "word").write_text(f"{WORD}\n")
@@ -76,6 +83,9 @@ async def test_contents_move_to_the_store_and_are_read_and_erased_there(tmp_path
         assert WORD not in seen_by_everybody()
         await until(lambda: len(LedgerFolder(door.data).verifiers()) == 1, "the ledger has begun")
         await until(lambda: "checkpoint" in set(store.list("log")), "the log is copied")
+        await until(
+            lambda: written(LedgerFolder(door.data).contents / "open", answers), "the contents are in its segment"
+        )
         os.kill(writer, signal.SIGKILL)  # its segment is settled by the next one, and moves
         await until(lambda: list(store.list("contents")), "the contents of the dead one have moved")
         assert await door.end() == 0
