@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from freehold.cli import journey_stages
 from freehold.cli.journey_door import Asked, Commands, House, Question
-from freehold.cli.journey_stages import Road, Sizes, is_right, job, most_tokens, problems, questions, terms, traffic
+from freehold.cli.journey_stages import Road, Sizes, is_right, job, most_tokens, problems, questions, terms, traffic, train
 from freehold.cli.journey_state import State
 from freehold.cli.journey_view import View
 from freehold.config.paths import environment
@@ -95,3 +96,13 @@ def test_a_workload_that_nobody_answers_is_a_stage_that_fails(tmp_path: Path) ->
 def test_the_terms_are_not_asked_about_nothing(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="no store"):
         terms(road(tmp_path))
+
+
+def test_without_the_libraries_that_train_the_shipped_nano_is_registered_and_said_to_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(journey_stages, "can_train", lambda: False)
+    on_the_way = road(tmp_path)
+    assert train(on_the_way).startswith("own/refund@1 is the shipped own/nano; nothing was trained in this run")
+    facts = on_the_way.state.facts("train")
+    assert (facts["trained"], facts["parameters"]) == (False, 234_176)

@@ -24,6 +24,7 @@ from freehold.cli.journey_state import OWN_MODEL, STAND_IN, WORKLOAD, State
 from freehold.cli.journey_view import View
 from freehold.cli.running import Running
 from freehold.errors import JourneyError
+from freehold.serving.weights import NAMED, kept_at
 from freehold.training.dataset import Dataset, Example, Turn, write_dataset
 from freehold.training.provenance import pedigree_of_answer
 from freehold.training.recipe import read_recipe, tasks_of
@@ -337,20 +338,14 @@ def _exported(road: Road, place: RunFolder) -> str:
 
 
 def _shipped(road: Road) -> str:
-    """The own model that ships with the package, as the candidate. Raises JourneyError where there is none."""
+    """The own model that ships with the package, as the candidate. It does sums and was never shown this job: the trial will say so."""
     advice = "`pip install torch==2.13.0 && pip install 'freehold[training]'`, and the same command again, trains one."
-    folder = Path(__file__).parents[1] / "serving" / "own_nano"
-    found = sorted(folder.glob("*.gguf"))
-    if not found:
-        raise JourneyError(
-            "The libraries that train are not installed, and no own model ships with this package.", advice
-        )
+    nano = kept_at(NAMED["nano"], road.data)
     road.view.say(
-        f"Nothing is trained in this run: the libraries are not installed. {advice} Here the shipped own/nano is the candidate."
+        f"Nothing is trained in this run: the libraries are not installed. {advice} Here the shipped own/nano is the candidate, which knows sums and not this job."
     )
-    lineage = folder / "lineage.json"
-    words = ("--lineage", str(lineage)) if lineage.exists() else ("--licence", "Apache-2.0")
-    added = road.commands("models", "add", OWN_MODEL, str(found[0]), *words, "--context", "1024")
+    words = ("--lineage", str(nano.with_name("lineage.json")), "--context", str(NAMED["nano"].context))
+    added = road.commands("models", "add", OWN_MODEL, str(nano), *words)
     road.state.note(
         "train", trained=False, version=added["id"], weights=added["weights"], parameters=added["lineage"]["parameters"]
     )
