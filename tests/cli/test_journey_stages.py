@@ -7,7 +7,18 @@ import pytest
 
 from freehold.cli import journey_stages
 from freehold.cli.journey_door import Asked, Commands, House, Question
-from freehold.cli.journey_stages import Road, Sizes, is_right, job, most_tokens, problems, questions, terms, traffic, train
+from freehold.cli.journey_stages import (
+    Road,
+    Sizes,
+    is_right,
+    job,
+    most_tokens,
+    problems,
+    questions,
+    terms,
+    traffic,
+    train,
+)
 from freehold.cli.journey_state import State
 from freehold.cli.journey_view import View
 from freehold.config.paths import environment
