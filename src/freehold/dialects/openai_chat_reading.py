@@ -12,6 +12,7 @@ from msgspec import Raw
 from freehold.dialects import body
 from freehold.dialects.openai_chat_reasoning import read_reasoning
 from freehold.dialects.openai_chat_wire import (
+    SAME,
     ContentPart,
     FileFields,
     FunctionFields,
@@ -48,25 +49,9 @@ LEGACY_FUNCTION: Final = "legacy_function"
 _decoder = msgspec.json.Decoder(RequestFields)
 
 _KNOWN: Final = frozenset(RequestFields.__struct_fields__)
-_SAME: Final = frozenset(
-    {
-        "parallel_tool_calls",
-        "temperature",
-        "top_p",
-        "top_k",
-        "seed",
-        "frequency_penalty",
-        "presence_penalty",
-        "logprobs",
-        "top_logprobs",
-        "n",
-        "service_tier",
-        "prompt_cache_key",
-        "metadata",
-    }
-)
-"""Fields that mean in our words what they mean here. Set one by one where they are given, which few are: naming all of them
-in each call costs several times as much."""
+_SAME: Final = frozenset((*SAME, "top_k", "service_tier"))
+"""Fields that are read as they stand. Set one by one where they are given, which few are: naming all of them in each call costs several
+times as much."""
 
 _ROLES: Final[frozenset[str]] = frozenset(get_args(Role))
 

@@ -6,9 +6,24 @@ Source: openai SDK 3.54 (`types/chat`), and the departures listed in the vendors
 (DeepSeek, vLLM), `reasoning` and `reasoning_details` (OpenRouter), lists as reply content (Mistral).
 """
 
-from typing import Any
+from typing import Any, Final
 
 from msgspec import Raw, Struct
+
+SAME: Final = (
+    "temperature",
+    "top_p",
+    "seed",
+    "frequency_penalty",
+    "presence_penalty",
+    "logprobs",
+    "top_logprobs",
+    "n",
+    "prompt_cache_key",
+    "metadata",
+    "parallel_tool_calls",
+)
+"""Fields of a request that have the same name and meaning here and in `Request`, in both directions."""
 
 # --- a request -----------------------------------------------------------------------------------------------------------
 

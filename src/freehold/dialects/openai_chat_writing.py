@@ -14,6 +14,7 @@ from freehold.dialects.dialect import Target
 from freehold.dialects.openai_chat_asking import asking_fields, drop
 from freehold.dialects.openai_chat_reading import NAME
 from freehold.dialects.openai_chat_reasoning import display_text, write_details
+from freehold.dialects.openai_chat_wire import SAME
 from freehold.errors import InvalidField, Unsupported
 from freehold.messages import (
     Audio,
@@ -35,22 +36,8 @@ from freehold.messages import (
 
 _encode: Final = msgspec.json.Encoder().encode
 
-_SAME_NAME: Final = (
-    "max_tokens",
-    "temperature",
-    "top_p",
-    "seed",
-    "frequency_penalty",
-    "presence_penalty",
-    "logprobs",
-    "top_logprobs",
-    "n",
-    "user",
-    "prompt_cache_key",
-    "metadata",
-    "parallel_tool_calls",
-)
-"""Fields that have the same name and meaning on the wire and in `Request`."""
+_SAME_NAME: Final = ("max_tokens", "user", *SAME)
+"""Fields that are written as `Request` has them."""
 
 TIERS: Final = frozenset({"auto", "default", "flex", "scale", "priority", "fast"})
 """The service tiers that Chat has a word for."""

@@ -17,10 +17,7 @@ from typing import ClassVar
 import msgspec
 from msgspec import Struct
 
-from freehold.training.tasks.task import Check, Problem, Solution, StepCheck, Task, lines_of, pieces, seeded
-
-MARKS = "ABCDEFGHIJKL"
-"""What lines are called."""
+from freehold.training.tasks.task import MARKS, Check, Problem, Solution, StepCheck, Task, lines_of, pieces, seeded
 
 WORDS = (
     "books",

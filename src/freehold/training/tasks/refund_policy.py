@@ -14,7 +14,7 @@
     refund $33.30
 
 Each line of reasoning says the rule that it applies, word for word, and then what it comes to: whoever reads it need not look back, and a small model, which is
-good at copying, has the rule beside it where it applies it. Without that a model of 0.3 M weights still mistook rules for one another after 1,000 steps.
+good at copying, has the rule beside it where it applies it. Without that a model of 0.5 M weights still mistook rules for one another after 1,000 steps.
 
 It is the kind of work that a company rents a model for: the rules are the company's own, they change, they have exceptions and an
 order, and the answer is money. Every policy is drawn anew (8 to 12 rules, their numbers, categories and exceptions, and the order
@@ -32,7 +32,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from freehold.training.tasks.refund_rules import FLAGS, KINDS, Applied, Case, Outcome, Rule, State, money
-from freehold.training.tasks.task import Check, Problem, Solution, StepCheck, Task, lines_of, pieces, seeded
+from freehold.training.tasks.task import MARKS, Check, Problem, Solution, StepCheck, Task, lines_of, pieces, seeded
 
 CATEGORIES = ("books", "shoes", "toys", "phones", "lamps", "coats")
 
@@ -43,9 +43,6 @@ SHUFFLED = ("late", "sale", "opened-category", "faulty", "no-receipt")
 
 LEAST, MOST = 8, 12
 """Rules of a policy."""
-
-MARKS = "ABCDEFGHIJKL"
-"""What rules are called. A letter is one token and stands nowhere else, so a rule is found by it; 1 and 12 share a digit."""
 
 ODDS: Mapping[str, float] = {"receipt": 0.7, "faulty": 0.25, "sale": 0.2}
 """How often a flag holds on the easiest level; the others in a quarter of the cases. Each level adds to it or takes from it, so

@@ -38,6 +38,9 @@ NO_THINK = "/no_think"
 
 MARKERS = (THINK, END, NO_THINK)
 
+MARKS = "ABCDEFGHIJKL"
+"""What the lines of a text are called that a trace says again. A letter is one token, so a line is found by it; 1 and 12 share a digit."""
+
 HELD_OUT: Mapping[Split, range] = {"val": range(50), "test": range(50, 100)}
 """Of 1000 hashes: 5 in a hundred are for validation, 5 for the final test."""
 
