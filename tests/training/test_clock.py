@@ -35,7 +35,10 @@ def play(learning: Learning, speed: Callable[[int], float], pace: Pace | None = 
         rates.append(rate(step, learning, pace))
         step += 1
         clock = clock.stepped(speed(step), clock.elapsed + speed(step))
-        if step % EVERY == 0 or look_is_due(learning, clock):
+        last = learning.steps if pace.ends is None else pace.ends
+        if step < last and (
+            step % EVERY == 0 or look_is_due(learning, clock)
+        ):  # the last look comes behind the last step
             clock = replace(clock, look=LOOK, elapsed=clock.elapsed + LOOK)
         pace = in_time(step, learning, EVERY, pace, clock)
         if pace != paces[-1]:
@@ -85,7 +88,7 @@ def test_a_decay_that_a_target_began_is_shortened_where_it_would_not_end_in_time
     clock = Clock(elapsed=540.0, step=0.5, look=LOOK, counted=2_000)
     shorter = in_time(2_000, TEN, EVERY, pace, clock)
     assert (pace.ends, shorter.opened) == (2_667, 3)
-    assert shorter.ends == 2_000 + 79, "42 s, and 0.53 s a step with its share of the looks"
+    assert shorter.ends == 2_000 + 84, "42 s, 0.5 s a step, and no look before its end"
 
 
 @given(first=st.floats(0.1, 2.0), then=st.floats(0.1, 2.0), place=st.integers(1, 2_500))
@@ -111,3 +114,10 @@ def test_a_halt_of_the_machine_costs_its_minutes_and_ends_nothing_else() -> None
     halted = clock.stepped(120.0, 180.0)
     assert (halted.elapsed, halted.step) == (180.0, pytest.approx(0.54))
     assert in_time(121, TEN, EVERY, Pace(), halted) == Pace()
+
+
+def test_a_machine_that_has_become_slower_is_believed_from_its_second_step_on() -> None:
+    clock = Clock(elapsed=60.0, step=0.5, counted=120)
+    once = clock.stepped(5.0, 65.0)
+    again = once.stepped(5.0, 70.0)
+    assert (once.step, again.step) == (pytest.approx(0.54), pytest.approx(0.54 + 0.02 * 4.46))

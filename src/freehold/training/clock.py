@@ -14,7 +14,8 @@ ACROSS = 0.98
 """Decay of the running mean of seconds a step: about the last fifty count, so that a few slow steps move nothing much."""
 
 PAUSED = 5
-"""A step that took so many times the mean is a machine or a process that was halted, and counts as this much: it says nothing of the steps to come."""
+"""A single step that took so many times the mean is a machine or a process that was halted, and counts as this much: it says nothing of the steps to come. When
+the next one takes as long, the machine has become slower, and counts as it is."""
 
 SETTLED = 10
 """Steps after which the mean is known well enough to tell."""
@@ -31,14 +32,17 @@ class Clock(Struct, frozen=True, kw_only=True):
     step: float = 0.0
     look: float = 0.0
     counted: int = 0
+    slow: bool = False
+    """Whether the last step took more than `PAUSED` times the mean."""
 
     def stepped(self, seconds: float, elapsed: float) -> "Clock":
         """The clock after a step of that many seconds."""
-        if self.counted >= SETTLED:
-            seconds = min(seconds, PAUSED * self.step)
+        slow = self.counted >= SETTLED and seconds > PAUSED * self.step
+        if slow and not self.slow:
+            seconds = PAUSED * self.step
         weight = max(1 / (self.counted + 1), 1 - ACROSS)
         mean = self.step + weight * (seconds - self.step)
-        return replace(self, elapsed=elapsed, step=mean, counted=self.counted + 1)
+        return replace(self, elapsed=elapsed, step=mean, counted=self.counted + 1, slow=slow)
 
 
 def in_time(step: int, learning: Learning, every: int, pace: Pace, clock: Clock) -> Pace:
@@ -48,9 +52,9 @@ def in_time(step: int, learning: Learning, every: int, pace: Pace, clock: Clock)
     if not learning.minutes or not clock.counted:
         return pace
     last = pace.ends if pace.ends is not None else learning.steps
-    if last - step <= _steps_in(1 - RESERVE / 2, learning, every, clock):
+    if last - step <= _steps_in(1 - RESERVE / 2, step, learning, every, clock):
         return pace
-    room = max(0, _steps_in(1 - RESERVE, learning, every, clock))
+    room = max(0, _steps_in(1 - RESERVE, step, learning, every, clock))
     if pace.decay_from is None and room > step * learning.decay / max(1e-9, 1 - learning.decay):
         return pace
     return replace(pace, decay_from=step, ends=step + room, share=share(step, learning, pace))
@@ -61,7 +65,13 @@ def look_is_due(learning: Learning, clock: Clock) -> bool:
     return not clock.look and 0 < 60 * learning.minutes / 2 <= clock.elapsed
 
 
-def _steps_in(part: float, learning: Learning, every: int, clock: Clock) -> int:
-    """How many steps can be done, with their looks, until this part of the minutes is over; below 0 when it is."""
+def _steps_in(part: float, step: int, learning: Learning, every: int, clock: Clock) -> int:
+    """How many steps can be done after this one, with the looks that fall among them and the last one, until this part of the minutes is over; below 0 when it
+    is. Looks are counted one by one: near the end a share of one is no look."""
     seconds = 60 * learning.minutes * part - clock.elapsed - clock.look
-    return int(seconds / max(1e-9, clock.step + clock.look / every))
+    each = max(1e-9, clock.step)
+    rounds, rest = divmod(seconds - (every - step % every) * each, clock.look + every * each)
+    if rounds < 0:
+        return int(seconds / each)
+    # Whole stretches between two looks fit, and of the next one what is left behind its look, or nothing.
+    return int(every - step % every + rounds * every + max(0.0, rest - clock.look) / each)
