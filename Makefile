@@ -12,8 +12,8 @@ ARGS ?=
 help:  ## what each target does
 	@sed -nE 's/^([a-z-]+):.*  ## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 10
 
-run: $(VENV)/.run  ## bring Freehold up with a real model answering (ARGS="--port 9000" passes on)
-	@exec $(BIN)/freehold up $(ARGS)
+run: $(VENV)/.run  ## bring Freehold up with a real model answering, and show the journey at first (ARGS="--port 9000" passes on)
+	@exec $(BIN)/freehold journey --first-start --install $(ARGS)
 
 # Those of the architecture are a part of `make check`. The files are begun in the order of the alphabet: the few tests that take long, those
 # of whole processes in tests/cli, come early, and no core is idle at the end.
@@ -58,7 +58,7 @@ lock: $(VENV)/.made  ## pin the dependencies, with hashes (ARGS=--upgrade takes 
 	@$(PIP) install uv
 	@$(PIN) $(ARGS) --extra own --extra journey --extra catalog --extra litellm-import --extra object-storage --extra parquet --extra reasoning --extra tasks --extra trials --group build --group check pyproject.toml -o requirements/check.txt
 	@$(PIN) $(ARGS) --extra own --extra journey --extra catalog --extra litellm-import --extra object-storage --extra parquet --extra reasoning --extra tasks --extra trials --group build --group test -c requirements/check.txt pyproject.toml -o requirements/test.txt
-	@$(PIN) $(ARGS) --extra own --extra trials --group build -c requirements/check.txt pyproject.toml -o requirements/run.txt
+	@$(PIN) $(ARGS) --extra own --extra journey --extra trials --group build -c requirements/check.txt pyproject.toml -o requirements/run.txt
 	@printf 'proofbundle==6.3.1\ntlog-scales==0.0.3\n' | $(PIN) - -o requirements/strangers.txt
 	@grep -c == requirements/*.txt
 

@@ -80,7 +80,9 @@ def main() -> None:
     """Reads the arguments, measures, writes the page."""
     parser = argparse.ArgumentParser(description="Measures own/nano.")
     parser.add_argument("--weights", type=Path, default=weights.kept_at(NAMED["nano"], Path()), help="a GGUF file")
-    parser.add_argument("--refund", type=Path, help="a GGUF file of recipes/nano-refund.toml")
+    parser.add_argument(
+        "--refund", type=Path, default=weights.kept_at(NAMED["nano-refund"], Path()), help="a GGUF file of nano-refund"
+    )
     parser.add_argument("--direct", type=Path, help="the weights of a run of recipes/nano-direct.toml")
     parser.add_argument("--share", type=float, default=1.0, help="of the items")
     parser.add_argument("--page", type=Path, default=PAGE)
@@ -90,9 +92,8 @@ def main() -> None:
         parts.append(nano(connection, chosen.weights, chosen.share))
     if chosen.direct is not None:
         parts.append(direct(chosen.direct, chosen.share))
-    if chosen.refund is not None:
-        with served("nano-refund", chosen.refund, 1) as connection:
-            parts.append(refund(connection, chosen.refund, chosen.share))
+    with served("nano-refund", chosen.refund, 1) as connection:
+        parts.append(refund(connection, chosen.refund, chosen.share))
     chosen.page.write_text("\n\n".join(parts) + "\n")
 
 
@@ -148,12 +149,13 @@ def refund(connection: HTTPConnection, path: Path, share: float) -> str:
     return "\n\n".join(
         (
             "## own/nano-refund",
-            f"`recipes/nano-refund.toml`, from own/nano; {about(path)}. **{said(whole)} of decisions on returns are right**, by policies that it has never seen; "
+            "`recipes/nano-refund.toml`, from own/nano, and two passes of `recipes/nano-refund-2.toml` after it, the second with seed 3; "
+            f"{about(path)}. It comes with the package. **{said(whole)} of decisions on returns are right**, by policies that it has never seen; "
             f"{of(whole.proven, whole.right)} of these proven.",
             table(trained),
             "Beyond what it was trained on:",
             table(beyond),
-            "The sums of own/nano, of which a fifth of its rows were made:",
+            "The sums of own/nano, which were a part of its rows:",
             table(chains),
         )
     )

@@ -113,11 +113,15 @@ def solved(
     direct: bool = False,
     levels: tuple[int, ...] = (),
     mastery: bool = False,
+    looks_up: bool = False,
     layers: int = 0,
     tokens: int = 0,
 ) -> Recipe:
-    """A recipe from nothing on the solutions of one task, with steps or without, with one step; `fitted` gives it as many as its budget holds."""
+    """A recipe from nothing on the solutions of one task, with steps or without, with one step; `fitted` gives it as many as its budget holds. One that
+    `looks_up` begins as `base` does, with what that does first and then no more, and pays for that out of its budget."""
     base = setting.base
+    first = tuple(portion for portion in base.mix if portion.ends < 1) if looks_up else ()
+    then = max((one.ends for one in first), default=0.0)
     context = max(setting.shape.context, 128 * -(-length // 128))
     shape = replace(setting.shape, context=context, layers=layers or setting.shape.layers)
     learning = replace(
@@ -135,7 +139,7 @@ def solved(
         model=f"own/{name}",
         about="",
         shape=shape,
-        mix=(Portion(task=task["task"], options=options, levels=levels),),
+        mix=(*first, Portion(task=task["task"], options=options, levels=levels, begins=then)),
         curriculum="mastery" if mastery else base.curriculum,
         direct=1.0 if direct else 0.0,
         learning=learning,
@@ -175,7 +179,7 @@ def count(recipe: Recipe) -> Count:
 
 def chains_with_steps(setting: Setting) -> Recipe:
     """What the direct models are compared with, and what the ladder and reinforcement start from."""
-    return fitted(solved(setting, "chains-steps", CHAINS, length=160), "flops", setting.budget)
+    return fitted(solved(setting, "chains-steps", CHAINS, length=192, looks_up=True), "flops", setting.budget)
 
 
 def direct_chains(unit: Unit, times: int = 1) -> Callable[[Setting], Recipe]:
@@ -200,7 +204,7 @@ def field(name: str, task: Mapping[str, Any], levels: tuple[int, ...], length: i
     """A task of Feng et al. with steps; the levels open one after the other, as they are mastered."""
 
     def make(setting: Setting) -> Recipe:
-        plain = solved(setting, name, task, length=length, levels=levels, mastery=True)
+        plain = solved(setting, name, task, length=length, levels=levels, mastery=True, looks_up=True)
         recipe = fitted(plain, "flops", setting.budget)
         every = max(25, recipe.learning.steps // 12)
         return replace(recipe, watch=replace(recipe.watch, every=every))

@@ -4,6 +4,7 @@ python tools/journey_picture.py DATA_FOLDER docs/images/journey-run.svg
 """
 
 import io
+import re
 import sys
 from pathlib import Path
 
@@ -26,7 +27,10 @@ def main(data: Path, to: Path) -> None:
             view.end(name, str(state.facts(name).get("said", "")), state.kept.stages[name].seconds)
     seconds = sum(stage.seconds for stage in state.kept.stages.values())
     console.print(view.picture(seconds))
-    to.write_text(console.export_svg(title="freehold journey"), encoding="utf-8")
+    drawn = console.export_svg(title="freehold journey")
+    # rich names a font of its own on the net; whoever looks at the picture has one for code.
+    drawn = re.sub(r"@font-face \{.*?\}\s*", "", drawn, flags=re.DOTALL).replace("Fira Code", "ui-monospace")
+    to.write_text("\n".join(line.rstrip() for line in drawn.splitlines()) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

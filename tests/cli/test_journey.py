@@ -28,6 +28,6 @@ def test_another_incumbent_needs_another_data_folder(tmp_path: Path) -> None:
 
 def test_the_recipe_of_the_journey_ends_within_its_minutes_and_is_small() -> None:
     recipe = read_recipe(RECIPE)
-    assert (recipe.model, recipe.stage, recipe.learning.minutes) == ("own/refund", "pretrain", 3.0)
+    assert (recipe.model, recipe.stage, recipe.learning.minutes) == ("own/refund", "pretrain", 2.0)
     assert recipe.shape is not None
     assert parameters(recipe.shape, vocabulary_of(recipe)) < 1_000_000

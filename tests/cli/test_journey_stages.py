@@ -109,11 +109,11 @@ def test_the_terms_are_not_asked_about_nothing(tmp_path: Path) -> None:
         terms(road(tmp_path))
 
 
-def test_without_the_libraries_that_train_the_shipped_nano_is_registered_and_said_to_be(
+def test_without_the_libraries_that_train_the_shipped_model_is_registered_and_said_to_be(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(journey_stages, "can_train", lambda: False)
     on_the_way = road(tmp_path)
-    assert train(on_the_way).startswith("own/refund@1 is the shipped own/nano; nothing was trained in this run")
+    assert train(on_the_way).startswith("own/refund@1 is the shipped own/nano-refund; nothing was trained in this run")
     facts = on_the_way.state.facts("train")
-    assert (facts["trained"], facts["parameters"]) == (False, 234_176)
+    assert (facts["trained"], facts["parameters"]) == (False, 237_440)

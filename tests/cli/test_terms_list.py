@@ -3,8 +3,10 @@
 from pathlib import Path
 
 import msgspec
+import pytest
 
 from cli.commands import run
+from freehold.errors import CatalogError
 
 
 def test_each_contract_has_a_row_with_its_answers() -> None:
@@ -28,3 +30,16 @@ def test_json_has_clauses_and_terms_of_ones_own(tmp_path: Path) -> None:
     assert found["form"]["clause"] == "7"
     assert found["openai-services-agreement"]["clause"] == "3.3(e)-(f)"
     assert len(found) >= 29
+
+
+@pytest.mark.parametrize(
+    "command", [("terms", "list"), ("train", "plan", "recipe.toml"), ("train", "run", "recipe.toml")]
+)
+def test_a_file_that_is_not_there_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "recipe.toml").write_bytes((Path(__file__).parents[2] / "recipes" / "nano.toml").read_bytes())
+    skipped = ("--no-measure",) if command[1] == "plan" else ()
+    with pytest.raises(CatalogError, match=r"The terms in none\.toml cannot be read: No such file or directory\."):
+        run(*command, *skipped, "--terms", "none.toml")

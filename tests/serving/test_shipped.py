@@ -1,4 +1,4 @@
-"""Our own smallest model, which comes with the package: whole, and right, in llama.cpp."""
+"""Our own smallest models, which come with the package: whole, and right, in llama.cpp."""
 
 import importlib.util
 import json
@@ -20,17 +20,23 @@ from freehold.serving import weights
 from freehold.serving.weights import NAMED, digest, fetch, locate
 
 NANO = NAMED["nano"]
+SHIPPED = [name for name, one in NAMED.items() if not one.pieces]
 
 
-def test_it_comes_with_the_package_beside_its_papers(tmp_path: Path) -> None:
-    path = fetch("nano", tmp_path)
-    assert locate("nano", tmp_path) == path
-    assert (digest(path), path.stat().st_size) == (NANO.sha256, NANO.size)
+@pytest.mark.parametrize("name", SHIPPED)
+def test_they_come_with_the_package_beside_their_papers(tmp_path: Path, name: str) -> None:
+    path, known = fetch(name, tmp_path), NAMED[name]
+    assert locate(name, tmp_path) == path
+    assert (digest(path), path.stat().st_size) == (known.sha256, known.size)
     assert {"MODEL_CARD.md", "lineage.json", "LICENSE"} <= {one.name for one in path.parent.iterdir()}
     assert list(tmp_path.iterdir()) == []
-    assert sum(one.stat().st_size for one in path.parent.iterdir()) <= 6_000_000
     lineage = json.loads((path.parent / "lineage.json").read_bytes())
-    assert (lineage["weights"], lineage["licence"]) == (NANO.sha256, NANO.licence)
+    assert (lineage["weights"], lineage["licence"]) == (known.sha256, known.licence)
+
+
+def test_all_of_them_are_small() -> None:
+    assert SHIPPED == ["nano", "nano-refund"]
+    assert sum(one.stat().st_size for one in weights.SHIPPED.rglob("*") if one.is_file()) <= 6_000_000
 
 
 def test_a_copy_that_was_changed_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,7 @@ import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from fnmatch import fnmatchcase
 from importlib import resources
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -139,6 +140,14 @@ class Terms:
                 if other is not None and other not in found:
                     found.append(other)
         return tuple(found)
+
+
+def further(path: Path | None) -> tuple[bytes, ...]:
+    """What `Terms.load` takes of a file of terms of one's own; nothing where none is named. Raises CatalogError when it cannot be read."""
+    try:
+        return () if path is None else (path.read_bytes(),)
+    except OSError as error:
+        raise CatalogError(f"The terms in {path} cannot be read: {error.strerror}.") from error
 
 
 def _read(data: bytes) -> tuple[Contract, ...]:

@@ -50,9 +50,8 @@ LOADED: Final = "contents.read"
 def trial(road: Road) -> str:
     """Plans, asks, and gives the verdict. Raises JourneyError unless the own model has passed."""
     facts = road.state.facts("trial")
-    version = road.state.facts("train")["version"]
     if "trial" not in facts:
-        folder = road.state.facts("train").get("folder") or str(_weights(road, version))
+        folder = road.state.facts("train")["folder"]
         _serve(road, ON_TRIAL, folder, "It is served to be tried; no route names it.")
         _set_up(road, Setup(route=road.incumbent, own=(ON_TRIAL,)))
         items = held_out_file(road, road.sizes.items)

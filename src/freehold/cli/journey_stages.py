@@ -36,6 +36,9 @@ from freehold.training.tasks.task import Problem, Split, Task
 RENTED: Final = "openai/gpt-5-mini"
 """What the stand-in stands for, where the terms are asked about it."""
 
+SHIPPED: Final = "nano-refund"
+"""The weights that come with the package and know this job."""
+
 LOOK_SECONDS: Final = 0.5
 STOP_SECONDS: Final = 60.0
 
@@ -44,10 +47,10 @@ class Sizes(Struct, frozen=True, kw_only=True):
     """How much of everything: answers captured before anything else, items of the trial, pairs of the shadow, conversations at each step of a canary
     and at most in one, tokens of an answer."""
 
-    traffic: int = 16
-    items: int = 60
-    pairs: int = 12
-    conversations: int = 12
+    traffic: int = 8
+    items: int = 32
+    pairs: int = 6
+    conversations: int = 8
     most: int = 240
     tokens: int = 340
 
@@ -338,18 +341,24 @@ def _exported(road: Road, place: RunFolder) -> str:
 
 
 def _shipped(road: Road) -> str:
-    """The own model that ships with the package, as the candidate. It does sums and was never shown this job: the trial will say so."""
+    """The model of such jobs that ships with the package, as the candidate; and it is said that nothing was trained."""
     advice = "`pip install torch==2.13.0 && pip install 'freehold[training]'`, and the same command again, trains one."
-    nano = kept_at(NAMED["nano"], road.data)
+    shipped = NAMED[SHIPPED]
+    weights = kept_at(shipped, road.data)
     road.view.say(
-        f"Nothing is trained in this run: the libraries are not installed. {advice} Here the shipped own/nano is the candidate, which knows sums and not this job."
+        f"Nothing is trained in this run: the libraries are not installed. {advice} Here the candidate is own/{SHIPPED}, which comes with the package and decides by any shop's rules."
     )
-    words = ("--lineage", str(nano.with_name("lineage.json")), "--context", str(NAMED["nano"].context))
-    added = road.commands("models", "add", OWN_MODEL, str(nano), *words)
+    words = ("--lineage", str(weights.with_name("lineage.json")), "--context", str(shipped.context))
+    added = road.commands("models", "add", OWN_MODEL, str(weights), *words)
     road.state.note(
-        "train", trained=False, version=added["id"], weights=added["weights"], parameters=added["lineage"]["parameters"]
+        "train",
+        trained=False,
+        version=added["id"],
+        folder=str(weights),
+        weights=added["weights"],
+        parameters=added["lineage"]["parameters"],
     )
-    return f"{added['id']} is the shipped own/nano; nothing was trained in this run, as the extra `training` is not installed"
+    return f"{added['id']} is the shipped own/{SHIPPED}; nothing was trained in this run, as the extra `training` is not installed"
 
 
 def _said(process: "subprocess.Popen[str]") -> str:

@@ -8,6 +8,7 @@ Its settings, [ledger] as JSON, come in the environment, since they may hold sec
 import argparse
 import asyncio
 import contextlib
+import gc
 import logging
 import os
 import signal
@@ -36,6 +37,8 @@ def main() -> None:
     os.nice(NICE)
     settings = msgspec.json.decode(environment()[LEDGER], type=Ledger)
     with contextlib.closing(LedgerWriter(options.data, settings)) as writer:
+        gc.freeze()  # as in the workers: what is here now stays, and what a round leaves behind is freed by its reference counts
+        gc.set_threshold(20_000, 20, 20)
         asyncio.run(_run(writer))
 
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from freehold.catalog.terms import Terms
+from freehold.catalog.terms import Terms, further
 from freehold.cli.audit import print_json
 from freehold.cli.models_adapter import base_of, is_adapter
 from freehold.cli.models_evidence import find_passed, kept_rows, sealed_items
@@ -68,7 +68,7 @@ def promote(
     lineage = found.manifest.lineage
     behind = None if _for_vllm(found, config, folder) else _changed(found, opened)
     foreign = lineage.base if behind is None else behind.base
-    known = Terms.load(*([terms.read_bytes()] if terms is not None else []))
+    known = Terms.load(*further(terms))
     student = Student(name=f"own/{found.model}", offered=not in_house, base=foreign, declares=frozenset(declares or ()))
     base = pedigree_of_base(foreign, known, lineage.created[:10])
     word = None if override is None else _word(found, override, by, sign, config)

@@ -18,7 +18,7 @@ def list_terms(
     """Lists the contracts with the day from which they hold. What is unknown counts as no. Not legal advice: the text on the day decides."""
     from msgspec import to_builtins
 
-    from freehold.catalog.terms import RIGHTS, Contract, Terms
+    from freehold.catalog.terms import RIGHTS, Contract, Terms, further
     from freehold.cli.audit import print_json, print_table
 
     def cells(contract: Contract) -> list[str]:
@@ -31,7 +31,7 @@ def list_terms(
         ]
         return [contract.id, contract.date, f"{contract.vendor}/{','.join(contract.models)}", contract.route, *answers]
 
-    known = Terms.load(*([terms.read_bytes()] if terms is not None else []))
+    known = Terms.load(*further(terms))
     found = [contract for contract in known if vendor in (None, contract.vendor)]
     if json:
         print_json({"terms": [to_builtins(contract) for contract in found]})

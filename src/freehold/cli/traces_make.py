@@ -62,7 +62,7 @@ def make(
 
     import uvloop
 
-    from freehold.catalog.terms import Terms
+    from freehold.catalog.terms import Terms, further
     from freehold.cli.audit import Counting, print_json
     from freehold.cli.overrides import overrides_in
     from freehold.cli.running import find_door
@@ -90,7 +90,7 @@ def make(
         enough=enough,
         body={"temperature": temperature, "max_tokens": max_tokens},
     )
-    known = Terms.load(*([terms.read_bytes()] if terms is not None else []))
+    known = Terms.load(*further(terms))
     overrides = overrides_in(folder)
     require_teacher(wanted, known, overrides)
     chosen = _items(workload, items, folder)

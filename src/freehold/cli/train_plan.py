@@ -39,7 +39,7 @@ def plan(
     if measures:
         require_libraries()
     measured = executor_of(ray, environ).calibrate(recipe.absolute()) if measures else None
-    known = catalog.Terms.load(*([terms.read_bytes()] if terms is not None else []))
+    known = catalog.Terms.load(*catalog.further(terms))
     made = make_plan(read, known, measured, usd_per_hour, overrides_in(data_dir(data, environ)))
     if json:
         print_json(msgspec.to_builtins(made))

@@ -68,7 +68,7 @@ def _begun(path: Path, folder: Path, more: Path | None) -> "RunFolder":
     """A new run of the recipe in a file, once its rows and weights may be used and give nothing away."""
     from datetime import UTC, datetime
 
-    from freehold.catalog.terms import Terms
+    from freehold.catalog.terms import Terms, further
     from freehold.cli.overrides import overrides_in
     from freehold.errors import RowForbidden
     from freehold.training.dataset import read_dataset
@@ -78,9 +78,9 @@ def _begun(path: Path, folder: Path, more: Path | None) -> "RunFolder":
     from freehold.training.runs import new_run
 
     read, now = read_recipe(path), datetime.now(UTC)
-    further = b"" if more is None else more.read_bytes()
+    own_terms = further(more)
     overrides = overrides_in(folder)
-    asked = asked_of_terms(read, Terms.load(*([further] if further else [])), overrides, now.date().isoformat())
+    asked = asked_of_terms(read, Terms.load(*own_terms), overrides, now.date().isoformat())
     if asked.refused:
         raise RowForbidden(
             f"{asked.refused} of {asked.rows} rows may not train {read.model}. {' '.join(asked.reasons[:5])}"
@@ -90,7 +90,7 @@ def _begun(path: Path, folder: Path, more: Path | None) -> "RunFolder":
     rows = read_dataset(Path(read.data)) if read.data else None
     sealed = _unsealed(rows, folder)
     require_libraries()
-    return new_run(folder, read, now, overrides, rows=rows, sealed=sealed, terms=further)
+    return new_run(folder, read, now, overrides, rows=rows, sealed=sealed, terms=b"".join(own_terms))
 
 
 def _unsealed(rows: "Dataset | None", folder: Path) -> int:

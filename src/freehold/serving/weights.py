@@ -67,6 +67,16 @@ NAMED: Mapping[str, Weights] = {
         licence="Apache-2.0",
         context=1024,
     ),
+    # Trained on from it, by recipes/nano-refund.toml and then nano-refund-2.toml twice; it comes along too.
+    "nano-refund": Weights(
+        name="nano-refund",
+        file="nano-refund/nano-refund.gguf",
+        pieces=(),
+        sha256="71e8aef8d53723c4e8297d1a92000bf39b4e99c9fd657b10137a095d2eb8458b",
+        size=263_360,
+        licence="Apache-2.0",
+        context=1024,
+    ),
     "smollm2-135m": Weights(
         name="smollm2-135m",
         file="SmolLM2-135M-Instruct.Q4_1.gguf",

@@ -58,7 +58,7 @@ def _panel(said: str, curves: dict[str, Points], most: float | None, top: int) -
         value = low + (high - low) * part / 4
         parts.append(
             f'<path d="M{LEFT} {y(value):.1f}H{WIDTH - RIGHT}" stroke="#ddd"/>'
-            f'<text x="{LEFT - 6}" y="{y(value) + 4:.1f}" text-anchor="end" fill="#555">{value:.2f}</text>'
+            f'<text x="{LEFT - 6}" y="{y(value) + 4:.1f}" text-anchor="end" fill="#555">{value:.3g}</text>'
         )
         parts.append(
             f'<text x="{x(last * part / 4):.1f}" y="{top + HEIGHT - 18}" text-anchor="middle" fill="#555">'

@@ -60,7 +60,8 @@ class Portion(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_
 class Learning(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fields=True):
     """How it learns. A step sees `rows` times `length` tokens, whole examples of up to `length`, in `accumulate` parts, shared by `processes` (one a GPU, or a share of the CPU's
     cores; `sft`, `grpo` and `dpo`). `schedule` cosine or wsd (warm-up, steady,
-    and a decay over the last `decay` share of the steps, Hu et al. 2024). `minutes` ends a run in time, its decay included; 0 is no limit."""
+    and a decay over the last `decay` share of the steps, Hu et al. 2024). `minutes` ends a run in time; 0 is no limit. Pretraining brings its decay
+    forward for that, the other stages end with the rate that they have then."""
 
     steps: Positive
     rows: Positive = 16

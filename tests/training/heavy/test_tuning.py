@@ -49,6 +49,35 @@ def test_tuning_tells_its_steps_and_leaves_a_model(base: Path, tmp_path: Path) -
     assert any(not torch.equal(value, after[name]) for name, value in before.items())
 
 
+def test_tuning_ends_when_its_minutes_are_over_and_counts_those_of_its_earlier_lives(
+    base: Path, tmp_path: Path
+) -> None:
+    lines = tuned(base, tmp_path / "run", learning__steps=10_000, learning__minutes=0.02)
+    assert isinstance(lines[-1], Ended)
+    assert (lines[-1].done, lines[-1].why) == (True, "its minutes are over")
+    assert 1.2 <= lines[-1].elapsed < 60
+    assert (tmp_path / "run" / "model").is_dir()
+    folder = tmp_path / "stopped"
+    folder.mkdir()
+    asked = recipe(stage="sft", start=str(base), shape=None, learning__steps=10_000, learning__minutes=0.2)
+    steps = iter(range(4))
+    sft(asked, folder, lambda: next(steps, None) is None)
+    first = read_progress(folder / "progress.jsonl")
+    assert isinstance(first[-1], Ended)
+    assert not first[-1].done
+    sft(asked, folder, lambda: True)
+    second = [line.elapsed for line in read_progress(folder / "progress.jsonl") if isinstance(line, Step)]
+    assert second == sorted(second)
+    assert second[-1] > first[-1].elapsed
+
+
+@pytest.mark.parametrize("schedule", ["wsd", "cosine"])
+def test_the_rate_comes_down_at_the_end(base: Path, tmp_path: Path, schedule: str) -> None:
+    changes = {"learning__schedule": schedule, "learning__warmup": 1, "learning__decay": 0.5}
+    rates = [line.rate for line in tuned(base, tmp_path / "run", **changes) if isinstance(line, Step)]
+    assert rates[-1] < 0.6 * max(rates)
+
+
 def test_adapters_are_merged_into_a_model_of_the_same_shape(base: Path, tmp_path: Path) -> None:
     tuned(base, tmp_path / "run", lora={"rank": 2, "alpha": 4})
     before, after = (load_model(one / "model")[0].state_dict() for one in (base, tmp_path / "run"))

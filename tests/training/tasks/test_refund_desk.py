@@ -44,9 +44,9 @@ def test_the_rules_stay_and_their_numbers_change() -> None:
 
 def test_no_answer_alone_is_right_more_often_than_half() -> None:
     task = RefundDesk()
-    answers = Counter(task.solve(task.generate(1, seed)).answer.partition(" ")[0] for seed in range(400))
+    answers = Counter(task.solve(task.generate(1, seed)).answer.partition(" ")[0] for seed in range(2000))
     assert set(answers) == {"refused", "refund", "credit"}
-    assert max(answers.values()) < 200
+    assert max(answers.values()) < 1000
 
 
 def test_its_splits_are_its_own_and_a_gold_reply_is_proven() -> None:

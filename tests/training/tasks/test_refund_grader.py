@@ -14,7 +14,7 @@ from freehold.training.tasks.refund_rules import FLAGS, Case, Rule
 QUESTION = """Apply the rules in order; a later rule overrides an earlier one.
 1. Items can be returned within 21 days.
 2. For lamps the limit is 90 days instead.
-3. Postage of $4.50 is kept, except for members.
+3. All but members pay postage of $4.50.
 4. Store credit is at most $80.00.
 Case: lamps, $149.00, bought on day 94, returned on day 168, member yes, gift no, sale no, opened no, used no, faulty no, receipt yes.
 What is decided?"""

@@ -58,8 +58,8 @@ def test_the_prompt_is_the_policy_and_the_case_in_words() -> None:
         "A. Items can be returned within 30 days.\n"
         "B. Members have 14 more days.\n"
         "C. What is returned after the limit is refused.\n"
-        "The case: books, $87.00, bought on day 12, returned on day 47, member yes, gift no, sale no, opened no, used no, "
-        "faulty no, receipt no.\n"
+        "The case: books, $87.00, bought on day 12, returned on day 47, member yes, gift no, receipt no, sale no, "
+        "opened no, used no, faulty no.\n"
         "What is decided?"
     )
 

@@ -23,8 +23,8 @@ from freehold.training.heavy.packing import IGNORED, Tokens
 from freehold.training.heavy.pretrain import scored
 from freehold.training.heavy.rows import Mix, rows, solved, tokens_of
 from freehold.training.heavy.tokenizer import is_ours
-from freehold.training.progress import Alarm, Ended, Line, Progress, Rewarded, Step, rewind
-from freehold.training.recipe import Recipe, folder_of, tasks_of
+from freehold.training.progress import Alarm, Ended, Line, Progress, Rewarded, Step, read_progress, rewind
+from freehold.training.recipe import Learning, Recipe, folder_of, tasks_of
 from freehold.training.runs import RunFolder
 from freehold.training.tasks.drawing import held_out
 
@@ -80,7 +80,7 @@ def arguments(recipe: Recipe, folder: Path) -> dict[str, Any]:
         "gradient_accumulation_steps": learning.accumulate,
         "gradient_checkpointing": False,
         "learning_rate": learning.rate,
-        "lr_scheduler_type": "cosine" if learning.schedule == "cosine" else "constant_with_warmup",
+        **_schedule(learning),
         "warmup_steps": learning.warmup,
         "weight_decay": learning.weight_decay,
         "adam_beta1": learning.betas[0],
@@ -95,6 +95,14 @@ def arguments(recipe: Recipe, folder: Path) -> dict[str, Any]:
         "report_to": "none",
         "disable_tqdm": True,
     }
+
+
+def _schedule(learning: Learning) -> dict[str, Any]:
+    """The rate over the steps, as `transformers` names it."""
+    if learning.schedule == "cosine":
+        return {"lr_scheduler_type": "cosine"}
+    falling = {"num_decay_steps": round(learning.decay * learning.steps), "decay_type": "linear"}
+    return {"lr_scheduler_type": "warmup_stable_decay", "lr_scheduler_kwargs": falling}
 
 
 def adapters(recipe: Recipe) -> Any:
@@ -118,12 +126,13 @@ class Telling:
         self.checkpoint = _newest(folder / "checkpoints")
         if self.checkpoint is not None and first():
             rewind(folder / "progress.jsonl", int(self.checkpoint.name.rpartition("-")[2]))
+        self._before = self._spent(folder / "progress.jsonl") if self.checkpoint is not None else 0.0
         self._progress = Progress(folder / "progress.jsonl") if first() else None
         self.callback = Callback(self)
         self.mismatch = 0.0
         self.alarmed = ""
         self._dead = 0
-        self._step, self._tokens, self._elapsed = 0, 0, 0.0
+        self._step, self._tokens, self._elapsed = 0, 0, self._before
 
     def __enter__(self) -> "Telling":
         return self
@@ -136,23 +145,31 @@ class Telling:
         """Trains to the end or until told to stop; writes the weights, adapters merged, when it is done."""
         trainer.train(resume_from_checkpoint=str(self.checkpoint) if self.checkpoint else None)
         self._step = int(trainer.state.global_step)
-        done = self._step >= self.recipe.learning.steps or bool(self.alarmed)
+        over = self.over(0.0)
+        done = self._step >= self.recipe.learning.steps or over or bool(self.alarmed)
         if done and first():
             model = trainer.accelerator.unwrap_model(trainer.model)
             merged = model.merge_and_unload() if self.recipe.lora is not None else model
             self.watch(merged)
             save_model(merged, self.tokenizer, self.folder / "model")
-        why = self.alarmed or ("all steps are done" if done else "it was told to stop")
+        why = self.alarmed or (
+            "its minutes are over" if over else "all steps are done" if done else "it was told to stop"
+        )
         ended = Ended(step=self._step, done=done, why=why, elapsed=self._elapsed, tokens=self._tokens)
         self._tell(ended)
         together()
         return ended
 
-    def logged(self, step: int, logs: dict[str, Any], elapsed: float, steps: int) -> None:
-        """Takes what a trainer logs."""
+    def over(self, seconds: float) -> bool:
+        """Whether the recipe's minutes are, so many seconds into this life of the run. The rate has not come down then: `steps` is what plans that."""
+        spent = max(self._elapsed, self._before + seconds)
+        return 0 < 60 * self.recipe.learning.minutes <= spent
+
+    def logged(self, step: int, logs: dict[str, Any], seconds: float, steps: int) -> None:
+        """Takes what a trainer logs, so many seconds into this life of the run."""
         if "loss" not in logs:
             return
-        self._elapsed = elapsed
+        elapsed = self._elapsed = self._before + seconds
         self._tokens = int(logs.get("num_tokens") or self._tokens)
         self._tell(
             Step(
@@ -197,6 +214,11 @@ class Telling:
         if line.mismatch > reward.mismatch:
             self._alarm(step, "mismatch", f"Sampler and trainer disagree by {line.mismatch:.3f} nats a token.")
 
+    @staticmethod
+    def _spent(path: Path) -> float:
+        """Seconds of the run's earlier lives."""
+        return max((line.elapsed for line in read_progress(path) if isinstance(line, Step)), default=0.0)
+
     def _tell(self, line: Line) -> None:
         if self._progress is not None:
             self._progress.tell(line)
@@ -219,16 +241,20 @@ class Callback(transformers.TrainerCallback):
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> Any:
         """Ends the run where it must, in all of its processes at the same step."""
-        if agreed(args.device, said=self._telling.stopping() or bool(self._telling.alarmed)):
+        telling = self._telling
+        if agreed(args.device, said=telling.stopping() or bool(telling.alarmed) or telling.over(self._seconds())):
             control.should_save = control.should_training_stop = True
         return control
 
     def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **_: Any) -> Any:
         """Hands the logs on, and ends the run where they give cause for alarm; several processes agree on that at the end of their next step."""
-        self._telling.logged(state.global_step, logs or {}, time.monotonic() - self._began, state.max_steps)
+        self._telling.logged(state.global_step, logs or {}, self._seconds(), state.max_steps)
         if self._telling.alarmed and not shared():
             control.should_save = control.should_training_stop = True
         return control
+
+    def _seconds(self) -> float:
+        return time.monotonic() - self._began
 
 
 def first() -> bool:

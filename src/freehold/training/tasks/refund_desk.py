@@ -3,7 +3,7 @@
     A. Items can be returned within 45 days.
     B. Members have 10 more days.
     C. What is returned after the limit is refused.
-    D. Without a receipt there is store credit instead of a refund.
+    D. Without proof of purchase there is store credit instead of a refund.
     E. For opened items a fee of 10 percent is kept, except for gifts.
     F. Less than $5.00 is refused.
 

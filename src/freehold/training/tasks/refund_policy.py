@@ -83,7 +83,7 @@ class RefundPolicy(Task):
     """Decisions on returns, in cents."""
 
     name: ClassVar[str] = "refund-policy"
-    version: ClassVar[str] = "3"
+    version: ClassVar[str] = "4"
     levels: ClassVar[tuple[int, ...]] = (0, 1, 2, 3, 4, 5)
     beyond: ClassVar[tuple[int, ...]] = (6, 7)
     opposites: ClassVar[Mapping[str, str]] = {" yes": " no", " no": " yes", " refused": " refund", " credit": " refund"}

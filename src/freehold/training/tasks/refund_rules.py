@@ -19,7 +19,7 @@ WIDTH = 4
 Outcome = Literal["refund", "credit", "refused"]
 Field = Literal["limit", "took", "outcome", "cents", "none"]
 
-FLAGS = ("member", "gift", "sale", "opened", "used", "faulty", "receipt")
+FLAGS = ("member", "gift", "receipt", "sale", "opened", "used", "faulty")
 
 
 class Case(Struct, frozen=True):
@@ -254,14 +254,16 @@ KINDS: Mapping[str, Kind] = {
     "sale": Kind(lambda rule: "What was bought on sale is refused.", _flag_outcome("sale", "refused")),
     "opened-category": Kind(lambda rule: f"Opened {rule.category} are refused.", _opened_category),
     "faulty": Kind(lambda rule: "Faulty items are refunded.", _flag_outcome("faulty", "refund")),
-    "no-receipt": Kind(lambda rule: "Without a receipt there is store credit instead of a refund.", _no_receipt),
+    "no-receipt": Kind(
+        lambda rule: "Without proof of purchase there is store credit instead of a refund.", _no_receipt
+    ),
     "used": Kind(lambda rule: f"For used items {rule.number} percent of the price is paid.", _unless_refused(_used)),
     "opened-fee": Kind(
         lambda rule: f"For opened items a fee of {rule.number} percent is kept, except {_SPARED[rule.spares]}.",
         _unless_refused(_opened_fee),
     ),
     "postage": Kind(
-        lambda rule: f"Postage of {money(rule.number)} is kept, except {_SPARED[rule.spares]}.",
+        lambda rule: f"All but {_FREED[rule.spares]} pay postage of {money(rule.number)}.",
         _unless_refused(_postage),
     ),
     "credit-cap": Kind(lambda rule: f"Store credit is at most {money(rule.number)}.", _unless_refused(_credit_cap)),
@@ -270,3 +272,4 @@ KINDS: Mapping[str, Kind] = {
 """Every kind of rule, in the order that a policy has them in, but for those in `refund_policy.SHUFFLED`."""
 
 _SPARED: Mapping[str, str] = {"member": "for members", "faulty": "for faulty items", "gift": "for gifts"}
+_FREED: Mapping[str, str] = {"member": "members", "faulty": "faulty items", "gift": "gifts"}
