@@ -12,7 +12,7 @@ from cli.journeys import NAMES
 from freehold.cli import journey_run, journey_stages
 from freehold.cli.journey import RECIPE
 from freehold.cli.journey_run import STAGES, TITLES, Wish, go, told
-from freehold.cli.journey_stages import Sizes, terms, traffic
+from freehold.cli.journey_stages import Sizes
 from freehold.cli.journey_state import State
 
 WITH_TORCH = all(map(find_spec, ("torch", "transformers", "trl")))
@@ -21,36 +21,18 @@ ECHO = "echo/echo"
 """An incumbent that answers at once and is never right: it says what it is told."""
 
 
-def wish(data: Path, recipe: Path = RECIPE) -> Wish:
-    return Wish(data=data, recipe=recipe, incumbent=ECHO, port=0, ends=True, json=True, sizes=Sizes(traffic=3))
-
-
 def test_the_stages_are_those_that_the_report_tells() -> None:
     assert tuple(TITLES) == NAMES
     assert tuple(STAGES) == NAMES[1:]
-
-
-def test_traffic_and_terms_go_through_a_real_door(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(journey_run, "STAGES", {"traffic": traffic, "terms": terms})
-    monkeypatch.setattr(journey_run, "Strangers", NoStrangers)
-    monkeypatch.setattr(journey_stages, "STAND_IN", ECHO)  # so echo stands in for a rented model, as to terms
-    assert go(wish(tmp_path), clean()) == 0
-    out = json.loads(capfd.readouterr().out)
-    found = {stage["name"]: stage for stage in out["stages"]}
-    assert (found["traffic"]["facts"]["answered"], found["traffic"]["facts"]["captured"]) == (3, 3)
-    asked = found["terms"]["facts"]
-    assert (asked["rows"], asked["refused"], asked["permitted"]) == (3, 3, True)
-    assert "OpenAI Services Agreement" in asked["reasons"][0]
-    assert asked["teacher"].startswith("openai/gpt-5-mini may not teach")
-    assert "3 answers by echo/echo through the OpenAI SDK" in (tmp_path / "journey.html").read_text()
 
 
 class NoStrangers:
     """Nothing that would be installed."""
 
     def __init__(self, *_: object) -> None: ...
+
+    def wait(self, _: float) -> str:
+        return "a test installs nothing"
 
     def stop(self) -> None: ...
 
@@ -67,21 +49,25 @@ def test_the_whole_journey_with_the_model_that_ships(
 ) -> None:
     """Where nothing can be trained, every stage is gone through with the weights of the package."""
     monkeypatch.setattr(journey_stages, "can_train", lambda: False)
-    sizes = Sizes(traffic=2, items=24, pairs=2, conversations=8)
-    assert (
-        go(Wish(data=tmp_path, recipe=RECIPE, incumbent=ECHO, port=0, ends=True, json=True, sizes=sizes), clean()) == 0
-    )
+    monkeypatch.setattr(journey_stages, "STAND_IN", ECHO)  # so echo stands in for a rented model, as to terms
+    monkeypatch.setattr(journey_run, "Strangers", NoStrangers)
+    sizes = Sizes(traffic=3, items=24, pairs=2, conversations=8)
+    asked = Wish(data=tmp_path, recipe=RECIPE, incumbent=ECHO, port=0, ends=True, json=True, sizes=sizes)
+    assert go(asked, clean()) == 0
     said = json.loads(capfd.readouterr().out)
     assert [stage["done"] for stage in said["stages"]] == [True] * 8
     facts = {stage["name"]: stage["facts"] for stage in said["stages"]}
+    assert (facts["traffic"]["answered"], facts["traffic"]["captured"]) == (3, 3)
+    assert (facts["terms"]["rows"], facts["terms"]["refused"], facts["terms"]["permitted"]) == (3, 3, True)
+    assert "OpenAI Services Agreement" in facts["terms"]["reasons"][0]
+    assert facts["terms"]["teacher"].startswith("openai/gpt-5-mini may not teach")
     assert not facts["train"]["trained"]
-    assert (facts["trial"]["verdict"], facts["move"]["phase"], facts["sabotage"]["phase"]) == (
-        "pass",
-        "promoted",
-        "rolled_back",
-    )
+    decided = (facts["trial"]["verdict"], facts["move"]["phase"], facts["sabotage"]["phase"])
+    assert decided == ("pass", "promoted", "rolled_back")
     assert facts["proof"]["own"]["ok"]
-    assert "Not reached" not in (tmp_path / "journey.html").read_text()
+    page = (tmp_path / "journey.html").read_text()
+    assert "3 answers by echo/echo through the OpenAI SDK" in page
+    assert "Not reached" not in page
 
 
 @pytest.mark.skipif(not WITH_TORCH, reason="needs the extra `training`")
