@@ -18,7 +18,7 @@ run: $(VENV)/.run  ## bring Freehold up with a real model answering, and show th
 # Those of the architecture are a part of `make check`. The files are begun in the order of the alphabet: the few tests that take long, those
 # of whole processes in tests/cli, come early, and no core is idle at the end.
 test: $(VENV)/.test  ## all other tests (ARGS="tests/store -x" passes on)
-	@$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder $(or $(ARGS),--ignore tests/architecture)
+	@$(BIN)/python -m pytest -n 5 --dist loadfile --no-loadscope-reorder $(or $(ARGS),--ignore tests/architecture)
 
 test-training: $(VENV)/.test  ## what needs torch: training, export, parity (installs the extra `training`)
 	@$(PIP) install torch==2.13.0

@@ -51,7 +51,7 @@ def test_the_whole_journey_with_the_model_that_ships(
     monkeypatch.setattr(journey_stages, "can_train", lambda: False)
     monkeypatch.setattr(journey_stages, "STAND_IN", ECHO)  # so echo stands in for a rented model, as to terms
     monkeypatch.setattr(journey_run, "Strangers", NoStrangers)
-    sizes = Sizes(traffic=3, items=24, pairs=2, conversations=8)
+    sizes = Sizes(traffic=3, items=12, pairs=2, conversations=6)
     asked = Wish(data=tmp_path, recipe=RECIPE, incumbent=ECHO, port=0, ends=True, json=True, sizes=sizes)
     assert go(asked, clean()) == 0
     said = json.loads(capfd.readouterr().out)

@@ -14,11 +14,10 @@ from cli.house_running import freehold, house, until
 from cli.model_shelf import models, promoted
 from freehold.cli.promoted import Serving, promoted_engines, read_serving, with_promoted, write_serving
 from freehold.cli.settings import known_vendors
-from freehold.config.paths import cache_dir, environment
 from freehold.config.reading import read
 from freehold.config.settings import Engine, Settings
-from freehold.errors import FetchError, NotConfigured, RegistryError
-from freehold.serving.weights import fetch
+from freehold.errors import NotConfigured, RegistryError
+from freehold.serving.weights import NAMED, kept_at
 from freehold.training.registry import Registry
 from freehold.vendors.own import Mind, Served, traits_of
 
@@ -124,10 +123,7 @@ SERVED = """
 def weights() -> Path:
     if importlib.util.find_spec("xllamacpp") is None:
         pytest.skip("llama.cpp is not installed")
-    try:
-        return fetch("smollm2-135m", cache_dir(environment()))
-    except FetchError as error:
-        pytest.skip(f"the weights cannot be had here: {error.sentence}")
+    return kept_at(NAMED["nano"], Path())
 
 
 async def test_a_promotion_and_a_rollback_under_load_drop_no_request(weights: Path, tmp_path: Path) -> None:
@@ -149,7 +145,8 @@ async def test_a_promotion_and_a_rollback_under_load_drop_no_request(weights: Pa
 
         async def ask() -> None:
             while loading:
-                statuses.append((await running.say("own/nano", "Say hello.", max_tokens=4)).status)
+                statuses.append((await running.say("own/nano", "1+2=?", max_tokens=4)).status)
+                await asyncio.sleep(0.02)
 
         callers = [asyncio.create_task(ask()) for _ in range(3)]
         await until(lambda: len(statuses) >= 3, "requests are answered")
@@ -157,7 +154,7 @@ async def test_a_promotion_and_a_rollback_under_load_drop_no_request(weights: Pa
         await until(lambda: read_serving(running.data).weights["nano"] == digests[1], "the new version serves")
         count = len(statuses)
         await until(lambda: len(statuses) >= count + 6, "requests are answered after the change")
-        assert (await running.say("own/nano", "Say hello.", max_tokens=4)).status == 200
+        assert (await running.say("own/nano", "1+2=?", max_tokens=4)).status == 200
         await run_beside("models", "rollback", "nano", "--data", str(running.data))
         await until(lambda: read_serving(running.data).weights["nano"] == digests[0], "the version before serves again")
         count = len(statuses)
