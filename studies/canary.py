@@ -118,7 +118,7 @@ TEXT = """# How canaries end
 What `src/freehold/trials/rollouts.py` decides when outcomes are drawn at random: {runs} canaries of each kind, from a seed each,
 with the default rules (margin 0.03, harm 0.03, alpha and alpha_rollback 0.05, 100 conversations a step) and the steps 1, 5, 25,
 50 and 100 % but for what a row says. Each ends by itself or is left after {most:,} conversations. The incumbent is right on 80 %
-of them. The page is written by `python studies/canary.py`; nothing but the decision logic runs in it.
+of them. The page is written by `python studies/canary.py --runs {runs}`; nothing but the decision logic runs in it.
 
 | candidate | promoted | taken back | still running | conversations (median) | of them the candidate's | largest share |
 |---|---|---|---|---|---|---|

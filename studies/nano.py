@@ -173,7 +173,9 @@ def _asked(connection: HTTPConnection, part: Part, share: float) -> Found:
     task = tasks.make(part.table)
     found = Found()
     for level in part.levels:
-        for problem in held_out(task, "test", level, max(1, round(share * part.items))):
+        problems = held_out(task, "test", level, max(1, round(share * part.items)))
+        connection.close()  # drawing hard ones may take longer than the engine keeps an idle connection; the next request opens another
+        for problem in problems:
             text, finished = _reply(connection, task.render(problem), thinking=part.thinking)
             judged = judge(task, problem, text)
             found.items += 1

@@ -134,6 +134,7 @@ def asked(connection: HTTPConnection, task: Task, level: int, items: int, *, thi
     """One level of a task: the first test items, the same that our own models are tried on."""
     rights = provens = 0
     problems = held_out(task, "test", level, items)
+    connection.close()  # drawing hard ones may take longer than the engine keeps an idle connection; the next request opens another
     for problem in problems:
         text = _reply(connection, task, problem, thinking=thinking, tokens=tokens if thinking else ANSWER_TOKENS)
         judged = judge(task, problem, text)
