@@ -43,7 +43,7 @@ class RefundGrader(Grader):
     that decides counts, and those that are numbered or lettered repeat rules; words around the decision do not matter."""
 
     name = "refund-policy"
-    version = "1"
+    version = "2"
     takes = Options
     options: Options
 
