@@ -1,6 +1,6 @@
 """Measures own/nano, the weights that come with the package, as llama.cpp serves them, on problems of the test split, and writes docs/studies/nano.md.
 
-    python studies/nano.py                        ten minutes on two idle cores; needs the extras `own` and `training`
+    python studies/nano.py                        four minutes on an idle core; needs the extras `own` and `training`
     python studies/nano.py --direct runs/RUN/model    beside it a run of recipes/nano-direct.toml, which learned answers alone
 
 No problem of the test split is drawn by a training run, nor looked at while one goes on (`src/freehold/training/tasks/drawing.py`).

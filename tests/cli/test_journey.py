@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from cli.commands import run
+from freehold.cli import journey_run, up
 from freehold.cli.journey import RECIPE
 from freehold.cli.journey_state import State
 from freehold.errors import ConfigError, JourneyError
@@ -31,3 +32,32 @@ def test_the_recipe_of_the_journey_ends_within_its_minutes_and_is_small() -> Non
     assert (recipe.model, recipe.stage, recipe.learning.minutes) == ("own/refund", "pretrain", 2.0)
     assert recipe.shape is not None
     assert parameters(recipe.shape, vocabulary_of(recipe)) < 1_000_000
+
+
+@pytest.mark.parametrize("place", ["freehold.toml", "data/freehold.db"])
+def test_a_first_start_leaves_what_is_in_use_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str) -> None:
+    """Who has a configuration of their own, or a data folder with records, gets the door alone."""
+    started: list[dict[str, object]] = []
+
+    def start(**said: object) -> None:
+        started.append(said)
+
+    monkeypatch.setattr(up, "up", start)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / place).parent.mkdir(exist_ok=True)
+    (tmp_path / place).touch()
+    said = run("journey", "--first-start", "--port", "9000", "--data", str(tmp_path / "data"))
+    assert (said.exit_code, started) == (0, [{"data": tmp_path / "data", "port": 9000}])
+
+
+def test_a_first_start_on_nothing_is_a_journey(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    began: list[Path] = []
+
+    def go(wish: journey_run.Wish, _: object) -> int:
+        began.append(wish.data)
+        return 0
+
+    monkeypatch.setattr(journey_run, "go", go)
+    monkeypatch.chdir(tmp_path)
+    assert run("journey", "--first-start", "--data", str(tmp_path / "data")).exit_code == 0
+    assert began == [tmp_path / "data"]

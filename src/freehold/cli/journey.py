@@ -37,7 +37,8 @@ def journey(
     first_start: Annotated[
         bool,
         typer.Option(
-            "--first-start", help="Where the data folder is in use and not by a journey: start the door alone."
+            "--first-start",
+            help="Where a freehold.toml stands in this folder, or the data folder is in use and not by a journey: start the door alone, as `up` does.",
         ),
     ] = False,
     port: Annotated[int | None, typer.Option(min=0, max=65535, help="Port of the door; 0 takes a free one.")] = None,
@@ -51,12 +52,13 @@ def journey(
     from freehold.cli.journey_run import Wish, go
     from freehold.cli.journey_state import begun
     from freehold.cli.up import up
-    from freehold.config.paths import data_dir, environment
+    from freehold.config.paths import config_file, data_dir, environment
     from freehold.store.folder import DATABASE
 
     environ = environment()
     folder = data_dir(data, environ)
-    if first_start and not begun(folder) and (folder / DATABASE).exists():
+    used = not begun(folder) and (folder / DATABASE).exists()
+    if first_start and (used or config_file(None, Path()) is not None):
         up(data=data, port=port)
         return
     wish = Wish(
