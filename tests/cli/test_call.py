@@ -82,6 +82,23 @@ async def test_chunks_that_say_nothing_are_passed_over() -> None:
         assert (await run_beside("call", "hi", "-m", "a/b", "--url", url, "--key", "k")).stdout == "a b\n"
 
 
+async def test_what_a_model_thinks_first_is_shown_on_stderr_when_asked_for() -> None:
+    events = (
+        b'data: {"choices":[{"delta":{"reasoning_content":"2+2"}}]}\n\n',
+        b'data: {"choices":[{"delta":{"reasoning_content":"=4"}}]}\n\n',
+        b'data: {"choices":[{"delta":{"content":"\\n\\n4"}}]}\n\n',
+        b'data: {"choices":[{"delta":{"content":"\\n!"}}]}\n\n',
+        b"data: [DONE]\n\n",
+    )
+    async with canned(streamed(*events)) as (url, _):
+        said = await run_beside("call", "hi", "-m", "a/b", "--reasoning", "--url", url, "--key", "k")
+    assert said.stdout == "4\n!\n"
+    assert said.stderr.startswith("2+2=4\n")
+    async with canned(streamed(*events)) as (url, _):
+        said = await run_beside("call", "hi", "-m", "a/b", "--url", url, "--key", "k")
+    assert (said.stdout, "2+2" in said.stderr) == ("4\n!\n", False)
+
+
 async def test_what_the_door_refuses_is_raised_in_its_words(door: Door) -> None:
     with pytest.raises(VendorRefused, match="nobody/knows"):
         await call(door, "hello", "-m", "nobody/knows")

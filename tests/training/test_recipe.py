@@ -94,3 +94,12 @@ def test_processes_share_the_rows_of_tuning_evenly_and_of_nothing_else() -> None
     assert (
         "`pretrain` trains in one process" in refused(SMALL.replace("steps = 10", "steps = 10\nprocesses = 2")).sentence
     )
+
+
+def test_parts_of_a_step_of_reinforcement_hold_as_many_replies_each() -> None:
+    written = (
+        'model = "own/t"\nstage = "grpo"\nstart = "w"\n[[mix]]\ntask = "arithmetic-chains"\n[reward]\nprompts = 3\ngroup = 2\n'
+        "[learning]\nsteps = 5\nrows = 8\n"
+    )
+    assert parse_recipe(f"{written}accumulate = 3\n".encode()).learning.accumulate == 3
+    assert "`prompts` times `group`" in refused(f"{written}accumulate = 4\n").sentence

@@ -19,6 +19,9 @@ def call(
         str | None, typer.Option(help="The key; default: FREEHOLD_API_KEY, else the first admin key.")
     ] = None,
     data: Annotated[Path | None, typer.Option(help="The data folder of the running door.")] = None,
+    reasoning: Annotated[
+        bool, typer.Option("--reasoning", "-r", help="What the model thinks first too, on stderr, where it says so.")
+    ] = False,
     json: Annotated[bool, typer.Option("--json", help="The whole answer as JSON, not streamed.")] = False,
 ) -> None:
     """Asks once and prints the answer. The receipt's id goes to stderr."""
@@ -41,21 +44,22 @@ def call(
         if json:
             print(response.read().decode())
         else:
-            _print_stream(response)
+            _print_stream(response, reasoning=reasoning)
     print(
         f"{response.getheader('x-freehold-model')}, receipt {response.getheader('x-freehold-receipt')}", file=sys.stderr
     )
 
 
-def _print_stream(response: object) -> None:
+def _print_stream(response: object, *, reasoning: bool) -> None:
     import http.client
+    import sys
 
     import msgspec
 
     from freehold.errors import StreamBroken
 
     assert isinstance(response, http.client.HTTPResponse)
-    done = False
+    done, begun, thought = False, False, ""
     for line in response:
         done = done or line.startswith(b"data: [DONE]")
         if done or not line.startswith(b"data: "):
@@ -65,7 +69,17 @@ def _print_stream(response: object) -> None:
             print()
             raise StreamBroken(event["error"]["message"])
         for choice in event["choices"]:
-            print(choice["delta"].get("content") or "", end="", flush=True)
+            delta = choice["delta"]
+            if reasoning and (said := delta.get("reasoning_content") or delta.get("reasoning")):
+                thought = said
+                print(said, end="", file=sys.stderr, flush=True)
+            text = delta.get("content") or ""
+            if not begun:  # models that think first put a line between their thoughts and the answer
+                text = text.lstrip("\n")
+            if text and not begun and thought and not thought.endswith("\n"):
+                print(file=sys.stderr)
+            begun = begun or bool(text)
+            print(text, end="", flush=True)
     print()
     if not done:  # `http.client` takes a connection that ends between two chunks for the end of the answer
         raise StreamBroken("The door was gone before the answer was whole.", "Ask again.")

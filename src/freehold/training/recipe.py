@@ -235,6 +235,12 @@ def _wrong(recipe: Recipe) -> tuple[str, str] | None:
         )
     if learning.processes > 1 and learning.rows % (learning.accumulate * learning.processes):
         return "`rows` cannot be shared evenly.", "Make it a multiple of `accumulate` times `processes`."
+    reward = recipe.reward
+    if recipe.stage == "grpo" and reward and reward.prompts * reward.group % (learning.accumulate * learning.processes):
+        return (
+            "`prompts` times `group` cannot be shared evenly.",
+            "Make it a multiple of `accumulate` times `processes`.",
+        )
     shape = recipe.shape
     return None if shape is None else _misshapen(shape, recipe.learning)
 

@@ -18,6 +18,12 @@ LINES: dict[Steps, tuple[str, ...]] = {
         "r2*1:1*1=1,0*1=0",
         "r1-5r2:5-5*1=0,9-5*0=9",
     ),
+    "products": (
+        "r1*4:3*4=1,4*4=5,5*4=9",
+        "r2-2r1:2*1=2;2-2=0,2*5=10;0-10=1,2*9=7;7-7=0",
+        "r2*1:1*1=1,0*1=0",
+        "r1-5r2:5*1=5;5-5=0,5*0=0;9-0=9",
+    ),
 }
 
 
@@ -51,6 +57,8 @@ def test_however_they_are_written_steps_verify(task: LinearEquationsModP) -> Non
         ("multiply by four", ["not_checkable"]),
         ("r1*4:3*4=1,4*4=5,5*4=8\nr2-2r1:2-2*1=0,0-2*5=1,7-2*8=2", ["refuted", "verified"]),
         ("r1*4:3*4=1,4*4=5", ["not_checkable"]),
+        ("r1*4:3*4=1,4*4=5,5*4=9\nr2-2r1:2*1=2;2-2=0,2*5=9;0-9=2,2*9=7;7-7=0", ["verified", "refuted"]),  # 2*5 is 10
+        ("r2-2r1:2*3=6;2-6=7,2*4=8;0-8=3,2*5=10;7-10=8", ["refuted"]),
         ("a+5b=9,1b=1\na=4,b=1", ["refuted", "verified"]),  # 9 - 5*1 = 4
         ("a+5b=9,1c=1", ["not_checkable"]),
         ("a+5b=9,1b=0\na=9,b=0\na=9,b=0", ["verified", "verified", "refuted"]),

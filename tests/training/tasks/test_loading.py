@@ -75,7 +75,7 @@ def test_an_unknown_name_or_option_is_an_error_that_tells() -> None:
     [
         ("arithmetic-chains", "terms", '"whole", "fine"'),
         ("arithmetic-mod-p", "rows", '"whole", "fine"'),
-        ("linear-equations-mod-p", "fine", '"whole", "rows", "terms"'),
+        ("linear-equations-mod-p", "fine", '"whole", "rows", "terms", "products"'),
     ],
 )
 def test_steps_that_a_task_does_not_write_are_an_error_that_says_which_it_does(

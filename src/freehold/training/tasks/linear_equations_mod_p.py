@@ -2,13 +2,15 @@
 
     3a+4b=5,2a+0b=7 mod 11=?
 
-Three ways to write the steps, from coarse to fine:
+Four ways to write the steps, from coarse to fine:
 
-    whole   a+5b=9,1b=0             the whole system after each column, as Feng et al. 2023 write it
-    rows    r1*4:a+5b=9             one row a line: divided by its pivot, or less a multiple of the pivot's row; the multiple
-            r2-2r1:1b=0             stands in front, so that a term needs no other row than the two that are named
-    terms   r1*4:3*4=1,4*4=5,5*4=9  the same, each term with the sum that gives it
-            r2-2r1:2-2*1=0,...
+    whole     a+5b=9,1b=0               the whole system after each column, as Feng et al. 2023 write it
+    rows      r1*4:a+5b=9               one row a line: divided by its pivot, or less a multiple of the pivot's row; the
+              r2-2r1:1b=0               multiple stands in front, so that a term needs no other row than the two that are named
+    terms     r1*4:3*4=1,4*4=5,5*4=9    the same, each term with the sum that gives it
+              r2-2r1:2-2*1=0,...
+    products  r1*4:3*4=1,4*4=5,5*4=9    the same, product and difference apart: no result depends on more than two numbers, of
+              r2-2r1:2*1=2;2-2=0,...    which there are 121 pairs and not 1,331 triples
 
 The problems are drawn as Feng et al. 2023 (arXiv 2305.15408) draw theirs: coefficients and right sides uniform, singular systems
 drawn again; their published table (p = 11, 3, 4 and 5 unknowns) is a yardstick. As there, unknowns that are solved for are written
@@ -26,7 +28,7 @@ from freehold.training.tasks.gauss import Step, System
 from freehold.training.tasks.residues import prime
 from freehold.training.tasks.task import Check, Problem, Solution, StepCheck, Task, lines_of, pieces, seeded, way_of
 
-Steps = Literal["whole", "rows", "terms"]
+Steps = Literal["whole", "rows", "terms", "products"]
 
 NAMES = "abcdefgh"
 
@@ -92,14 +94,15 @@ class LinearEquationsModP(Task):
 
     def vocabulary(self) -> frozenset[str]:
         """Digits, the unknowns, signs, and the words of the steps."""
-        return frozenset(pieces("0123456789+-*=?,:<>r1 mod \n" + "1".join(NAMES)))
+        return frozenset(pieces("0123456789+-*=?,;:<>r1 mod \n" + "1".join(NAMES)))
 
 
 TASK = LinearEquationsModP
 
 _TERM = re.compile(r"([0-9]{0,4})([a-h])")
 _EQUATION = re.compile(r"(?:[0-9]{0,4}[a-h]\+)*[0-9]{0,4}[a-h]=[0-9]{1,4}")
-_TERMS = re.compile(r"(?:[-*0-9]{1,20}=[0-9]{1,4},)*[-*0-9]{1,20}=[0-9]{1,4}")
+_TERM_SAID = r"(?:[*0-9]{1,20}=[0-9]{1,4};)?[-*0-9]{1,20}=[0-9]{1,4}"
+_TERMS = re.compile(rf"(?:{_TERM_SAID},)*{_TERM_SAID}")
 _STEP = re.compile(r"r[0-9]<>r[0-9]|(?:r[0-9]\*[0-9]{1,3}|r[0-9]-[0-9]{1,3}r[0-9]):(?P<said>.+)")
 
 
@@ -113,13 +116,20 @@ def _answer(system: System) -> str:
 
 
 def _steps_of(lines: list[str]) -> Steps:
-    """How the trace is written, by its first line that tells."""
+    """How the trace is written, by its first line that tells. A row that is divided is the same in terms and in products."""
+    steps: Steps = "rows"
     for line in lines:
         if not line.startswith("r"):
             return "whole"
-        if ":" in line:
-            return "rows" if _EQUATION.fullmatch(line.partition(":")[2]) else "terms"
-    return "rows"
+        head, _, said = line.partition(":")
+        if not said:
+            continue
+        if _EQUATION.fullmatch(said):
+            return "rows"
+        if "-" in head:
+            return "products" if ";" in said else "terms"
+        steps = "terms"
+    return steps
 
 
 def _next(system: System, steps: Steps) -> str | None:
@@ -135,10 +145,14 @@ def _next(system: System, steps: Steps) -> str | None:
     head = f"r{row + 1}*{step.factor}" if step.kind == "scale" else f"r{row + 1}-{step.factor}r{column + 1}"
     if steps == "rows":
         return f"{head}:{_row(system.rows[row], column + 1)}"
-    sums = (
-        f"{before}*{step.factor}" if step.kind == "scale" else f"{before}-{step.factor}*{pivot}"
-        for before, pivot in zip(step.before, system.rows[column], strict=True)
-    )
+    pairs = zip(step.before, system.rows[column], strict=True)
+    if step.kind == "scale":
+        sums = [f"{before}*{step.factor}" for before, _ in pairs]
+    elif steps == "terms":
+        sums = [f"{before}-{step.factor}*{pivot}" for before, pivot in pairs]
+    else:
+        products = [(before, pivot, step.factor * pivot % system.p) for before, pivot in pairs]
+        sums = [f"{step.factor}*{pivot}={product};{before}-{product}" for before, pivot, product in products]
     terms = [f"{written}={result}" for written, result in zip(sums, system.rows[row], strict=True)]
     return f"{head}:{','.join(terms[column:])}"
 
