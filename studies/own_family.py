@@ -5,8 +5,9 @@
     python studies/own_family.py --only refunds             some of them
     python studies/own_family.py --only none                the page alone
 
-It runs where torch is (the extra `training`; for the models beside it the extra `own`). Each cell leaves a record, one JSON file below studies/.work/own-family;
-a second call goes on with those that have none, and what is killed goes on from its checkpoint. Records of different budgets never mix.
+It runs where torch is (the extra `training`; for the models beside it the extra `own`). Each cell leaves a record, one JSON file below studies/records/own-family,
+and its run below studies/.work/own-family; a second call goes on with those that have no record, and what is killed goes on from its checkpoint. Records of
+different budgets never mix.
 What a cell is stands in own_family_cells.py, how it is run in own_family_running.py, the models beside it in own_family_others.py.
 """
 
@@ -25,6 +26,7 @@ from freehold.errors import FreeholdError
 from freehold.training.heavy.libraries import torch
 
 WORK = ROOT / "studies" / ".work" / "own-family"
+RECORDS = ROOT / "studies" / "records" / "own-family"
 TRYING = 2.0
 """Minutes that a cell is tried for, with 100 items a level on two idle cores."""
 
@@ -41,12 +43,14 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=0, help="threads; 0 is one for each core")
     parser.add_argument("--only", default="", help="names of cells or parts, with commas")
     parser.add_argument("--plan", action="store_true", help="print the cells and end")
-    parser.add_argument("--work", type=Path, default=WORK)
+    parser.add_argument("--work", type=Path, default=WORK, help="where runs lie")
+    parser.add_argument("--records", type=Path, default=RECORDS)
     parser.add_argument("--page", type=Path, default=ROOT / "docs" / "own-family.md")
     chosen = parser.parse_args()
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(name)s %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)
-    place = Place(chosen.work.absolute() / f"minutes-{chosen.minutes:g}")
+    budget = f"minutes-{chosen.minutes:g}"
+    place = Place(chosen.work.absolute() / budget, chosen.records.absolute() / budget)
     wanted = {one for one in chosen.only.split(",") if one}
     cells = [cell for cell in CELLS if not wanted or wanted & {cell.name, cell.part}]
     others = [name for name in OTHERS if not wanted or wanted & {name, "others"}]
@@ -61,7 +65,7 @@ def main() -> None:
             setting = Setting(seed, chosen.minutes, chosen.threads, base, partial(place.run_of, seed=seed))
             step(cell, setting, place, chosen.items)
     for name in others:
-        run_other(name, place.path.parent / "others", chosen.few, chosen.threads)
+        run_other(name, place.kept.parent / "others", chosen.few, chosen.threads)
     write_page(place, chosen.page, chosen.minutes, chosen.seeds, chosen.few)
 
 
@@ -69,9 +73,10 @@ def step(cell: Cell, setting: Setting, place: Place, items: int) -> None:
     """Runs a cell that has no record, once those that it needs have one. One that cannot be run says why on the page, and is tried again by the next call."""
     if place.record(cell.name, setting.seed).exists():
         return
-    missing = [name for name in cell.needs if not place.record(name, setting.seed).exists()]
+    missing = [name for name in cell.needs if not place.weights_of(name, setting.seed)]
     if missing:
-        log.info("%s, seed %d: not run, %s has no record yet", cell.name, setting.seed, ", ".join(missing))
+        said = "%s, seed %d: not run, the weights of %s are not here; they come with its run, so take its record away if it has one"
+        log.info(said, cell.name, setting.seed, ", ".join(missing))
         return
     log.info("%s, seed %d", cell.name, setting.seed)
     fault = place.fault(cell.name, setting.seed)
@@ -80,6 +85,7 @@ def step(cell: Cell, setting: Setting, place: Place, items: int) -> None:
         record = run_cell(cell, setting, place, items)
     except FreeholdError as error:
         log.error("%s, seed %d: %s", cell.name, setting.seed, error.sentence)
+        fault.parent.mkdir(parents=True, exist_ok=True)
         fault.write_text(error.sentence.replace(f"{place.path / 'runs'}/", ""))
         return
     right, all_items = sum(one.right for one in record.scores), sum(one.items for one in record.scores)
@@ -105,7 +111,7 @@ def print_plan(cells: list[Cell], others: list[str], place: Place, minutes: floa
             f"{cell.name:<20} {cell.part:<11} {seeds} x {each:5.1f} min   {done} of {seeds} run   {cell.about}\n"
         )
     for name in others:
-        done = (place.path.parent / "others" / f"{name}.json").exists()
+        done = (place.kept.parent / "others" / f"{name}.json").exists()
         total += 0 if done else 5
         sys.stdout.write(f"{name:<20} {'others':<11} 1 x {5:5.1f} min   {int(done)} of 1 run\n")
     sys.stdout.write(f"about {total / 60:.1f} hours are left, on two idle cores\n")

@@ -27,8 +27,11 @@ ROOT = Path(__file__).resolve().parents[1]
 SAMPLED = 24
 """Batches of a recipe, evenly over its steps, on which a step is counted."""
 
-LADDER_SHARE = 1 / 20
-"""Of the budget: what a student of the ladder gets. Its teacher writes every row, and that costs far more than the student."""
+LADDER_SHARE = 1 / 8
+"""Of the budget: what a student of the ladder gets. Its teacher writes every row, and that costs as much again."""
+
+LADDER_TOKENS = 1800
+"""Tokens of a step of the ladder: about thirty sums."""
 
 WANTED = 0.6
 """Accuracy on the level that reinforcement begins on, as near as the levels allow; what is asked for is 0.4 to 0.8."""
@@ -112,7 +115,6 @@ def solved(
     length: int,
     direct: bool = False,
     levels: tuple[int, ...] = (),
-    mastery: bool = False,
     looks_up: bool = False,
     layers: int = 0,
     tokens: int = 0,
@@ -140,10 +142,9 @@ def solved(
         about="",
         shape=shape,
         mix=(*first, Portion(task=task["task"], options=options, levels=levels, begins=then)),
-        curriculum="mastery" if mastery else base.curriculum,
         direct=1.0 if direct else 0.0,
         learning=learning,
-        watch=Watch(every=1, items=20 if mastery else 1, save=200, tokens=32 if direct else length),
+        watch=Watch(every=1, items=1, save=200, tokens=32 if direct else length),
     )
 
 
@@ -160,11 +161,9 @@ def fitted(recipe: Recipe, unit: Unit, target: float) -> Recipe:
 
 
 def count(recipe: Recipe) -> Count:
-    """What a step of it sees, counted on batches evenly over its steps. A curriculum that waits for mastery is counted with all levels open."""
+    """What a step of it sees, counted on batches evenly over its steps."""
     shape, learning = recipe.shape, recipe.learning
     assert shape is not None
-    if recipe.curriculum == "mastery":
-        recipe = replace(recipe, curriculum="uniform")
     with tempfile.TemporaryDirectory(prefix="freehold-count-") as folder:
         training = Training(recipe, Path(folder))
         places = sorted({round(place * (learning.steps - 1) / SAMPLED) for place in range(SAMPLED + 1)})
@@ -201,13 +200,11 @@ def direct_chains(unit: Unit, times: int = 1) -> Callable[[Setting], Recipe]:
 
 
 def field(name: str, task: Mapping[str, Any], levels: tuple[int, ...], length: int) -> Callable[[Setting], Recipe]:
-    """A task of Feng et al. with steps; the levels open one after the other, as they are mastered."""
+    """A task of Feng et al. with steps."""
 
     def make(setting: Setting) -> Recipe:
-        plain = solved(setting, name, task, length=length, levels=levels, mastery=True, looks_up=True)
-        recipe = fitted(plain, "flops", setting.budget)
-        every = max(25, recipe.learning.steps // 12)
-        return replace(recipe, watch=replace(recipe.watch, every=every))
+        plain = solved(setting, name, task, length=length, levels=levels, looks_up=True)
+        return fitted(plain, "flops", setting.budget)
 
     return make
 
@@ -232,30 +229,37 @@ def refunds(setting: Setting) -> Recipe:
     return fitted(plain, "flops", setting.minutes * operations_a_minute(whole))
 
 
-LADDER_LEVELS = (2, 3)
+LADDER_LEVELS = (2,)
 
 
-def rung(kind: Rung | None) -> Callable[[Setting], Recipe]:
-    """A student of the ladder, for equal operations of its own: it learns from the task's solutions (None), or from what the teacher says. One that
-    writes its own texts pays for that, two operations a weight and token, so it has three quarters of the steps."""
+def rung(kind: Rung | None, share: float = 1.0) -> Callable[[Setting], Recipe]:
+    """A student of the ladder, for equal operations of its own: it learns from the task's solutions (None), or from what the teacher says. What the student writes
+    itself counts too, two operations a weight and token, so it then has three quarters of the steps; and it first learns from traces, for half of its
+    operations, as a student that writes nothing of use can be told nothing of use."""
 
     def make(setting: Setting) -> Recipe:
         name = f"ladder-{kind or 'solutions'}"
-        plain = solved(setting, name, CHAINS, length=128, levels=LADDER_LEVELS, direct=kind == "answers", tokens=4096)
+        plain = solved(
+            setting, name, CHAINS, length=128, levels=LADDER_LEVELS, direct=kind == "answers", tokens=LADDER_TOKENS
+        )
+        # What the teacher learned first is never drawn here, and gives the student the same vocabulary.
+        unseen = tuple(
+            replace(portion, begins=1.0, ends=1.0) for portion in setting.base.mix if portion.task != CHAINS["task"]
+        )
         plain = replace(
             plain,
             shape=replace(setting.shape, layers=max(1, setting.shape.layers // 2)),
+            mix=(*plain.mix, *unseen),
             curriculum="uniform",
-            watch=replace(plain.watch, tokens=112),
+            watch=replace(plain.watch, tokens=96),
         )
-        budget = setting.budget * LADDER_SHARE * (0.75 if kind == "on-policy" else 1.0)
+        budget = setting.budget * LADDER_SHARE * share * (0.75 if kind == "on-policy" else 1.0)
         recipe = fitted(plain, "flops", budget)
         if kind is None:
             return recipe
-        teaching = Teaching(
-            run=str(setting.runs("chains-steps")), rung=kind, samples=2 if kind == "traces" else 1, temperature=0.7
-        )
-        return replace(recipe, stage="distil", teacher=teaching)
+        teaching = Teaching(run=str(setting.runs("chains-steps")), rung=kind, samples=1, temperature=0.7)
+        start = str(setting.runs("ladder-half")) if kind == "on-policy" else ""
+        return replace(recipe, stage="distil", teacher=teaching, start=start)
 
     return make
 
@@ -320,13 +324,15 @@ def _plain(task: Mapping[str, Any], levels: Sequence[int], tokens: int, *, think
 
 
 OPERATORS, UNKNOWNS = (1, 2, 3, 4, 5, 6), (1, 2, 3)
-LADDER: tuple[tuple[str, Rung | None], ...] = (
-    ("solutions", None),
-    ("answers", "answers"),
-    ("traces", "traces"),
-    ("token", "token"),
-    ("on-policy", "on-policy"),
+LADDER: tuple[tuple[str, Rung | None, float, float], ...] = (
+    ("solutions", None, 1.0, 0.2),
+    ("answers", "answers", 1.0, 0.5),
+    ("traces", "traces", 1.0, 0.4),
+    ("token", "token", 1.0, 0.4),
+    ("half", "traces", 0.5, 0.2),
+    ("on-policy", "on-policy", 0.5, 0.4),
 )
+"""Name, what it learns from, the share of a student's operations, and about how much of a cell's minutes it takes."""
 
 CELLS: tuple[Cell, ...] = (
     Cell("chains-steps", "steps", "with steps", chains_with_steps, _chains(thinking=True)),
@@ -388,12 +394,12 @@ CELLS: tuple[Cell, ...] = (
             f"ladder-{name}",
             "ladder",
             name,
-            rung(kind),
-            _plain(CHAINS, LADDER_LEVELS, 112, thinking=name != "answers"),
-            () if kind is None else ("chains-steps",),
-            0.1 if kind is None else 1.2 if name == "answers" else 0.3,
+            rung(kind, share),
+            _plain(CHAINS, LADDER_LEVELS, 96, thinking=name != "answers"),
+            () if kind is None else ("chains-steps", "ladder-half") if kind == "on-policy" else ("chains-steps",),
+            minutes,
         )
-        for name, kind in LADDER
+        for name, kind, share, minutes in LADDER
     ),
     Cell("chains-grpo", "reinforced", "GRPO", reinforced, (), ("chains-steps",), 1.0),
 )

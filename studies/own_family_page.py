@@ -5,7 +5,7 @@ What has no record stands as "not run"; no number comes from anywhere but a reco
 
 from pathlib import Path
 
-from own_family_cells import CELLS, ROOT, operations_a_minute
+from own_family_cells import CELLS, LADDER_LEVELS, ROOT, operations_a_minute
 from own_family_others import OTHERS, QUESTIONS, Other, read_others
 from own_family_plot import Curve, draw
 from own_family_running import Place, Tried
@@ -31,7 +31,7 @@ PUBLISHED = (
 def write_page(place: Place, page: Path, minutes: float, seeds: int, few: int) -> None:
     """Writes the page, and the picture into `images` beside it."""
     book = Book(place.read(), seeds, {cell.name: place.faults(cell.name) for cell in CELLS})
-    others = read_others(place.path.parent / "others")
+    others = read_others(place.kept.parent / "others")
     picture = page.parent / "images" / "own-family.svg"
     curves = _curves(book)
     if curves:
@@ -207,19 +207,20 @@ def _ladder(book: Book) -> str:
     said = {
         "solutions": "the task's own solutions, no teacher",
         "answers": "the teacher's answers",
-        "traces": "its traces, of two tries the first that is proven",
+        "traces": "its traces, those that are proven",
         "token": "its distribution at every token of its proven traces",
-        "on-policy": "its distribution at every token of what the student writes",
+        "half": "the same, with half of the operations",
+        "on-policy": "from there on, its distribution at every token of what the student writes, with the other half",
     }
     rows = [
         [said[cell.about], *costs(book.of(cell.name)), book.share(cell.name, inside), _proven(book, cell.name)]
         for cell in cells
     ]
-    teacher = share(book.tried("chains-steps", lambda one: inside(one) and one.level in (2, 3)))
+    teacher = share(book.tried("chains-steps", lambda one: inside(one) and one.level in LADDER_LEVELS))
     return (
         "## The ladder of distillation\n\n"
-        "A student of half as many layers learns sums of 2 and 3 terms from the model with steps above, for equal operations of its own on every rung; what the teacher writes is not "
-        f"counted, and what the student writes is. The teacher is right on {teacher} of the same levels. A student of answers answers at once.\n\n"
+        "A student of half as many layers learns sums of 2 terms from the model with steps above, for equal operations of its own on every rung; what the teacher writes is not "
+        f"counted, and what the student writes is. The teacher is right on {teacher} of the same. A student of answers answers at once.\n\n"
         + table(
             (
                 "learns from",
@@ -229,7 +230,7 @@ def _ladder(book: Book) -> str:
                 "tokens",
                 "operations",
                 "minutes",
-                "right, 2 and 3 terms",
+                "right, 2 terms",
                 "of these proven",
             ),
             rows,

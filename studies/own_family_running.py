@@ -6,6 +6,7 @@ A record is one JSON file, put in place when the cell is whole. A run that was k
 import contextlib
 import os
 import platform
+import re
 import resource
 import signal
 import sys
@@ -31,6 +32,9 @@ from freehold.training.recipe import Recipe, read_recipe
 from freehold.training.runs import RunFolder, new_run, stop_run
 
 LOOK_SECONDS = 1.0
+
+_STAMP = re.compile(r"-[0-9]{8}-[0-9]{6}-[0-9a-f]+$")
+"""What a run's folder has behind the name of its cell."""
 
 
 class Tried(Struct, frozen=True, kw_only=True):
@@ -74,41 +78,46 @@ class Record(Struct, frozen=True, kw_only=True):
 
 
 class Place(Struct, frozen=True):
-    """Where the records of one budget lie, and the runs behind them."""
+    """Where the records of one budget lie (`kept`, which are committed), and the runs behind them (`path`, which are not)."""
 
     path: Path
+    kept: Path
 
     def base(self, recipe: Path) -> Recipe:
         """The recipe that all cells of this budget are made from: the one that stands here, else a copy of this one from now on."""
-        kept = self.path / "base.toml"
+        kept = self.kept / "base.toml"
         if not kept.exists():
             _put(kept, recipe.read_bytes())
         return read_recipe(kept)
 
     def record(self, cell: str, seed: int) -> Path:
         """The file of a record."""
-        return self.path / "records" / f"{cell}-{seed}.json"
+        return self.kept / f"{cell}-{seed}.json"
 
     def note(self, cell: str, seed: int) -> Path:
         """The file that names the run of a cell."""
-        return self.path / "records" / f"{cell}-{seed}.run"
+        return self.path / "notes" / f"{cell}-{seed}.run"
 
     def fault(self, cell: str, seed: int) -> Path:
         """The file that says why a cell could not be run."""
-        return self.path / "records" / f"{cell}-{seed}.fault"
+        return self.path / "notes" / f"{cell}-{seed}.fault"
 
     def faults(self, cell: str) -> list[str]:
         """Why it could not be run, of each seed for which it could not."""
-        return [path.read_text() for path in sorted((self.path / "records").glob(f"{cell}-[0-9]*.fault"))]
+        return [path.read_text() for path in sorted((self.path / "notes").glob(f"{cell}-[0-9]*.fault"))]
 
     def read(self) -> list[Record]:
         """All records."""
-        found = sorted((self.path / "records").glob("*.json"))
+        found = sorted(self.kept.glob("*.json"))
         return [msgspec.json.decode(path.read_bytes(), type=Record) for path in found]
 
     def run_of(self, cell: str, seed: int) -> Path:
         """The folder of a run that has a record."""
         return self.path / "runs" / self.note(cell, seed).read_text()
+
+    def weights_of(self, cell: str, seed: int) -> bool:
+        """Whether the weights of a cell lie here. A record may come from another machine."""
+        return self.note(cell, seed).exists() and (self.run_of(cell, seed) / "model").exists()
 
 
 def run_cell(cell: Cell, setting: Setting, place: Place, items: int) -> Record:
@@ -261,7 +270,7 @@ def _operations(recipe: Recipe, weights: int, tokens: int, counted: float | None
 def _written(recipe: Recipe) -> dict[str, Any]:
     """The recipe without what is of this machine."""
     table: dict[str, Any] = msgspec.to_builtins(recipe)
-    table["start"] = "chains-steps" if recipe.start else ""
+    table["start"] = _STAMP.sub("", Path(recipe.start).name) if recipe.start else ""
     if recipe.teacher is not None:
         table["teacher"]["run"] = "chains-steps"
     return table
