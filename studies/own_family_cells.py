@@ -39,7 +39,7 @@ WANTED = 0.6
 CHAINS = {"task": "arithmetic-chains", "steps": "fine"}
 LONGER = {**CHAINS, "digits": 4}
 ARITHMETIC = {"task": "arithmetic-mod-p", "p": 11, "steps": "fine"}
-EQUATIONS = {"task": "linear-equations-mod-p", "p": 11, "steps": "terms"}
+EQUATIONS = {"task": "linear-equations-mod-p", "p": 11, "steps": "products"}
 REFUNDS = {"task": "refund-policy"}
 
 Unit = Literal["examples", "tokens", "flops"]
@@ -379,15 +379,15 @@ CELLS: tuple[Cell, ...] = (
         "equations-steps",
         "published",
         "with steps",
-        field("equations-steps", EQUATIONS, UNKNOWNS, 384),
-        _plain(EQUATIONS, UNKNOWNS, 384, thinking=True),
+        field("equations-steps", EQUATIONS, UNKNOWNS, 512),
+        _plain(EQUATIONS, UNKNOWNS, 512, thinking=True),
     ),
     Cell(
         "equations-direct",
         "published",
         "direct, equal operations",
         direct_field("equations-direct", EQUATIONS, UNKNOWNS, 64),
-        _plain(EQUATIONS, UNKNOWNS, 384, thinking=False),
+        _plain(EQUATIONS, UNKNOWNS, 512, thinking=False),
     ),
     *(
         Cell(
