@@ -11,7 +11,7 @@ from typing import Literal
 from msgspec import Struct
 from msgspec.structs import replace
 
-from freehold.training.tasks.columns import compared, padded, summed
+from freehold.training.tasks.columns import padded, summed
 
 WIDTH = 4
 """Digits that days and cents are written with in a line, as `columns.py` wants it; amounts from $100 on have more."""
@@ -90,10 +90,6 @@ def _sum(first: int, sign: str, second: int) -> tuple[str, int]:
     return summed(first, sign, second, max(WIDTH, len(str(first)), len(str(second))))
 
 
-def _compared(first: int, sign: str, second: int) -> tuple[str, bool]:
-    return compared(first, sign, second, max(WIDTH, len(str(first)), len(str(second))))
-
-
 def _shown(number: int) -> str:
     return padded(number, WIDTH)
 
@@ -130,19 +126,22 @@ def _until(said: str, limit: int, state: State, *, effect: bool) -> Applied:
 
 def _late(rule: Rule, case: Case, state: State) -> Applied:
     sums, took = _sum(case.returned, "-", case.bought)
-    told, late = _compared(took, ">", state.limit)
-    said = f"bought on day {case.bought}, returned on day {case.returned}, {sums}, {told}"
-    return _decided(said, "refused" if late else state.outcome, replace(state, took=took), effect=False)
+    late = took > state.limit
+    days = f"bought on day {case.bought}, returned on day {case.returned}"
+    compared = f"{_shown(took)}>{_shown(state.limit)} {_said(late)}"
+    return _decided(
+        f"{days}, {sums}, {compared}", "refused" if late else state.outcome, replace(state, took=took), effect=False
+    )
 
 
 def _grace(rule: Rule, case: Case, state: State) -> Applied:
-    told, late = _compared(state.took, ">", state.limit)
-    if not late:
-        return _decided(told, state.outcome, state, effect=False)
+    compared = f"{_shown(state.took)}>{_shown(state.limit)}"
+    if state.took <= state.limit:
+        return _decided(f"{compared} no", state.outcome, state, effect=False)
     sums, over = _sum(state.took, "-", state.limit)
-    held, too_late = _compared(over, ">", rule.number)
-    said = f"{told}, {sums}, {held}"
-    return _decided(said, state.outcome if too_late else "credit", state, effect=not too_late)
+    forgiven = over <= rule.number
+    said = f"{compared} yes, {sums}, {_shown(over)}>{_shown(rule.number)} {_said(not forgiven)}"
+    return _decided(said, "credit" if forgiven else state.outcome, state, effect=forgiven)
 
 
 def _flag_outcome(flag: str, outcome: Outcome) -> Apply:
@@ -222,15 +221,17 @@ def _postage(rule: Rule, case: Case, state: State) -> Applied:
 def _credit_cap(rule: Rule, case: Case, state: State) -> Applied:
     if state.outcome != "credit":
         return _paid("no cap", state.cents, state, effect=False)
-    told, over = _compared(state.cents, ">", rule.number)
-    return _paid(told, rule.number if over else state.cents, state, effect=over)
+    over = state.cents > rule.number
+    compared = f"{_shown(state.cents)}>{_shown(rule.number)} {_said(over)}"
+    return _paid(compared, rule.number if over else state.cents, state, effect=over)
 
 
 def _minimum(rule: Rule, case: Case, state: State) -> Applied:
-    told, under = _compared(state.cents, "<", rule.number)
+    under = state.cents < rule.number
+    compared = f"{_shown(state.cents)}<{_shown(rule.number)} {_said(under)}"
     if not under:
-        return _paid(told, state.cents, state, effect=False)
-    return Applied(f"{told}, refused", replace(state, outcome="refused"), effect=True, gives="outcome")
+        return _paid(compared, state.cents, state, effect=False)
+    return Applied(f"{compared}, refused", replace(state, outcome="refused"), effect=True, gives="outcome")
 
 
 def _paid(said: str, cents: int, state: State, *, effect: bool) -> Applied:
