@@ -47,6 +47,7 @@ study: $(VENV)/.check  ## repeat the studies of docs/studies (an hour)
 	@$(BIN)/python studies/sequential.py
 	@$(BIN)/python studies/trial_error_rates.py
 	@$(BIN)/python studies/canary.py
+	@$(BIN)/python studies/slow_alarm.py
 	@$(BIN)/python studies/harnesses.py
 
 family: $(VENV)/.check  ## train and measure the own family, days on two cores (ARGS="--minutes 3 --seeds 1" is small)

@@ -32,6 +32,7 @@ def write(
             machine=machine(),
             rounds=plan.rounds,
             seconds=plan.seconds,
+            options=arguments(plan),
         ),
         "## Requests (whole answers)\n",
         request_table(whole, rows),
@@ -55,7 +56,7 @@ def write(
 HEAD = """\
 # Freehold and other gateways, side by side
 
-Made by `make bench` on {date}; do not edit. {machine}.
+Made by `make bench` on {date} with `{options}`; do not edit. {machine}.
 
 Each gateway runs alone on one core; the load generator (wrk, one thread, closed loop) and the mock vendor (nginx with a
 static answer of half a kilobyte; a small server for streams) share the other. {rounds} rounds of {seconds:g} s for each figure, every
@@ -65,6 +66,11 @@ time at 32 connections is mostly queueing: 32 divided by the requests/s.
 
 ![Requests and chunks per second](results.svg)
 """
+
+
+def arguments(plan: Plan) -> str:
+    """The options that the page was made with, as one would write them again."""
+    return f"--rounds {plan.rounds} --seconds {plan.seconds:g} --requests {plan.requests} --soak-seconds {plan.soak_seconds:g}"
 
 
 def machine() -> str:

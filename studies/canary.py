@@ -192,10 +192,10 @@ A candidate between the two boundaries may end either way, or in neither for a l
 
 SHADOWS = "## Shadows"
 
-SHADOW_TEXT = """What `src/freehold/trials/shadow.py` says of {most:,} drawn pairs, both answers to each question graded: {runs} shadows of each kind,
-with the same default rules. All are computed at once, and the first few of each kind go through the module itself, and the study stops where
-the two differ. "Differ" is the share of the questions that exactly one of the two gets right; 32 % is what two models of 80 %
-have that know nothing of each other, and models that were trained on the same texts differ less. The medians are of all runs.
+SHADOW_TEXT = """What `src/freehold/trials/shadow.py` says of {most:,} drawn pairs, both answers to each question graded: {runs:,} shadows of each
+kind, with the same default rules. All are computed at once; the first few of each kind go through the module itself, and the study
+stops where the two differ. "Differ" is the share of the questions that exactly one of the two gets right; 32 % is what two models of
+80 % have that know nothing of each other, and models that were trained on the same texts differ less. The medians are of all runs.
 
 | candidate | differ | passed | after (median pairs) | shown to be worse | after (median pairs) |
 |---|---|---|---|---|---|
@@ -203,7 +203,8 @@ have that know nothing of each other, and models that were trained on the same t
 
 A candidate that is worse by the margin or more is passed with probability 0.05 at most, and one that is worse by less is said to be
 worse than that with probability 0.05 at most. No caller hears what is found out here, and it takes a fraction of the conversations
-that a canary needs for it: a candidate of 74 % is better met in shadow.
+that a canary needs for it: a candidate of 74 %, which most canaries above still had after 25,000 conversations, is nearly always
+found out here within a few thousand.
 """
 
 

@@ -9,6 +9,7 @@
     │   ├── Unsupported       400  unsupported
     │   ├── ContextTooLong    400  context-too-long
     │   ├── UnpricedModel     400  unpriced-model
+    │   ├── Unbounded         400  unbounded
     │   ├── MethodNotAllowed  405  method-not-allowed
     │   ├── BodyTimeout       408  body-timeout
     │   ├── BodyTooLarge      413  body-too-large
@@ -173,6 +174,12 @@ class UnpricedModel(BadInput):
 
     code = "unpriced-model"
     default_advice = "Give the model a price under [prices] in freehold.toml, or use a model whose price is known."
+
+
+class Unbounded(BadInput):
+    """A hard budget applies and nothing caps what the request can cost."""
+
+    code = "unbounded"
 
 
 class MethodNotAllowed(BadInput):

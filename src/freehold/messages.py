@@ -121,7 +121,8 @@ class Message(Struct, frozen=True):
 
 class Tool(Struct, frozen=True):
     """A function the model may call. `parameters` is a JSON schema, as raw JSON. `kind` other than `function` is a tool
-    that only one dialect knows (web search, code execution, custom grammars)."""
+    that only one dialect knows (web search, code execution, custom grammars); `max_uses` caps how often the vendor may run it
+    in one request, where it was said."""
 
     name: str
     description: str | None = None
@@ -129,6 +130,7 @@ class Tool(Struct, frozen=True):
     strict: bool | None = None
     kind: str = "function"
     cache: str | None = None
+    max_uses: int | None = None
 
 
 class ToolChoice(Struct, frozen=True):
@@ -170,7 +172,9 @@ class Request(Struct, kw_only=True):
     `unknown` names the top-level fields that have no place in this vocabulary: within the same dialect they pass, in
     another they are named as dropped. `max_tokens` caps the output, in tokens. `temperature` is as the caller gave it.
     `bound` names the field that refers to what only one vendor keeps (an earlier response, a stored prompt, a job in the
-    background): such a request cannot be carried into another dialect, and None means that it can.
+    background): such a request cannot be carried into another dialect, and None means that it can. `references` names all
+    fields that hold an id of such a thing, without `earlier`: the id of the response that this request goes on from.
+    `max_tool_calls` caps how often the vendor may run its own tools in one request, all of them together.
     """
 
     dialect: str
@@ -204,6 +208,9 @@ class Request(Struct, kw_only=True):
     fields: dict[str, Raw] = {}
     unknown: tuple[str, ...] = ()
     bound: str | None = None
+    references: tuple[str, ...] = ()
+    earlier: str | None = None
+    max_tool_calls: int | None = None
 
 
 # --- what is answered --------------------------------------------------------------------------------------------------

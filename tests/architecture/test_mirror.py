@@ -9,6 +9,8 @@ WIDER = {
     "cli/test_house_ledger.py": "the ledger of a whole house whose processes are killed and whose disk is full",
     "cli/test_house_storage.py": "a whole house whose contents lie in an object store",
     "dialects/test_translation.py": "every dialect to every other, through and back",
+    "gateway/test_official_clients.py": "the official SDKs as callers of a whole door, and what each raises",
+    "gateway/test_vendor_failures.py": "vendors of each dialect that fail, behind callers of each dialect",
     "gateway/test_traces_door.py": "traces over HTTP, from the answer to the ledger and to an erasure",
     "ledger/test_strangers.py": "verifiers that others wrote, on logs and receipts of ours",
     "graders/test_loading.py": "how graders are found and made (graders/__init__.py)",

@@ -6,6 +6,7 @@ in time, and every process is ended by its id.
 
 import asyncio
 import contextlib
+import json
 import os
 import re
 import signal
@@ -193,13 +194,17 @@ def clean() -> dict[str, str]:
 
 
 @contextlib.asynccontextmanager
-async def house(folder: Path, toml: str, *options: str) -> AsyncGenerator[House]:
-    """`freehold up` with this configuration, ready; ended when the block ends. `folder` keeps its data between calls."""
+async def house(folder: Path, toml: str | None, *options: str) -> AsyncGenerator[House]:
+    """`freehold up` with this configuration, or (None) without any file, ready; ended when the block ends. `folder` keeps its data
+    between calls."""
     config, data, out, log = (folder / name for name in ("freehold.toml", "data", "up.out", "up.log"))
-    config.write_text(textwrap.dedent(toml))
+    if toml is not None:
+        config.write_text(textwrap.dedent(toml))
+        options = ("--config", str(config), *options)
     with out.open("wb") as stdout, log.open("ab") as stderr:
         process = subprocess.Popen(
-            command("up", "--port", "0", "--data", str(data), "--config", str(config), *options),
+            command("up", "--port", "0", "--data", str(data), *options),
+            cwd=folder if toml is None else None,
             env=clean(),
             stdin=subprocess.DEVNULL,
             stdout=stdout,
@@ -208,8 +213,9 @@ async def house(folder: Path, toml: str, *options: str) -> AsyncGenerator[House]
     try:
         await until(lambda: out.read_text().endswith("\n") or process.poll() is not None, "it says that it is ready")
         said = out.read_text()
-        assert said.startswith("ready http://"), log.read_text()
-        yield House(process, said.removeprefix("ready ").strip(), data, config, log)
+        ready = json.loads(said)["ready"] if said.startswith("{") else said.removeprefix("ready ").strip()
+        assert ready.startswith("http://"), log.read_text()
+        yield House(process, ready, data, config, log)
     finally:
         process.terminate()
         try:

@@ -7,6 +7,7 @@ from typing import Any
 from freehold.config.settings import Ledger
 from freehold.gateway.ledger_writer import LedgerWriter
 from freehold.ledger.commitments import commit_fields
+from freehold.store.events import Event
 from freehold.store.folder import JOURNAL
 from freehold.store.journal import Journal
 from freehold.store.records import AppliedPrice, Attempt, Private
@@ -49,6 +50,33 @@ def answer(
     private = Private(subject=subject, keep_until=KEEP_UNTIL, salts=committed.salts, contents=said if keep else {})
     with contextlib.closing(Journal(data / JOURNAL, 0)) as journal:
         journal.append(kept, private)
+
+
+STEPS = (
+    b'{"id":"rec_000001","status":"checked","trace":['
+    b'{"index":0,"text":"17 x 3 = 51","start":0,"end":11,"kind":"sentence","verdict":"verified","findings":[{"verdict":"verified",'
+    b'"verifier":"arithmetic","version":"2","claim":{"text":"17 x 3 = 51","start":0,"end":11},"found":"","reason":"It is 51."}]},'
+    b'{"index":1,"text":"So <i>52</i> are due.","start":0,"end":9,"kind":"answer","verdict":"refuted","findings":[{"verdict":'
+    b'"refuted","verifier":"numbers","version":"1","claim":{"text":"52","start":3,"end":5},"found":"51","reason":"It is not 52."}]}]}'
+)
+"""A trace as it is sealed: a step that is right, and an answer that is wrong."""
+
+
+def trace(data: Path, number: int) -> None:
+    """Journals the trace of an answer, as a worker does: counts in the entry, the steps sealed."""
+    committed = commit_fields({"trace": STEPS})
+    body: dict[str, Any] = {"status": "checked", "mode": "after", "chain": "shown", "steps": 2, "steps_checked": 2}
+    body |= {
+        "verified": 1,
+        "refuted": 1,
+        "unsupported": 0,
+        "not_checkable": 0,
+        "verifiers": {"arithmetic/2": {"verified": 1}},
+    }
+    body |= {"took_us": 900, "commitments": {"trace": committed.commitments["trace"].hex()}}
+    private = Private(subject="", keep_until=KEEP_UNTIL, salts=committed.salts, contents={"trace": STEPS})
+    with contextlib.closing(Journal(data / JOURNAL, 0)) as journal:
+        journal.append(Event("trace", id_of(number), int((NOON + number) * 1000) + 5, body), private)
 
 
 def settle(data: Path, settings: Ledger = ON) -> None:

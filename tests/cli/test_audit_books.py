@@ -23,7 +23,7 @@ def _soon(monkeypatch: pytest.MonkeyPatch) -> None:  # pyright: ignore[reportUnu
 
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
-    return ledger(tmp_path, 4)
+    return ledger(tmp_path, 4, policy="")
 
 
 def alter(data: Path, statement: str) -> None:
@@ -101,6 +101,20 @@ def test_what_was_set_aside_is_left_unproven(data: Path) -> None:
     assert report.unproven == [
         "1 event that no entry could hold, set aside in the table unwritten_events of freehold.db.",
         "2 lines of journals that could not be read, set aside in the table unreadable_lines of freehold.db.",
+    ]
+
+
+def test_answers_under_a_configuration_that_no_entry_announces_are_counted(data: Path) -> None:
+    for number, policy in ((5, "a"), (6, "b"), (7, "b"), (8, "c")):
+        answer(data, number, policy=policy * 64)
+    with contextlib.closing(open_database(data)) as db:
+        keep_event(db, "policy", "a" * 64, {})
+        settle(data)
+        keep_event(db, "policy", "c" * 64, {})  # which the ledger's writer has not taken yet
+    report = checked(data)
+    assert report.ok
+    assert report.unproven == [
+        "Under which rules 2 answers came about: no entry announces 1 configuration, the first bbbbbbbbbbbb…"
     ]
 
 

@@ -6,8 +6,13 @@ from pathlib import Path
 import pytest
 
 from cli.commands import run
-from cli.ledgers import answer, id_of, ledger, settle
+from cli.ledgers import KEEP_UNTIL, answer, id_of, ledger, settle
+from cli.test_audit_copies import asks, rows
+from cli.train_runs import RECIPE
+from freehold.cli.items import open_items
 from freehold.errors import InvalidField, NotFound
+from freehold.training.recipe import parse_recipe
+from freehold.training.runs import new_run
 
 BASIS = "GDPR Art. 17(1)(b)"
 
@@ -84,3 +89,14 @@ def test_no_erasure_without_a_basis(data: Path) -> None:
     with pytest.raises(InvalidField, match="An erasure needs its legal basis"):
         erase(data, "patient-7", "--basis", " ", "--yes")
     assert states(data, 1) == ["opens", "opens"]
+
+
+def test_rows_of_training_runs_that_stay_are_named_before_and_after(data: Path) -> None:
+    with open_items(data) as opened:
+        opened.items.add([asks("Is claim 7 covered?")], KEEP_UNTIL, "patient-7")
+    kept = new_run(data, parse_recipe(RECIPE.encode()), rows=rows("Is claim 7 covered?"))
+    said = f"Not erased: 1 row made from their items in runs/{kept.path.name}/rows.jsonl, and what that run's model learned.\n"
+    assert said in erase(data, "patient-7", "--basis", BASIS, heard="n\n")[2]
+    told = json.loads(erase(data, "patient-7", "--basis", BASIS, "--yes", "--json")[1])
+    assert told["runs"] == {kept.path.name: 1}
+    assert kept.rows.exists()

@@ -9,10 +9,13 @@ from pathlib import Path
 import pytest
 
 from cli.commands import run
-from cli.ledgers import ANSWERED, ASKED, ORIGIN, answer, ledger, settle
+from cli.ledgers import ANSWERED, ASKED, ORIGIN, STEPS, answer, ledger, settle, trace
 from freehold.cli.audit import open_ledger
+from freehold.config.digest import digest
+from freehold.config.settings import Settings
 from freehold.errors import InvalidField, NotFound
 from freehold.gateway.erasures import erase
+from freehold.gateway.supervisor import Bookkeeper
 
 
 @pytest.fixture
@@ -155,3 +158,54 @@ def test_an_id_is_never_a_path(tmp_path: Path) -> None:
     settle(data)
     export(data, tmp_path / "out")
     assert [path.name for path in (tmp_path / "out" / "entries").iterdir()] == ["00000000-______x_y.json"]
+
+
+def test_the_reasoning_of_an_answer_goes_with_it_and_its_steps_with_the_contents(tmp_path: Path, data: Path) -> None:
+    trace(data, 1)
+    settle(data)
+    export(data, tmp_path / "out", "--workload", "triage")
+    answered = (tmp_path / "out" / "decisions" / "00000000-rec_000001.html").read_text()
+    traced = (tmp_path / "out" / "decisions" / "00000004-rec_000001.html").read_text()
+    assert 'href="00000004-rec_000001.html"' in answered
+    assert 'href="00000000-rec_000001.html"' in traced
+    assert "<dt>Claims refuted</dt><dd>1</dd>" in answered
+    assert "are due" not in answered + traced
+    export(data, tmp_path / "full", "--workload", "triage", "--contents")
+    for place in (0, 4):
+        page = (tmp_path / "full" / "decisions" / f"0000000{place}-rec_000001.html").read_text()
+        assert "refuted, by numbers/1: It is not 52. (found: 51)" in page
+        assert "So &lt;i&gt;52&lt;/i&gt; are due." in page
+    (opened,) = json.loads((tmp_path / "full" / "contents" / "00000004-rec_000001.json").read_bytes())
+    assert base64.b64decode(opened["content"]) == STEPS
+    settle(data)
+    read = json.loads(run("audit", "search", "--kind", "contents.read", "--data", str(data), "--json").stdout)[
+        "entries"
+    ]
+    noted = sorted((one["entry"]["id"], one["entry"]["of"]) for one in read)
+    assert noted == [
+        ("rec_000001", "answer"),
+        ("rec_000001", "trace"),
+        ("rec_000002", "answer"),
+        ("rec_000003", "answer"),
+    ]
+    export(data, tmp_path / "answers", "--kind", "answer")
+    assert "(not in this export)" in (tmp_path / "answers" / "decisions" / "00000000-rec_000001.html").read_text()
+
+
+def test_the_policies_that_its_entries_name_go_with_it_and_can_be_checked_by_hashing(
+    tmp_path: Path, data: Path
+) -> None:
+    settings = Settings()
+    Bookkeeper(data).note_policy(settings)
+    answer(data, 5, policy=digest(settings), workload="late")
+    settle(data)
+    export(data, tmp_path / "out", "--workload", "late")
+    (entry,) = map(json.loads, (tmp_path / "out" / "entries.jsonl").read_bytes().splitlines())
+    (kept,) = (tmp_path / "out" / "policies").iterdir()
+    assert kept.name == f"{entry['policy']}.json"
+    assert hashlib.sha256(kept.read_bytes()).hexdigest() == entry["policy"]
+    assert json.loads(kept.read_bytes())["door"]["max_in_flight"] == 1024
+    assert (
+        f"policies/{entry['policy']}.json" in (tmp_path / "out" / "decisions" / "00000004-rec_000005.html").read_text()
+    )
+    assert "cd policies && sha256sum *.json" in (tmp_path / "out" / "README.txt").read_text()

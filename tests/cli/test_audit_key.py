@@ -1,16 +1,20 @@
 """`freehold audit key`: a rotation with an overlap, each step of it an entry of the ledger."""
 
+import contextlib
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from cli.commands import run
-from cli.ledgers import ORIGIN, answer, ledger, settle
+from cli.ledgers import ON, ORIGIN, answer, id_of, ledger, settle
 from freehold.errors import NotFound, StoreError
 from freehold.gateway.ledger_folder import LedgerFolder
+from freehold.gateway.ledger_writer import LedgerWriter
 from freehold.ledger.notes import parse_note, parse_verifier_key
+from freehold.ledger.subjects import Subjects
 
 
 def key(data: Path, *words: str) -> Any:
@@ -85,3 +89,29 @@ def test_without_a_ledger_there_is_nothing_to_list_or_add_to(tmp_path: Path) -> 
     assert key(tmp_path, "list") == []
     with pytest.raises(StoreError, match="There is no ledger"):
         key(tmp_path, "add")
+
+
+def test_the_master_key_is_renewed_while_the_writer_runs_and_an_earlier_copy_opens_no_more(tmp_path: Path) -> None:
+    data = ledger(tmp_path / "data", 2)
+    copy = tmp_path / "copy"
+    shutil.copytree(data / "ledger" / "subjects", copy)
+    with contextlib.closing(LedgerWriter(data, ON)) as writer:
+        assert key(data, "rotate-master") == {"subjects": 1}
+        answer(data, 3)
+        answer(data, 4, subject="patient-8")
+        writer.round()
+    said = run("audit", "key", "rotate-master", "--data", str(data))
+    assert said.stdout == "The master key is a new one; the keys of 2 data subjects are wrapped under it alone.\n"
+    settle(data)
+    for number in (1, 3, 4):
+        shown = json.loads(run("audit", "show", id_of(number), "--contents", "--data", str(data), "--json").stdout)
+        assert [one["state"] for one in shown[0]["contents"]] == ["opens", "opens"]
+    found = json.loads(run("audit", "search", "--kind", "master-key.*", "--data", str(data), "--json").stdout)
+    assert [one["entry"]["subjects"] for one in found["entries"]] == [2, 1]
+    with pytest.raises(StoreError, match="does not hold the key that wrapped the master key"):
+        Subjects(copy, LedgerFolder(data).master_key)
+
+
+def test_where_no_subject_has_a_key_there_is_none_to_renew(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="No data subject has a key"):
+        key(tmp_path, "rotate-master")

@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 
 from freehold.cli.audit_contents import Opened
-from freehold.cli.audit_page import Decision, Proved, decision_page, index_page
+from freehold.cli.audit_page import Decision, Linked, Proved, decision_page, index_page
+from freehold.cli.audit_policy import Change, InForce
+from freehold.cli.audit_reasoning import Finding, Step
 from freehold.ledger.entry import read_entry, write_entry
 
 PROVED = Proved("log.example/test", 9, "log.example/test\n9\n", ("log.example/test+00",), (), 1_795_521_600_000)
@@ -172,3 +174,69 @@ def test_other_entries_show_all_that_they_say() -> None:
     text = Reader(decision_page(other, PROVED)).text.split("\n")
     assert {"basis", "GDPR Art. 17", "who.by", "ops", "a, b"} <= set(text)
     assert "Attempts" not in text
+
+
+TRACE: dict[str, Any] = {
+    "status": "checked",
+    "chain": "shown",
+    "steps": 2,
+    "steps_checked": 1,
+    "verified": 1,
+    "refuted": 0,
+}
+STEPS = (
+    Step(0, "17 x 3 = <b>51</b>", "sentence", "verified", (Finding("verified", "arithmetic", "2", "It is 51."),)),
+    Step(1, "So 52.", "answer", "refuted", (Finding("refuted", "numbers", "1", "It is not.", "51"),)),
+)
+
+
+def linked(kind: str, body: dict[str, Any], name: str | None, steps: tuple[Step, ...] = ()) -> Linked:
+    return Linked(read_entry(write_entry(kind, "rec_1", 1_795_521_600_000, body)), name, steps)
+
+
+def test_an_answer_shows_how_it_reasoned_step_by_step_with_what_was_found() -> None:
+    page = Reader(decision_page(decision(linked=linked("trace", TRACE, "00000005-rec_1", STEPS)), PROVED))
+    lines = [line for line in page.text.split("\n") if line]
+    first = lines.index("Step 1 ")
+    assert lines[first : first + 8] == [
+        "Step 1 ",
+        "verified",
+        "17 x 3 = <b>51</b>",
+        "verified, by arithmetic/2: It is 51.",
+        "The answer ",
+        "refuted",
+        "So 52.",
+        "refuted, by numbers/1: It is not. (found: 51)",
+    ]
+    assert ("a", {"class": "mono", "href": "00000005-rec_1.html"}) in page.tags
+
+
+def test_without_contents_there_are_the_counts_and_a_trace_leads_to_its_answer() -> None:
+    page = Reader(decision_page(decision(TRACE, "trace", linked=linked("answer", BODY, "00000003-rec_1")), PROVED))
+    assert ("a", {"class": "mono", "href": "00000003-rec_1.html"}) in page.tags
+    text = page.text.split("\n")
+    assert text[text.index("Claims verified") + 1] == "1"
+    assert "Step 1 " not in text
+    alone = Reader(decision_page(decision(linked=linked("trace", TRACE, None)), PROVED)).text
+    assert " (not in this export)" in alone
+
+
+def test_the_policy_says_what_it_means_for_the_workload_and_what_it_changed() -> None:
+    policy = InForce(
+        digest="b" * 64,
+        text=b'{"workloads":{"triage":{"route":[{"model":"own/<nano>"}]},"other":{"retries":7}}}',
+        since=1_795_521_000_000,
+        before="e" * 64,
+        changes=(Change("workloads.triage.retries", None, "2"),),
+    )
+    page = Reader(decision_page(decision(policy=policy), PROVED))
+    text = page.text.split("\n")
+    assert text[text.index("route.0.model") + 1] == '"own/<nano>"'
+    assert "retries" not in text
+    at = text.index("workloads.triage.retries")
+    assert text[at : at + 3] == ["workloads.triage.retries", "(not set)", "2"]
+    assert ("a", {"href": f"../policies/{'b' * 64}.json"}) in page.tags
+    lost = InForce(digest="b" * 64, text=None)
+    assert "No entry says since when; its text was not kept." in Reader(
+        decision_page(decision(policy=lost), PROVED)
+    ).text.split("\n")

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from cli.commands import run
-from cli.ledgers import answer, id_of, ledger, settle
+from cli.ledgers import answer, id_of, ledger, settle, trace
 from freehold.cli.audit import open_ledger
 from freehold.errors import NotFound
 
@@ -56,3 +56,25 @@ def test_people_get_a_table_in_which_nothing_can_play_with_the_terminal(tmp_path
         "place at kind id outcome workload model key tokens usd",
         r"0 2026-11-24 12:00:01.000 answer rec_000001 answered [bold]\x1b[2Jx openai/gpt-5-mini key_1 10+3 1.5",
     ]
+
+
+def test_a_trace_is_found_by_what_its_answer_says(tmp_path: Path) -> None:
+    ledger(tmp_path, 1)
+    answer(tmp_path, 2, subject="patient-8", workload="claims", status="failed", deployment="own/nano", key_id="key_2")
+    trace(tmp_path, 1)
+    trace(tmp_path, 2)
+    settle(tmp_path)
+    for words in (
+        ("--workload", "claims"),
+        ("--model", "own/*"),
+        ("--subject", "patient-8"),
+        ("--key-id", "key_2"),
+        ("--outcome", "failed"),
+    ):
+        found = search(tmp_path, *words)["entries"]
+        assert [(one["entry"]["kind"], one["entry"]["id"]) for one in found] == [
+            ("trace", id_of(2)),
+            ("answer", id_of(2)),
+        ], words
+    found = search(tmp_path, "--kind", "trace", "--workload", "triage")["entries"]
+    assert [one["entry"]["id"] for one in found] == [id_of(1)]

@@ -15,8 +15,8 @@ from freehold.store.shadows import keep_test
 from freehold.trials.canary import encode_state
 from freehold.trials.rollouts import Seen, arrived, observe
 from freehold.trials.rollouts import begin as begin_state
+from freehold.trials.shadow import Terms, counted, encode_standing
 from freehold.trials.shadow import begin as begin_shadow
-from freehold.trials.shadow import counted, encode_standing
 
 RULES = CanaryRules(margin=0.5, harm=0.3, min_items=5, max_p95_ratio=0)
 
@@ -102,7 +102,10 @@ def test_the_newest_of_each_workload_is_shown_and_all_where_asked_for(tmp_path: 
 
 
 def test_a_shadow_is_shown_beside_them(tmp_path: Path) -> None:
-    standing = counted(begin_shadow(RULES), 1.0, 0.5)
+    terms = Terms(
+        incumbent=("rack/good",), route="r", graders="g", margin=0.5, alpha=0.05, harm=0.3, alpha_rollback=0.05
+    )
+    standing = counted(begin_shadow(terms), 1.0, 0.5)
     with contextlib.closing(open_database(tmp_path)) as db, transaction(db):
         keep_test(db, "triage", "own/nano", encode_standing(standing))
         assert read_state(db, "x") == b""

@@ -55,9 +55,34 @@ def test_a_key_is_what_it_was_asked_to_be(tmp_path: Path) -> None:
     assert (key.id, key.name, key.organisation, key.project, key.role) == (made["id"], "ci", "acme", "support", "admin")
     assert (key.workloads, key.models) == (("triage", "claims"), ("openai/*",))
     assert key.budgets == (KeyBudget(1, "day", True),)
+    assert made["budgets"] == [{"usd": "0.000000001", "per": "day", "hard": True}]
     assert (key.requests_per_minute, key.tokens_per_minute) == (60, 9000)
     assert key.expires_at is not None
     assert 43_000 < key.expires_at - time.time() <= 43_200
+
+
+def test_a_key_may_have_several_budgets_hard_and_soft(tmp_path: Path) -> None:
+    made = create(
+        tmp_path,
+        *("ci", "--budget-usd", "200", "--budget-usd", "10/day"),
+        *("--soft-budget-usd", "150.5", "--soft-budget-usd", "$8/day", "--budget-per", "month"),
+    )
+    with contextlib.closing(open_database(tmp_path)) as db:
+        (key,) = load_keys(db).values()
+    assert key.budgets == (
+        KeyBudget(200_000_000_000, "month", True),
+        KeyBudget(10_000_000_000, "day", True),
+        KeyBudget(150_500_000_000, "month", False),
+        KeyBudget(8_000_000_000, "day", False),
+    )
+    (shown,) = listed(tmp_path)
+    assert shown["id"] == made["id"]
+    assert shown["budgets"] == [
+        {"usd": "200", "per": "month", "hard": True},
+        {"usd": "10", "per": "day", "hard": True},
+        {"usd": "150.5", "per": "month", "hard": False},
+        {"usd": "8", "per": "day", "hard": False},
+    ]
 
 
 @pytest.mark.parametrize(
@@ -68,6 +93,9 @@ def test_a_key_is_what_it_was_asked_to_be(tmp_path: Path) -> None:
         (("--budget-usd", "0.0000000001"), "has more than 9 decimals, which is finer than a nano-dollar"),
         (("--budget-usd", "nan"), "must be a number of dollars"),
         (("--budget-usd", "5", "--budget-per", "week"), "A budget is per day or per month, not per 'week'"),
+        (("--budget-usd", "5/week"), "A budget is per day or per month, not per 'week'"),
+        (("--budget-usd", "5/"), "A budget is per day or per month, not per ''"),
+        (("--budget-usd", "5", "--soft-budget-usd", "x/day"), "--soft-budget-usd must be a number of dollars"),
         (("--expires-days", "-1"), "would have expired before it exists"),
         (("--project", " "), "is no name for this key's project"),
     ],

@@ -32,11 +32,11 @@ async def test_people_get_a_table_with_whole_names_and_the_reasons(tmp_path: Pat
         said = await run_beside("route", "explain", "resilient", "--url", door.url, "--key", door.key)
     rows = [" ".join(line.split()) for line in said.stdout.splitlines()]
     assert rows[0] == "workload resilient, ordered"
-    assert rows[1] == "rank deployment why breaker first token $/M in $/M out"
+    assert rows[1] == "rank deployment why breaker first token whole $/M in $/M out"
     assert rows[2].startswith("0 rack/[bold]x ")
-    assert rows[2].endswith(" closed ? 0.25 2")
+    assert rows[2].endswith(" closed ? ? 0.25 2")
     assert rows[3].startswith("1 echo/echo ")
-    assert rows[3].endswith(" closed ? 0 0")
+    assert rows[3].endswith(" closed ? ? 0 0")
     assert rows[4] == "Then: 1 more tries on each, then the next."
 
 

@@ -1,5 +1,6 @@
 """`freehold train run`: trains in a process that outlives the terminal."""
 
+import contextlib
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from cli.commands import run
 from cli.test_models_promote import QUESTIONS, sealed
 from cli.train_runs import RECIPE
 from freehold.errors import Contaminated, NotConfigured, RowForbidden, TrainingError
+from freehold.store.database import open_database
 from freehold.training.dataset import Dataset, Example, Turn, write_dataset
 from freehold.training.provenance import Pedigree
 
@@ -20,6 +22,13 @@ def recipe(folder: Path, text: str = RECIPE) -> str:
     path = folder / "r.toml"
     path.write_text(text)
     return str(path)
+
+
+def told(data: Path) -> list[tuple[str, str | None]]:
+    """What waits for the ledger: kinds, and how a run ended."""
+    with contextlib.closing(open_database(data)) as db:
+        rows = db.execute("SELECT kind, body FROM events ORDER BY number").fetchall()
+    return [(kind, msgspec.json.decode(body).get("how")) for kind, body in rows]
 
 
 def test_forbidden_rows_stop_a_run_before_it_is_made(tmp_path: Path) -> None:
@@ -56,6 +65,7 @@ def test_a_run_that_fails_says_why_and_where_its_log_is(tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match="A thousand examples in a row are longer than 4 tokens") as caught:
         run("train", "run", recipe(tmp_path, RECIPE.replace("length = 64", "length = 4")), "--data", str(tmp_path))
     assert "log.txt" in caught.value.advice
+    assert told(tmp_path) == [("training.started", None), ("training.ended", "failed")]
 
 
 @pytest.mark.skipif(not WITH_TORCH, reason="needs the extra `training`")
@@ -67,3 +77,4 @@ def test_a_recipe_is_trained_to_its_end_and_leaves_weights_and_curves(tmp_path: 
     (folder,) = tmp_path.glob("runs/*")
     assert (folder / "model" / "model.safetensors").exists()
     assert (folder / "curves.svg").exists()
+    assert told(tmp_path) == [("training.started", None), ("training.ended", "done")]

@@ -2,6 +2,7 @@
 
 import time
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -104,6 +105,39 @@ async def test_of_the_store_only_the_trial_split_is_tried_and_an_erased_item_is_
         file.write_bytes(msgspec.json.encode({"id": "x", "input": trained[0].input}) + b"\n")
         with pytest.raises(TrialError, match="stands in the training split"):
             await here.trial("plan", *words, "--items", str(file))
+
+
+TEXT = (
+    "The quarterly report of the northern branch says that the sales of garden furniture have doubled since the spring."
+)
+CHAT = [{"role": "user", "content": "Where is my parcel?"}, {"role": "assistant", "content": "On its way."},
+        {"role": "user", "content": "And when will it be here?"}]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("learned", "asked", "sentence"),
+    [
+        ({"messages": [{"role": "user", "content": TEXT}]}, {"input": f"{TEXT} Again."}, "nearly the same"),
+        ({"messages": CHAT}, {"input": {"messages": CHAT[:1]}}, "a turn of the same conversation"),
+        ({"messages": CHAT[:1]}, {"input": {"messages": CHAT}}, "a turn of the same conversation"),
+        ({"messages": CHAT}, {"input": "Who won the chess game?", "conversation": "c1"}, "of its conversation"),
+        ({"messages": CHAT}, {"input": "Who won the chess game?", "conversation": "c2"}, ""),
+    ],
+)
+def test_what_belongs_together_with_what_was_learned_from_is_refused(
+    tmp_path: Path, learned: dict[str, Any], asked: dict[str, Any], sentence: str
+) -> None:
+    file = tmp_path / "items.jsonl"
+    file.write_bytes(msgspec.json.encode({"id": "x", **asked}) + b"\n")
+    with shelf(tmp_path) as opened:
+        store = Items(opened.db, opened.contents, opened.subjects, opened.secret)
+        store.add([item(1, id="rec_1", conversation="c1", input=learned)], int(time.time()) + 1000, "import:test")
+        store.deal("sums", {"train": 1.0})
+        if not sentence:
+            assert [one.id for one in choose(str(file), "sums", opened).items] == ["x"]
+            return
+        with pytest.raises(TrialError, match=sentence):
+            choose(str(file), "sums", opened)
 
 
 async def test_a_number_of_items_is_drawn_from_the_split(tmp_path: Path) -> None:

@@ -20,7 +20,24 @@ async def test_a_plan_says_what_it_needs_can_show_and_costs(tmp_path: Path) -> N
         assert said.exit_code == 0
         assert "skilled/right-74 is worse than skilled/right-80 by 3 points or more" in said.stdout
         assert "It needs 1,745 items and has 50: 1,695 too few." in said.stdout
-        assert "Asking both models costs about $0.08." in said.stdout
+        assert (
+            "An equal candidate passes with a chance of 7%.\n" in said.stdout
+        )  # Phi(0.03 sqrt(50/0.2) - 1.96) = Phi(-1.486)
+        assert "Asking both models costs about $0.08; with the 1,745 items needed about $" in said.stdout
+        gate = ("--gate", "refusal=0.02")
+        said = await here.trial(
+            "plan",
+            "sums",
+            "--candidate",
+            "skilled/right-74",
+            "--items",
+            str(items),
+            *gate,
+            "--config",
+            str(here.config),
+        )
+        # The chance of refusal is Phi(0.02 sqrt(50/0.05) - 1.96) = Phi(-1.328).
+        assert "%, which takes every gate: quality 7%; refusal 9%.\n" in said.stdout
         assert here.vendor.asked.total() == 0
 
 

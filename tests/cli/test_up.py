@@ -55,8 +55,16 @@ async def test_what_the_file_says_holds_and_options_go_before_it(tmp_path: Path)
         async with house(tmp_path, toml, "--host", "127.0.0.1") as door:
             assert door.port != port
             assert sorted(door.workers()) == [0, 1, 2]
-    async with house(tmp_path, "[vendors.echo]\n[door]\nworkers = 3\n", "--workers", "1") as door:
+    async with house(tmp_path, "[vendors.echo]\n[door]\nworkers = 3\n", "--workers", "1", "--json") as door:
         assert sorted(door.workers()) == [0]
+        line = (tmp_path / "up.out").read_text()
+        assert line.count("\n") == 1
+        assert json.loads(line) == {
+            "ready": f"http://127.0.0.1:{door.port}",
+            "data": str(tmp_path / "data"),
+            "admin_key": str(tmp_path / "data" / "admin.key"),
+            "models": [],
+        }
 
 
 async def test_an_address_of_ipv6_is_written_as_urls_write_it(tmp_path: Path) -> None:

@@ -14,6 +14,9 @@ import pytest
 from cli.house_running import PATIENCE, clean
 from freehold.cli.promoted import write_serving
 from freehold.cli.running import Running, get, post
+from freehold.cli.settings import known_vendors
+from freehold.config.reading import read
+from freehold.gateway.in_force import InForce
 from freehold.gateway.supervisor import Bookkeeper
 from freehold.processes import PARENT_FD
 from freehold.store.database import open_database
@@ -25,13 +28,18 @@ ENGINE = "http://127.0.0.1:9/v1"
 
 
 @contextlib.contextmanager
-def worker(data: Path, *more: str, **environ: str) -> Generator[tuple[subprocess.Popen[bytes], int, int]]:
-    """Worker 3 of this data folder: its process, the port of its socket, and where it says that it is ready."""
+def worker(
+    data: Path, in_force: InForce | None = None, parent: int | None = None
+) -> Generator[tuple[subprocess.Popen[bytes], int, int]]:
+    """Worker 3 of this data folder: its process, the port of its socket, and where it says that it is ready. It is handed what
+    freehold.toml says now, or `in_force`, and the pipe of its supervisor where there is one."""
     reads, writes = os.pipe()
+    handed = in_force or InForce.make(read(data / "freehold.toml", {}, known_vendors()))
     argv = [sys.executable, "-m", "freehold.cli.worker", "--data", str(data), "--number", "3", "--ready", str(writes)]
-    inherited = [writes, *map(int, environ.values())]
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        argv += ["--fd", str(listening.fileno()), *more]
+    inherited = [writes, handed.fd, *([parent] if parent is not None else [])]
+    environ = {PARENT_FD: str(parent)} if parent is not None else {}
+    with socket.create_server(("127.0.0.1", 0)) as listening, contextlib.closing(handed):
+        argv += ["--fd", str(listening.fileno()), "--settings", str(handed.fd)]
         process = subprocess.Popen(
             argv, env=clean() | environ, pass_fds=(listening.fileno(), *inherited), stderr=subprocess.PIPE
         )
@@ -56,9 +64,9 @@ def data(tmp_path: Path) -> Path:
 
 
 def test_it_says_its_number_once_it_takes_requests_and_ends_well_on_sigterm(data: Path) -> None:
-    options = ("--config", str(data / "freehold.toml"))
-    with worker(data, *options) as (process, port, says):
+    with worker(data) as (process, port, says):
         assert os.read(says, 100) == b"3\n"
+        (data / "freehold.toml").write_text("[door]\nport = -1\n")  # what nobody has put in force is nothing to it
         door = Running(f"http://127.0.0.1:{port}", (data / "admin.key").read_text().strip())
         asked = {"model": "echo/echo", "messages": [{"role": "user", "content": "hi"}]}
         response = post(door, "/v1/chat/completions", asked)
@@ -77,16 +85,17 @@ def test_it_says_its_number_once_it_takes_requests_and_ends_well_on_sigterm(data
 def test_it_ends_well_when_the_pipe_of_its_supervisor_closes(data: Path) -> None:
     reads, writes = os.pipe()
     (data / "freehold.toml").write_text("[vendors.echo]\n")
-    with worker(data, "--config", str(data / "freehold.toml"), **{PARENT_FD: str(reads)}) as (process, _, says):
+    with worker(data, parent=reads) as (process, _, says):
         assert os.read(says, 100) == b"3\n"
         os.close(writes)
         assert process.wait(PATIENCE) == 0
     os.close(reads)
 
 
-def test_with_a_configuration_that_cannot_be_used_it_never_says_that_it_is_ready(data: Path) -> None:
-    (data / "freehold.toml").write_text("[door]\nport = -1\n")
-    with worker(data, "--config", str(data / "freehold.toml")) as (process, _, says):
+def test_with_settings_that_no_engine_serves_it_never_says_that_it_is_ready(data: Path) -> None:
+    unserved = InForce.make(read(data / "freehold.toml", {}, known_vendors()))
+    write_serving(data, {}, {})
+    with worker(data, unserved) as (process, _, says):
         assert os.read(says, 100) == b""
         assert process.wait(PATIENCE) != 0
 

@@ -1,12 +1,14 @@
 """The digest of a configuration changes with every setting that is no secret, and with no secret."""
 
+import hashlib
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from freehold.cli.settings import known_vendors
-from freehold.config.digest import digest, route_digest
+from freehold.config.digest import digest, policy_text, route_digest
 from freehold.config.reading import read
 
 BASE = """
@@ -32,6 +34,20 @@ def test_it_is_64_hexadecimal_digits_and_the_same_wherever_the_file_lies(tmp_pat
     first = of(tmp_path)
     assert len(bytes.fromhex(first)) == 32
     assert of(tmp_path / "elsewhere") == first
+
+
+def test_the_text_behind_it_says_everything_but_the_secrets_and_has_it_as_its_sha_256(tmp_path: Path) -> None:
+    path = tmp_path / "freehold.toml"
+    path.write_text(BASE.replace("headers", 'proxy = "http://me:word@proxy:3128"\nheaders'))
+    settings = read(path, {"KEY": "sk-secret", "TEAM": "blue"}, known_vendors())
+    text = policy_text(settings)
+    assert hashlib.sha256(text).hexdigest() == digest(settings)
+    said = json.loads(text)
+    assert said["workloads"]["default"]["budget"] == [{"hard": True, "nano": 5_000_000_000, "per": "day"}]
+    openai = said["vendors"]["openai"]
+    assert (openai["proxy"], openai["api_key"], openai["headers"]) == ("http://proxy:3128", "secret", ["x-team"])
+    for word in ("sk-secret", "blue", "me:word", str(tmp_path)):
+        assert word.encode() not in text
 
 
 @pytest.mark.parametrize("secrets", [{"KEY": "other"}, {"TEAM": "other"}])

@@ -21,7 +21,7 @@ def test_an_unknown_setting_is_named_with_its_line_and_the_one_that_was_meant(co
 
 def test_an_unknown_setting_like_no_other_is_told_which_there_are(complaints: Complaints) -> None:
     assert complaints("[timeouts]\nxyz = 1\n") == [
-        'freehold.toml, line 2: [timeouts] has no setting "xyz". It has connect, first_token, idle and total.'
+        'freehold.toml, line 2: [timeouts] has no setting "xyz". It has connect, first_token, whole, idle and total.'
     ]
 
 

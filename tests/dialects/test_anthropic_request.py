@@ -354,7 +354,7 @@ def test_an_option_that_lacks_its_half_is_named(fields: dict[str, Any], path: st
 def test_a_tool_of_anthropics_own_keeps_its_kind() -> None:
     tools = [{"type": "web_search_20260318", "name": "web_search", "max_uses": 3}, {"type": "memory_20250818"}]
     assert request_of(tools=tools).tools == (
-        Tool("web_search", kind="web_search_20260318"),
+        Tool("web_search", kind="web_search_20260318", max_uses=3),
         Tool("memory_20250818", kind="memory_20250818"),
     )
 
@@ -415,3 +415,10 @@ def test_the_ordinary_tier_has_our_name(given_tier: str | None, tier: str | None
 def test_sampling_is_as_the_caller_gave_it() -> None:
     request = request_of(temperature=0.7, top_p=0.9, top_k=40)
     assert (request.temperature, request.top_p, request.top_k) == (0.7, 0.9, 40)
+
+
+def test_the_cap_on_a_tool_that_runs_at_the_vendor_is_read_and_a_container_is_named() -> None:
+    tool = {"type": "web_search_20250305", "name": "web_search", "max_uses": 4}
+    request = read_request(body(container="container_1", tools=[tool]))
+    assert request.tools[0].max_uses == 4
+    assert request.references == ("container",)

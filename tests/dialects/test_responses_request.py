@@ -384,3 +384,19 @@ _json = st.recursive(
 def test_any_input_gives_a_request_or_names_the_field(value: Any) -> None:
     refusal = _refusal(body(input=value))
     assert refusal is None or (refusal.param or "").startswith("input")
+
+
+def test_what_names_a_thing_that_the_vendor_keeps_is_named_whatever_else_does() -> None:
+    fields = {
+        "previous_response_id": "resp_0",
+        "conversation": "conv_1",
+        "prompt": None,
+        "max_tool_calls": 3,
+        "input": [{"type": "item_reference", "id": "msg_1"}],
+    }
+    request = read_request(body(**fields))
+    assert request.bound == "previous_response_id"
+    assert request.earlier == "resp_0"
+    assert request.references == ("conversation", "input[0]")
+    assert request.max_tool_calls == 3
+    assert "max_tool_calls" in request.unknown

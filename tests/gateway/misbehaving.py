@@ -1,4 +1,5 @@
-"""An upstream that misbehaves on purpose: the model's name says how. It speaks Chat Completions over real sockets.
+"""An upstream that misbehaves on purpose: the model's name says how. It speaks Chat Completions, Messages and Responses over
+real sockets.
 
 What it did is counted: `asked` by model, and `closed` when a caller's side ended a connection in the middle of an answer.
 """
@@ -8,79 +9,44 @@ import contextlib
 import socket
 import struct
 from collections import Counter
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
 import msgspec
 
-WORDS = ("Grüße ", "from ", "日本 ", "today")
-TEXT = "".join(WORDS)
+from gateway.vendor_words import SPOKEN, TEXT, WORDS, Words, chunk, error, events, reply
 
+__all__ = ("TEXT", "WORDS", "Upstream", "chunk", "error", "events", "misbehaving", "reply")
 
-def reply(model: str) -> bytes:
-    """A whole good answer."""
-    message = {"role": "assistant", "content": TEXT}
-    return msgspec.json.encode(
-        {
-            "id": "chatcmpl-1",
-            "object": "chat.completion",
-            "created": 1700000000,
-            "model": model,
-            "choices": [{"index": 0, "message": message, "finish_reason": "stop"}],
-            "usage": {"prompt_tokens": 5, "completion_tokens": 4, "total_tokens": 9},
-        }
-    )
+Refusal = tuple[int, tuple[str, str, str | None] | bytes, str]
 
-
-def chunk(model: str, delta: dict[str, Any], finish: str | None = None) -> bytes:
-    body = {
-        "id": "chatcmpl-1",
-        "object": "chat.completion.chunk",
-        "created": 1700000000,
-        "model": model,
-        "choices": [{"index": 0, "delta": delta, "finish_reason": finish}],
-    }
-    return b"data: " + msgspec.json.encode(body) + b"\n\n"
-
-
-def events(model: str) -> list[bytes]:
-    """A whole good stream, usage and terminator included."""
-    usage = {"prompt_tokens": 5, "completion_tokens": 4, "total_tokens": 9}
-    last: dict[str, Any] = {
-        "id": "chatcmpl-1",
-        "object": "chat.completion.chunk",
-        "created": 1700000000,
-        "model": model,
-        "choices": [],
-    }
-    return [
-        chunk(model, {"role": "assistant", "content": ""}),
-        *(chunk(model, {"content": word}) for word in WORDS),
-        chunk(model, {}, "stop"),
-        b"data: " + msgspec.json.encode({**last, "usage": usage}) + b"\n\n",
-        b"data: [DONE]\n\n",
-    ]
-
-
-def error(message: str, kind: str, code: str | None) -> bytes:
-    return msgspec.json.encode({"error": {"message": message, "type": kind, "code": code, "param": None}})
-
-
-REFUSALS: dict[str, tuple[int, bytes, str]] = {
-    "busy": (429, error("Slow down.", "rate_limit_error", "rate_limit_exceeded"), ""),
-    "busy-briefly": (429, error("Slow down.", "rate_limit_error", "rate_limit_exceeded"), "retry-after-ms: 20\r\n"),
-    "busy-long": (429, error("Slow down.", "rate_limit_error", "rate_limit_exceeded"), "retry-after: 3600\r\n"),
-    "poor": (429, error("No money left.", "insufficient_quota", "insufficient_quota"), ""),
-    "broken": (500, error("Oops.", "server_error", None), ""),
+REFUSALS: dict[str, Refusal] = {
+    "busy": (429, ("Slow down.", "rate_limit_error", "rate_limit_exceeded"), ""),
+    "busy-briefly": (429, ("Slow down.", "rate_limit_error", "rate_limit_exceeded"), "retry-after-ms: 20\r\n"),
+    "busy-long": (429, ("Slow down.", "rate_limit_error", "rate_limit_exceeded"), "retry-after: 3600\r\n"),
+    "poor": (429, ("No money left.", "insufficient_quota", "insufficient_quota"), ""),
+    "broken": (500, ("Oops.", "server_error", None), ""),
     "overloaded": (503, b"<html>try later</html>", ""),
-    "locked": (
-        401,
-        error("Incorrect API key provided: sk-very-secret", "invalid_request_error", "invalid_api_key"),
-        "",
-    ),
-    "retired": (404, error("The model is gone.", "invalid_request_error", "model_not_found"), ""),
-    "picky": (400, error("Bad request.", "invalid_request_error", None), ""),
+    "too-busy": (529, ("Overloaded", "overloaded_error", None), ""),
+    "locked": (401, ("Incorrect API key provided: sk-very-secret", "invalid_request_error", "invalid_api_key"), ""),
+    "retired": (404, ("The model is gone.", "invalid_request_error", "model_not_found"), ""),
+    "picky": (400, ("Bad request.", "invalid_request_error", None), ""),
 }
+"""By model: the status, what is said (or the body of a proxy), further headers."""
+
+
+CUT_POLITELY: dict[str, Callable[[Words, list[bytes]], list[bytes]]] = {
+    "cut-politely": lambda words, whole: whole[: words.first_words + 2],
+    "cut-in-an-event": lambda words, whole: [*whole[: words.first_words + 1], whole[words.first_words + 1][:-20]],
+    "cut-before-its-end": lambda words, whole: whole[:-1],
+}
+"""Streams that end too early: after some words, in the middle of an event, before the event that closes them."""
+
+FAILS_LATE: dict[str, tuple[str, str, str | None]] = {
+    "fails-late": ("The server had a problem.", "server_error", None),
+    "overloaded-late": ("Overloaded", "overloaded_error", None),
+}
+"""What is said in the middle of a stream under status 200: a message, a kind, a code."""
 
 
 class Upstream:
@@ -99,11 +65,12 @@ class Upstream:
             while True:
                 head = await reader.readuntil(b"\r\n\r\n")
                 length = int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0])
+                words = SPOKEN[head.split(b" ", 2)[1].decode()]
                 body = msgspec.json.decode(await reader.readexactly(length))
                 self.bodies.append(body)
                 model = body["model"]
                 self.asked[model] += 1
-                if not await self._answer(model, bool(body.get("stream")), reader, writer):
+                if not await self._answer(words, model, bool(body.get("stream")), reader, writer):
                     return
         except (asyncio.IncompleteReadError, ConnectionError):
             return
@@ -116,15 +83,17 @@ class Upstream:
             writer.transport.abort()
 
     async def _answer(
-        self, model: str, stream: bool, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+        self, words: Words, model: str, stream: bool, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> bool:
         """Answers once; true when the connection goes on."""
         if model == "flaky":
             model = "broken" if self.asked["flaky"] == 1 else "good"
         if model in REFUSALS:
-            status, body, headers = REFUSALS[model]
-            kind = "application/json" if body[:1] == b"{" else "text/html"
-            _write_whole(writer, status, body, kind, headers)
+            status, said, headers = REFUSALS[model]
+            if isinstance(said, bytes):
+                _write_whole(writer, status, said, "text/html", headers)
+            else:
+                _write_whole(writer, status, words.refusal(*said), "application/json", headers)
             return True
         if model == "reset":
             _reset(writer)
@@ -142,18 +111,20 @@ class Upstream:
             writer.write(b"SSH-2.0-OpenSSH_9.2\r\n")
             return False
         if not stream:
-            return await self._answer_whole(model, reader, writer)
-        return await self._answer_stream(model, reader, writer)
+            return await self._answer_whole(words, model, reader, writer)
+        return await self._answer_stream(words, model, reader, writer)
 
-    async def _answer_whole(self, model: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
-        body = reply(model)
+    async def _answer_whole(
+        self, words: Words, model: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> bool:
+        body = words.reply(model)
         if model == "half":
             writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 9999\r\n\r\n" + body)
             await writer.drain()
             _reset(writer)
             return False
         if model == "failed-inside":
-            _write_whole(writer, 200, error("Failed after all.", "server_error", None), "application/json")
+            _write_whole(writer, 200, words.refusal("Failed after all.", "server_error", None), "application/json")
             return True
         if model == "slow":
             await self._until_left(model, reader)
@@ -161,11 +132,14 @@ class Upstream:
         _write_whole(writer, 200, body, "application/json")
         return True
 
-    async def _answer_stream(self, model: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+    async def _answer_stream(
+        self, words: Words, model: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> bool:
         _write(writer, b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n")
-        whole = events(model)
+        whole = words.events(model)
+        begun = whole[: words.first_words + 2]
         if model == "failed-inside":
-            _write_chunk(writer, b"data: " + error("Failed after all.", "server_error", None) + b"\n\n")
+            _write_chunk(writer, words.failure("Failed after all.", "server_error", None))
             _write_chunk(writer, b"")
             return True
         if model in ("half", "slow"):  # nothing meaningful, then gone or silent
@@ -177,25 +151,25 @@ class Upstream:
                 _reset(writer)
             return False
         if model == "cut":  # some words, then gone
-            for event in whole[:3]:
+            for event in begun:
                 _write_chunk(writer, event)
             await writer.drain()
             _reset(writer)
             return False
-        if model == "cut-politely":  # some words, then a clean end without a finish
-            for event in whole[:3]:
+        if model in CUT_POLITELY:  # a clean end, only too early
+            for event in CUT_POLITELY[model](words, whole):
                 _write_chunk(writer, event)
             _write_chunk(writer, b"")
             return True
-        if model == "fails-late":
-            for event in whole[:3]:
+        if model in FAILS_LATE:
+            for event in begun:
                 _write_chunk(writer, event)
             await asyncio.sleep(0.05)  # another read: what comes in the same one as the first token is not too late
-            _write_chunk(writer, b"data: " + error("The server had a problem.", "server_error", None) + b"\n\n")
+            _write_chunk(writer, words.failure(*FAILS_LATE[model]))
             _write_chunk(writer, b"")
             return True
         if model == "stalls":
-            for event in whole[:3]:
+            for event in begun:
                 _write_chunk(writer, event)
             await self._until_left(model, reader)
             return False

@@ -49,6 +49,7 @@ async def door(tmp_path: Path, upstream: Upstream) -> AsyncGenerator[Door]:
         [timeouts]
         connect = 2
         first_token = 0.3
+        whole = 0.3
         idle = 0.3
         total = 10
 
@@ -83,8 +84,6 @@ def asking(model: str, *, stream: bool) -> dict[str, Any]:
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
 @pytest.mark.parametrize("name", BEFORE_THE_FIRST_TOKEN)
 async def test_a_failure_before_the_first_token_is_never_seen(door: Door, name: str, stream: bool) -> None:
-    if name in ("silent", "slow") and not stream:
-        pytest.skip("a whole answer has no first token to wait for: only the total time bounds it")
     answer = await door.post("/v1/chat/completions", asking(f"via-{name}", stream=stream))
     assert answer.status == 200
     assert answer.headers["x-freehold-model"] == "good/good"
@@ -92,6 +91,55 @@ async def test_a_failure_before_the_first_token_is_never_seen(door: Door, name: 
     assert record.status == "answered"
     assert (record.input_tokens, record.output_tokens, record.estimated) == (5, 4, False)
     assert [attempt.outcome for attempt in record.attempts][-2:] == ["failed", "answered"]
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
+async def test_however_silent_those_before_it_are_the_last_one_is_asked_in_time(
+    tmp_path: Path, upstream: Upstream, stream: bool
+) -> None:
+    toml = f"""
+        [timeouts]
+        total = 1.5
+
+        [vendors.rack]
+        speaks = "openai-chat"
+        base_url = "{upstream.base_url}"
+
+        [workloads.default]
+        route = ["rack/silent", "rack/slow", "rack/good"]
+    """
+    async with running(tmp_path, toml) as door:
+        answer = await door.post("/v1/chat/completions", asking("any", stream=stream))
+        assert answer.status == 200
+        record = door.records()[0]
+    assert record.deployment == "rack/good"
+    assert [attempt.code for attempt in record.attempts] == ["vendor-timeout", "vendor-timeout", None]
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
+async def test_the_total_time_ends_a_request_that_nobody_answers(
+    tmp_path: Path, upstream: Upstream, stream: bool
+) -> None:
+    toml = f"""
+        [timeouts]
+        total = 0.2
+
+        [vendors.rack]
+        speaks = "openai-chat"
+        base_url = "{upstream.base_url}"
+
+        [workloads.default]
+        route = ["requested"]
+    """
+    async with running(tmp_path, toml) as door:
+        answer = await door.post("/v1/chat/completions", asking("rack/silent", stream=stream))
+        assert (answer.status, answer.json["error"]["code"]) == (504, "vendor-timeout")
+        assert await asyncio.wait_for(upstream.closed.get(), 5) == "silent"
+        endless = await door.post("/v1/chat/completions", asking("rack/endless", stream=True))
+        assert b"more" in endless.body
+        assert b"vendor-timeout" in endless.body
+        assert b"[DONE]" not in endless.body
+        assert [record.status for record in door.records()] == ["failed", "failed"]
 
 
 @pytest.mark.parametrize("name", AFTER_IT)

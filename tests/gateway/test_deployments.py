@@ -271,25 +271,25 @@ def learned(toml: str) -> Deployments:
     """Deployments of which one has failed and another has been measured."""
     deployments = deployments_of(toml, *ROWS)
     deployments.get("openai/shared").breaker.failed(0.0, hold=60.0)
-    deployments.get("openai/shared").latency.observe(0.5)
+    deployments.get("openai/shared").latency.first.observe(0.5)
     return deployments
 
 
 def test_a_reload_keeps_what_was_learned() -> None:
     after = deployments_of(OPENAI + ANTHROPIC, *ROWS, before=learned(OPENAI)).get("openai/shared")
     assert after.breaker.state(1.0) == "open"
-    assert after.latency.average == 0.5
+    assert after.latency.first.average == 0.5
 
 
 def test_a_second_reload_keeps_it_too() -> None:
     again = deployments_of(OPENAI, *ROWS, before=learned(OPENAI))
     again.get("openai/shared")
-    assert deployments_of(OPENAI, *ROWS, before=again).get("openai/shared").latency.average == 0.5
+    assert deployments_of(OPENAI, *ROWS, before=again).get("openai/shared").latency.first.average == 0.5
 
 
 def test_a_reload_keeps_it_also_for_what_nobody_asked_for_in_between() -> None:
     quiet = deployments_of(OPENAI, *ROWS, before=learned(OPENAI))
-    assert deployments_of(OPENAI, *ROWS, before=quiet).get("openai/shared").latency.average == 0.5
+    assert deployments_of(OPENAI, *ROWS, before=quiet).get("openai/shared").latency.first.average == 0.5
 
 
 @pytest.mark.parametrize(
@@ -298,7 +298,7 @@ def test_a_reload_keeps_it_also_for_what_nobody_asked_for_in_between() -> None:
 def test_a_deployment_that_moved_or_has_another_key_starts_anew(changed: str) -> None:
     after = deployments_of(changed, *ROWS, before=learned(OPENAI)).get("openai/shared")
     assert after.breaker.state(1.0) == "closed"
-    assert after.latency.average is None
+    assert after.latency.first.average is None
 
 
 def test_the_origin_tells_vendor_endpoint_model_and_key_apart_and_outlives_a_reload() -> None:
@@ -309,3 +309,27 @@ def test_the_origin_tells_vendor_endpoint_model_and_key_apart_and_outlives_a_rel
     origins.append(deployments_of(work, *ROWS).get("work/shared").origin)
     assert len(set(origins)) == 5
     assert deployments_of(OPENAI, *ROWS).get("openai/shared").origin == origins[0]
+
+
+@pytest.mark.parametrize(
+    ("settings", "private"),
+    [
+        ("", False),
+        ('base_url = "https://eu.api.openai.com/v1"', False),
+        ('base_url = "http://10.0.0.7:8000/v1"', True),
+        ('base_url = "https://models.corp.example.com/v1"', True),
+    ],
+)
+def test_a_vendor_that_was_moved_may_stand_in_ones_own_network(settings: str, private: bool) -> None:
+    made = deployments_of(f'[vendors.openai]\napi_key = {{ env = "KEY" }}\n{settings}', *ROWS)
+    assert made.get("openai/shared").private is private
+
+
+def test_one_account_has_one_keeper_whatever_the_model_and_another_key_another_one() -> None:
+    made = deployments_of(OPENAI, *ROWS)
+    one, other = made.get("openai/shared").keeper, made.get("openai/old").keeper
+    assert one == other
+    assert one is not None
+    moved = deployments_of(OPENAI.replace("KEY", "OTHER"), *ROWS).get("openai/shared").keeper
+    assert moved is not None
+    assert moved.account != one.account

@@ -424,6 +424,18 @@ async def test_chunks_above_the_measure_are_refused_as_soon_as_they_are() -> Non
         assert await caller.until(b"\r\n\r\nno") == TOO_LARGE
 
 
+async def test_other_limits_hold_from_the_next_request_on_and_take_none_away_that_is_half_here() -> None:
+    async with serving(echo) as served:
+        caller = await served.caller()
+        await caller.say(b"POST / HTTP/1.1\r\nhost: door\r\ncontent-length: 1000\r\n\r\n" + b"b" * 400)
+        (connection,) = served.connections
+        connection.limit(Limits(max_body=10, body_seconds=9, keep_alive_seconds=9))
+        await caller.say(b"b" * 600)
+        assert (await caller.until(b"b" * 1000)).startswith(b"HTTP/1.1 200")
+        await caller.say(b"POST / HTTP/1.1\r\nhost: door\r\ncontent-length: 11\r\n\r\n")
+        assert await caller.until(b"\r\n\r\nno") == TOO_LARGE
+
+
 async def test_a_caller_that_goes_on_sending_still_reads_why_it_was_refused() -> None:
     async with serving(echo) as served:
         caller = await served.caller()

@@ -2,40 +2,47 @@
 
 import pytest
 
-from freehold.gateway.latency import Latency
+from freehold.gateway.latency import Latency, Pace
 
 
 def test_the_first_observation_is_the_average() -> None:
-    latency = Latency()
-    latency.observe(2.0)
-    assert latency.average == 2.0
+    pace = Pace()
+    pace.observe(2.0)
+    assert pace.average == 2.0
 
 
 def test_the_newest_observation_weighs_a_fifth() -> None:
-    latency = Latency()
-    latency.observe(1.0)
-    latency.observe(2.0)
-    assert latency.average == pytest.approx(1.2)
+    pace = Pace()
+    pace.observe(1.0)
+    pace.observe(2.0)
+    assert pace.average == pytest.approx(1.2)
 
 
 def test_nineteen_observations_give_no_p95() -> None:
-    latency = Latency()
+    pace = Pace()
     for _ in range(19):
-        latency.observe(1.0)
-    assert latency.p95() is None
+        pace.observe(1.0)
+    assert pace.p95() is None
 
 
 def test_p95_of_one_to_a_hundred_is_ninety_five() -> None:
-    latency = Latency()
+    pace = Pace()
     for value in range(100, 0, -1):
-        latency.observe(float(value))
-    assert latency.p95() == 95.0
+        pace.observe(float(value))
+    assert pace.p95() == 95.0
 
 
 def test_only_the_last_two_hundred_count() -> None:
-    latency = Latency()
+    pace = Pace()
     for _ in range(500):
-        latency.observe(9.0)
+        pace.observe(9.0)
     for _ in range(200):
-        latency.observe(1.0)
-    assert latency.p95() == 1.0
+        pace.observe(1.0)
+    assert pace.p95() == 1.0
+
+
+def test_streams_and_whole_answers_are_counted_apart() -> None:
+    latency = Latency()
+    latency.of(streamed=True).observe(0.2)
+    latency.of(streamed=False).observe(20.0)
+    assert (latency.first.average, latency.whole.average) == (0.2, 20.0)

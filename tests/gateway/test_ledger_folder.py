@@ -8,11 +8,18 @@ from pathlib import Path
 
 import pytest
 
+from freehold.config.settings import Ledger
 from freehold.errors import NotConfigured, NotFound, StoreError
 from freehold.gateway.ledger_folder import LedgerFolder
-from freehold.ledger.notes import COSIGNATURE_ML_DSA_44, open_note, parse_signer_key, sign_note
+from freehold.gateway.ledger_writer import LedgerWriter
+from freehold.ledger.notes import COSIGNATURE_ML_DSA_44, SignerKey, open_note, parse_signer_key, sign_note
 from freehold.ledger.subjects import Subjects
+from freehold.ledger.tiles import CHECKPOINT
+from freehold.store.folder import JOURNAL
+from freehold.store.journal import Journal
+from freehold.store.places import find_places
 from ledger.dying import dies_at
+from store.samples import record
 
 ORIGIN = "log.example/acme"
 
@@ -80,6 +87,7 @@ def test_where_there_is_no_ledger_there_are_no_keys_and_none_is_made_by_looking(
 
 def test_the_first_start_makes_one_key_in_the_name_of_the_log(tmp_path: Path, folder: LedgerFolder) -> None:
     (signer,) = folder.signers()
+    assert isinstance(signer, SignerKey)
     assert signer.name == ORIGIN
     assert folder.signers() == [signer]
     assert folder.verifiers() == [signer.verifier]
@@ -113,13 +121,14 @@ def test_while_keys_overlap_whoever_has_either_can_verify(folder: LedgerFolder) 
 
 def test_an_added_key_can_be_of_another_type(folder: LedgerFolder) -> None:
     assert folder.add_signer(COSIGNATURE_ML_DSA_44).algorithm == COSIGNATURE_ML_DSA_44
-    assert [key.algorithm for key in folder.signers()] == [1, 6]
+    assert [signer.verifier.algorithm for signer in folder.signers()] == [1, 6]
 
 
 def test_a_retired_key_signs_no_more_and_is_still_known_by_its_public_half(
     tmp_path: Path, folder: LedgerFolder
 ) -> None:
     (first,) = folder.signers()
+    assert isinstance(first, SignerKey)
     added = folder.add_signer()
     assert folder.retired() == []
     assert folder.retire_signer(first.verifier.id.hex()) == first.verifier
@@ -169,6 +178,34 @@ def test_a_signer_key_is_written_as_gos_note_reads_it(tmp_path: Path, folder: Le
 
 PAGE = Path(__file__).parents[2] / "docs" / "guides" / "object-storage.md"
 
+KMS = """
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+ROTATED = set()
+
+
+def connect(name):
+    return Kms(name)
+
+
+class Kms:
+    def __init__(self, name):
+        if name == "away":
+            raise OSError("no route to the KMS")
+        seed = name.encode().rjust(32, b"r" if name in ROTATED else b"s")
+        self.key = Ed25519PrivateKey.from_private_bytes(seed)
+
+    def public_key(self):
+        return self.key.public_key().public_bytes_raw()
+
+    def sign(self, message):
+        if "silent" in ROTATED:
+            raise OSError("the KMS is silent")
+        return self.key.sign(message)
+
+
+"""
+
 VAULT = """
 from hashlib import sha256
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -199,14 +236,17 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The package that the guide shows, with a vault of its own, on the path as an installer leaves it."""
     site = tmp_path / "site"
     (site / "acme_vault-1.0.dist-info").mkdir(parents=True)
-    example = PAGE.read_text().partition("```python\n")[2].partition("```")[0]
-    (site / "acme_vault.py").write_text(VAULT + example)
+    vault, signer = (part.partition("```")[0] for part in PAGE.read_text().split("```python\n")[1:])
+    (site / "acme_vault.py").write_text(VAULT + vault)
+    (site / "acme_signer.py").write_text(KMS + signer)
     (site / "acme_vault-1.0.dist-info" / "METADATA").write_text(
         "Metadata-Version: 2.1\nName: acme-vault\nVersion: 1.0\n"
     )
-    points = "[freehold.signers]\nacme = acme_vault:Vault\nbroken = acme_vault:broken\nempty = builtins:str\n"
+    points = "[freehold.key_wrappers]\nacme = acme_vault:Vault\nbroken = acme_vault:broken\nempty = builtins:str\n"
+    points += "[freehold.signers]\nacme = acme_signer:Signer\nempty = builtins:bytes.fromhex\n"
     (site / "acme_vault-1.0.dist-info" / "entry_points.txt").write_text(points)
     monkeypatch.setattr(sys, "path", [str(site), *sys.path])
+    monkeypatch.delitem(sys.modules, "acme_signer", raising=False)  # each test has a KMS of its own
     return tmp_path / "data"
 
 
@@ -249,3 +289,114 @@ def test_a_guard_that_cannot_be_asked_is_told(installed: Path, name: str, error:
 def test_what_wraps_the_keys_of_subjects_opens_what_it_wrapped(folder: LedgerFolder) -> None:
     wrapped = folder.master_key.wrap(b"secret", b"about")
     assert folder.master_key.unwrap(wrapped, b"about") == b"secret"
+
+
+# --- who signs ---
+
+
+def signed(folder: LedgerFolder, signer: str) -> list[str]:
+    """The names of keys that sign, newest last: by their ids, after each has signed and the note has been verified."""
+    signers = folder.signers(ORIGIN, signer)
+    note = open_note(sign_note(f"{ORIGIN}\n1\n{'A' * 43}=\n", signers), folder.verifiers())
+    return [verified.key.id.hex() for verified in note.verified]
+
+
+def test_a_signer_of_a_third_party_begins_a_log_and_no_private_key_is_here(installed: Path) -> None:
+    folder = LedgerFolder(installed)
+    (only,) = signed(folder, "acme:one")
+    (line,) = (installed / "ledger" / "log.keys").read_text().split()
+    assert line == f"OUTSIDE+acme:one+{folder.verifiers()[0]}"
+    assert signed(LedgerFolder(installed), "acme:one") == [only]
+    assert "PRIVATE" not in line
+
+
+def test_one_that_is_named_later_signs_beside_the_others_until_they_are_retired(installed: Path) -> None:
+    folder = LedgerFolder(installed)
+    (first,) = signed(folder, "file")
+    both = signed(folder, "acme:one")
+    assert both == [first, folder.verifiers()[-1].id.hex()]
+    folder.retire_signer(first)
+    assert signed(folder, "acme:one") == both[1:]
+    second = signed(folder, "acme:two")
+    assert second[0] == both[1]
+    folder.retire_signer(both[1])
+    assert signed(folder, "acme:two") == second[1:]
+    assert [key.id.hex() for key in folder.retired()] == [first, both[1]]
+    with pytest.raises(StoreError, match="or was retired"):
+        folder.signers(ORIGIN, "acme:one")
+
+
+def test_a_log_that_is_signed_elsewhere_gets_no_key_of_the_file_unless_one_is_added(installed: Path) -> None:
+    folder = LedgerFolder(installed)
+    (outside,) = signed(folder, "acme:one")
+    with pytest.raises(StoreError, match="is signed by acme:one, and the configuration names 'file'"):
+        folder.signers(ORIGIN, "file")
+    added = folder.add_signer().verifier.id.hex()
+    assert signed(folder, "file") == [outside, added]
+
+
+def test_a_signer_with_another_key_than_the_one_noted_is_refused(installed: Path) -> None:
+    folder = LedgerFolder(installed)
+    folder.signers(ORIGIN, "acme:one")
+    sys.modules["acme_signer"].__dict__["ROTATED"].add("one")
+    with pytest.raises(StoreError, match="'acme:one' signs with another key than before"):
+        folder.signers(ORIGIN, "acme:one")
+
+
+@pytest.mark.parametrize(
+    ("signer", "error", "said"),
+    [
+        ("nobody:k", NotConfigured, "The log is signed by 'nobody', and no package that is installed brings it"),
+        ("acme:away", StoreError, "cannot be opened: no route to the KMS"),
+        ("empty", StoreError, "cannot be opened"),
+        ("acme:one+two", StoreError, "names nobody that signs"),
+        ("acme: one", StoreError, "names nobody that signs"),
+    ],
+)
+def test_a_signer_that_cannot_sign_is_told_and_nothing_is_begun(
+    installed: Path, signer: str, error: type[Exception], said: str
+) -> None:
+    folder = LedgerFolder(installed)
+    with pytest.raises(error, match=said):
+        folder.signers(ORIGIN, signer)
+    assert folder.verifiers() == []
+
+
+def checkpoint(data: Path) -> tuple[int, list[str]]:
+    """How many entries the checkpoint in force covers, and the ids of the keys that signed it."""
+    folder = LedgerFolder(data)
+    note = open_note((folder.log / CHECKPOINT).read_bytes(), folder.verifiers())
+    return int(note.text.split("\n")[1]), [verified.key.id.hex() for verified in note.verified]
+
+
+def journaled(data: Path, number: int) -> None:
+    with contextlib.closing(Journal(data / JOURNAL, 0)) as journal:
+        journal.append(record(number))
+
+
+def test_the_ledgers_writer_has_both_sign_and_notes_the_one_that_joined(installed: Path) -> None:
+    for number, signer in ((1, "file"), (2, "acme:one"), (3, "acme:one")):
+        journaled(installed, number)
+        with contextlib.closing(LedgerWriter(installed, Ledger(origin=ORIGIN, signer=signer))) as writer:
+            writer.round()
+    ids = [key.id.hex() for key in LedgerFolder(installed).verifiers()]
+    assert checkpoint(installed) == (4, ids)
+    assert [place.kind for place in find_places(installed, ids[1])] == ["ledger-key.added"]
+    assert find_places(installed, ids[0]) == []
+
+
+def test_while_a_signer_is_silent_entries_wait_and_nothing_is_lost_or_there_twice(installed: Path) -> None:
+    journaled(installed, 1)
+    with contextlib.closing(LedgerWriter(installed, Ledger(origin=ORIGIN, signer="acme:one"))) as writer:
+        writer.round()
+        journaled(installed, 2)
+        silent: set[str] = sys.modules["acme_signer"].__dict__["ROTATED"]
+        silent.add("silent")
+        for _ in range(2):
+            with pytest.raises(StoreError, match="'acme:one' does not sign the log: the KMS is silent"):
+                writer.round()
+        assert checkpoint(installed)[0] == 1
+        silent.clear()
+        writer.round()
+        writer.round()
+    assert checkpoint(installed)[0] == 2

@@ -1,6 +1,8 @@
 """Whole requests through a door with the official SDKs as callers, answered by `echo`."""
 
 import asyncio
+import contextlib
+import sqlite3
 from collections.abc import AsyncGenerator, AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -9,6 +11,9 @@ import anthropic
 import openai
 import pytest
 
+from freehold.store.callers import create_key
+from freehold.store.database import open_database
+from freehold.store.items import list_items
 from gateway.door_in_process import Door, running
 
 CONFIGURED = """
@@ -32,6 +37,28 @@ CONFIGURED = """
     [workloads.slow]
     route = ["echo/echo"]
     limits = { requests_per_minute = 2 }
+"""
+COUNTED = """
+    [ledger]
+    contents = true
+
+    [vendors.echo]
+
+    [prices."echo/echo"]
+    input = 1000
+    output = 1000
+
+    [projects.default]
+    budget = { usd = 9, per = "day", hard = true }
+
+    [workloads.default]
+    route = ["requested"]
+
+    [workloads.rich]
+    route = ["echo/echo"]
+    budget = [{ usd = 5, per = "month", hard = true }, { usd = 1, per = "day", hard = false }]
+    limits = { requests_per_minute = 50, tokens_per_minute = 9000 }
+    capture = { share = 1.0 }
 """
 COMPATIBLE = """
     [vendors.rack]
@@ -207,10 +234,11 @@ async def test_a_request_within_its_budget_is_answered(chat: Any) -> None:
     assert said.choices[0].message.content == "hi"
 
 
-async def test_a_third_request_in_a_minute_is_too_many(door: Door) -> None:
+async def test_a_third_request_in_a_minute_is_too_many(door: Door, caplog: pytest.LogCaptureFixture) -> None:
     body = {"model": "slow", "messages": SAID}
     statuses = [(await door.post("/v1/chat/completions", body)).status for _ in range(3)]
     assert statuses == [200, 200, 429]
+    assert "were billed" not in caplog.text  # where there is no budget, nothing was reserved that could be passed
 
 
 async def test_thinking_comes_back_sealed_and_is_taken_back(claude: Any) -> None:
@@ -278,14 +306,40 @@ async def test_the_routes_are_explained(door: Door) -> None:
     assert [(row["deployment"], row["rank"]) for row in answer.json["targets"]] == [("echo/down", 0), ("echo/echo", 1)]
 
 
-async def test_a_request_asks_no_database(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
-    def never(*_: object, **__: object) -> None:
-        raise AssertionError("a request opened the database")
+async def test_a_request_asks_no_database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every statement of every connection is counted, also of those that were open before: with a hard budget, limits, capture,
+    contents in the ledger, whole and streamed."""
+    asked: list[str] = []
+    connect = sqlite3.connect
 
-    monkeypatch.setattr("freehold.gateway.worker.open_database", never)
-    monkeypatch.setattr("sqlite3.connect", never)
-    answer = await door.post("/v1/chat/completions", {"model": "echo/echo", "messages": SAID})
-    assert answer.status == 200
+    def traced(*arguments: Any, **named: Any) -> sqlite3.Connection:
+        asked.append("connect")
+        db = connect(*arguments, **named)
+        db.set_trace_callback(asked.append)
+        return db
+
+    monkeypatch.setattr("sqlite3.connect", traced)
+    async with running(tmp_path, COUNTED) as door:
+        assert len(asked) > 10  # the door was made with it
+        asked.clear()
+        body = {"model": "rich", "messages": SAID, "max_tokens": 50}
+        for path, more in (
+            ("/v1/chat/completions", {}),
+            ("/v1/chat/completions", {"stream": True}),
+            ("/v1/messages", {"stream": True}),
+        ):
+            answer = await door.post(path, body | more)
+            assert answer.status == 200
+            assert b"words" in answer.body
+        await door.worker.drain()  # what is made after an answer, the item of capture say, is made by then
+        assert asked == []
+        records = door.records()
+        assert len(asked) > 10
+        assert [(record.status, record.workload, record.cost_nano > 0) for record in records] == [
+            ("answered", "rich", True)
+        ] * 3
+        with contextlib.closing(open_database(tmp_path)) as db:
+            assert len(list_items(db)) == 1  # the same conversation three times
 
 
 async def test_many_at_once_are_all_answered_and_recorded(door: Door) -> None:
@@ -293,3 +347,22 @@ async def test_many_at_once_are_all_answered_and_recorded(door: Door) -> None:
     answers = await asyncio.gather(*(door.post("/v1/chat/completions", body) for _ in range(50)))
     assert [answer.status for answer in answers] == [200] * 50
     assert len({record.id for record in door.records()}) == 50
+
+
+async def test_a_stored_response_is_gone_on_from_by_its_own_project_only(door: Door) -> None:
+    first = await door.post("/v1/responses", {"model": "echo/echo", "input": "one two"})
+    given = first.json["id"]
+    assert given.startswith("resp_fh1.")
+    on: dict[str, Any] = {"model": "echo/echo", "input": "three", "previous_response_id": given}
+    second = await door.post("/v1/responses", on)
+    assert (second.status, second.json["previous_response_id"]) == (200, given)
+    streamed = await door.post("/v1/responses", {**on, "stream": True})
+    assert streamed.status == 200
+    assert streamed.body.count(f'"previous_response_id":"{given}"'.encode()) == streamed.body.count(b'"response":{')
+    with contextlib.closing(open_database(door.data)) as db:
+        _, stranger = create_key(db, name="stranger", project="elsewhere")
+    door.worker.counters.bump()
+    for told, key in ((given, stranger), (given.rpartition(".")[2], door.key)):
+        refused = await door.post("/v1/responses", {**on, "previous_response_id": told}, authorization=f"Bearer {key}")
+        assert (refused.status, refused.json["error"]["param"]) == (400, "previous_response_id")
+        assert "same project" in refused.json["error"]["message"]

@@ -179,7 +179,7 @@ def asked(book: Book, key: Key = ANYBODY, **query: str) -> dict[str, Any]:
 
 
 async def test_a_route_is_explained_target_by_target(book: Book) -> None:
-    book.target("openai/big").deployment.latency.observe(0.25)
+    book.target("openai/big").deployment.latency.first.observe(0.25)
     explained = asked(book, workload="triage")
     assert {name: explained[name] for name in ("workload", "strategy", "sticky", "failover")} == {
         "workload": "triage",
@@ -198,6 +198,8 @@ async def test_a_route_is_explained_target_by_target(book: Book) -> None:
         "in_flight": 0,
         "first_token_seconds": 0.25,
         "first_token_p95_seconds": None,
+        "whole_seconds": None,
+        "whole_p95_seconds": None,
         "dollars_per_million": {"input": 0.25, "output": 2.0},
         "retires": "2027-01-01",
     }

@@ -56,6 +56,20 @@ async def test_a_receipt_is_pending_until_its_entry_is_in_and_then_verifies_with
     )
 
 
+@pytest.mark.parametrize("path", ["/v1/receipts/", "/v1/traces/"])
+async def test_what_a_journal_holds_is_pending_for_its_project_however_long_the_writer_is_stuck(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    async with running(tmp_path, ECHO) as door:
+        ours, theirs = member(door, "ours"), member(door, "theirs")
+        receipt_id = await ask(door, authorization=ours)
+        monkeypatch.setattr("freehold.gateway.receipts.PENDING_SECONDS", 0)
+        keys = (ours, theirs, f"Bearer {door.key}")
+        assert [(await door.get(path + receipt_id, authorization=key)).status for key in keys] == [202, 404, 202]
+        other = receipt_id[:-4] + ("0000" if receipt_id[-4:] != "0000" else "1111")
+        assert (await door.get(path + other)).status == 404
+
+
 async def test_a_key_gets_the_receipts_of_its_own_project_and_an_admin_all(door: Door) -> None:
     ours, theirs = member(door, "ours"), member(door, "theirs")
     receipt_id = await ask(door, authorization=ours)

@@ -1,6 +1,7 @@
 """A stream on its way through: what passes byte for byte, what is sealed or said in other words, what is held back."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -14,6 +15,7 @@ from freehold.dialects.openai_chat import DIALECT as CHAT
 from freehold.errors import Blocked, RecordNotKept, VendorRefused
 from freehold.gateway.answer import Answer, Canned, Stream
 from freehold.gateway.deployments import Deployment, Way
+from freehold.gateway.kept_ids import Keeper
 from freehold.gateway.relay import Relay, sealed
 from freehold.gateway.routing import Target
 from freehold.gateway.visit import Visit
@@ -23,6 +25,7 @@ from freehold.vendors import load
 from gateway.misbehaving import TEXT, error, events
 
 ORIGIN = "0123456789abcdef"
+KEEPER = Keeper(b"s" * 32, "fedcba9876543210")
 KEY = Key(id="key_1", name="k", prefix="fh_", organisation="o", project="p", role="member", created_at=0.0)
 ASKS_USAGE = msgspec.json.encode(
     {
@@ -99,7 +102,14 @@ class Passing:
         self.visit.request = front.read_request(body)
         self.stream = Stream(Canned(200, {}, pieces), vendor.stream_reader(), "echo/m")
         deployment = Deployment(
-            "echo/m", "m", load()["echo"], VendorSettings(name="echo", like="echo"), {}, ORIGIN, Model(id="echo/m")
+            "echo/m",
+            "m",
+            load()["echo"],
+            VendorSettings(name="echo", like="echo"),
+            {},
+            ORIGIN,
+            Model(id="echo/m"),
+            keeper=KEEPER,
         )
         answer = Answer(Target(deployment, None), Way(vendor, None, "", b"", Traits()), self.stream, 0.1)
         self.relay = Relay(front, self.visit, answer, self.stream, watch)
@@ -233,3 +243,15 @@ def test_every_opaque_artefact_of_a_reply_is_sealed() -> None:
 def test_a_reply_without_artefacts_is_given_as_it_is() -> None:
     reply = Reply(id="r", model="m", parts=(Text("Yes."), Reasoning(text="So.")))
     assert sealed(reply, ORIGIN) is reply
+
+
+async def test_the_id_of_a_stored_response_is_given_under_the_owners_seal_and_nothing_else_changes() -> None:
+    raw = (Path(__file__).parents[1] / "fixtures" / "openai_responses" / "stream_text.sse").read_bytes()
+    responses = get("openai-responses")
+    body = msgspec.json.encode({"model": "m", "input": "hi", "stream": True})
+    passing = Passing([raw], front=responses, vendor=responses, body=body)
+    last = await passing.run()
+    sealed_id = KEEPER.seal("o\x00p", "resp_1").encode()
+    assert last.count(sealed_id) == 1
+    assert (passing.given + last).replace(sealed_id, b"resp_1") == raw
+    assert raw.count(b"resp_1") == (passing.given + last).count(sealed_id)

@@ -4,6 +4,7 @@ import random
 from collections import Counter
 from collections.abc import Sequence
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,10 +12,11 @@ from msgspec.structs import replace
 
 from freehold.catalog.rows import Model, Price
 from freehold.config.settings import Conditions, Strategy
-from freehold.errors import ContextTooLong, FreeholdError, Unsupported
-from freehold.gateway.needs import Needs
-from freehold.gateway.routing import Choice, Target, Why, choose, explain, prefix_key
-from freehold.messages import Image, Message, Part, Text
+from freehold.dialects import get
+from freehold.errors import ContextTooLong, FreeholdError, InvalidField, Unbounded, Unsupported
+from freehold.gateway.needs import Needs, measure
+from freehold.gateway.routing import Choice, Target, Why, bounded, choose, explain, keeping, prefix_key, same_dialect
+from freehold.messages import Image, Message, Part, Request, Text
 from gateway.settled import deployments_of
 
 NOW = 1000.0
@@ -139,8 +141,8 @@ def test_cheapest_assumes_a_thousand_tokens_of_output_where_no_cap_is_given(rout
 
 def test_fastest_asks_the_quickest_and_first_of_all_what_was_never_measured(route: Route) -> None:
     slow, quick, new = route.targets("slow", "quick", "new")
-    slow.deployment.latency.observe(2.0)
-    quick.deployment.latency.observe(0.1)
+    slow.deployment.latency.whole.observe(2.0)
+    quick.deployment.latency.whole.observe(0.1)
     assert names(pick([slow, quick, new], strategy="fastest")) == ["new", "quick", "slow"]
 
 
@@ -390,7 +392,11 @@ def test_a_key_is_made_of_whatever_names_there_are(model: str, caller: str) -> N
         ("ordered", None, "it stands first in the route"),
         ("weighted", None, "this draw fell on it, as 33% of all do, and every request is drawn anew"),
         ("cheapest", None, "the lowest price for a request of this size"),
-        ("fastest", None, "the lowest average time to the first token"),
+        (
+            "fastest",
+            None,
+            "the lowest average time to the first token, or to the whole answer where it is not streamed",
+        ),
         (
             "ordered",
             "Be brief. Hi",
@@ -435,3 +441,124 @@ def test_the_share_of_the_draws_is_that_of_the_weights_among_those_that_can_be_a
 def test_where_one_target_is_left_nothing_was_chosen(route: Route, opening: str | None) -> None:
     (only,) = explain(Choice((route.target("a"),)), "weighted", opening=opening)
     assert only.reason == "Asked first: no other target is left."
+
+
+def test_fastest_goes_by_the_kind_that_is_asked_for(route: Route) -> None:
+    early, brief = route.targets("early", "brief")
+    for target, first, whole in ((early, 0.1, 9.0), (brief, 0.5, 2.0)):
+        target.deployment.latency.first.observe(first)
+        target.deployment.latency.whole.observe(whole)
+    assert names(pick([early, brief], Needs(stream=True), strategy="fastest")) == ["early", "brief"]
+    assert names(pick([early, brief], Needs(stream=False), strategy="fastest")) == ["brief", "early"]
+
+
+# --- what a vendor keeps ---
+
+KEPT = """
+    [vendors.openai]
+    api_key = { env = "KEY" }
+
+    [vendors.ours]
+    like = "openai"
+    api_key = { env = "OTHER" }
+    kept_ids = "any"
+
+    [vendors.anthropic]
+    api_key = { env = "KEY" }
+"""
+ACME, OTHER = "acme\x00support", "acme\x00sales"
+
+
+def kept(*deployments: str) -> tuple[Target, ...]:
+    made = deployments_of(KEPT, *ROWS)
+    return tuple(Target(made.get(name), None) for name in deployments)
+
+
+def responding(**fields: object) -> tuple[Request, Needs]:
+    body = msgspec.json.encode({"model": "m", "input": "hi", **fields})
+    request = get("openai-responses").read_request(body)
+    return request, measure(request, len(body))
+
+
+def test_what_leans_on_a_vendors_state_goes_to_those_that_speak_the_callers_dialect() -> None:
+    targets = kept("anthropic/a", "openai/b", "openai/c")
+    assert same_dialect(targets, "openai-responses", "background") == targets[1:]
+    with pytest.raises(Unsupported, match="`background` leans on what one vendor keeps") as caught:
+        same_dialect(targets[:1], "openai-responses", "background")
+    assert caught.value.param == "background"
+    assert "store = false" in caught.value.advice
+
+
+def test_a_stored_response_leads_to_the_account_that_keeps_it() -> None:
+    targets = kept("openai/b", "anthropic/a", "ours/b", "openai/c")
+    keeper = targets[0].deployment.keeper
+    assert keeper is not None
+    request, needs = responding(previous_response_id=keeper.seal(ACME, "resp_1"))
+    able, sent = keeping(targets, request, needs, ACME)
+    assert [target.deployment.name for target in able] == ["openai/b", "openai/c"]
+    assert bytes(sent.fields["previous_response_id"]) == b'"resp_1"'
+    assert bytes(request.fields["previous_response_id"]) != b'"resp_1"'
+
+
+def test_nobody_goes_on_from_a_response_of_another_project() -> None:
+    targets = kept("openai/b", "ours/b")
+    keeper = targets[0].deployment.keeper
+    assert keeper is not None
+    request, needs = responding(previous_response_id=keeper.seal(ACME, "resp_1"))
+    with pytest.raises(InvalidField, match="no response that this door gave to your project") as caught:
+        keeping(targets, request, needs, OTHER)
+    assert caught.value.param == "previous_response_id"
+
+
+def test_a_response_whose_account_is_not_in_the_route_is_told_so() -> None:
+    keeper = kept("openai/b")[0].deployment.keeper
+    assert keeper is not None
+    request, needs = responding(previous_response_id=keeper.seal(ACME, "resp_1"))
+    with pytest.raises(Unsupported, match="not in this route"):
+        keeping(kept("ours/b"), request, needs, ACME)
+
+
+def test_an_id_without_a_seal_goes_only_where_any_is_taken_and_unchanged() -> None:
+    request, needs = responding(previous_response_id="resp_1")
+    able, sent = keeping(kept("openai/b", "ours/b"), request, needs, ACME)
+    assert [target.deployment.name for target in able] == ["ours/b"]
+    assert sent is request
+    with pytest.raises(InvalidField):
+        keeping(kept("openai/b"), request, needs, ACME)
+
+
+@pytest.mark.parametrize(
+    ("fields", "named"),
+    [
+        ({"conversation": "conv_1"}, "conversation"),
+        ({"prompt": {"id": "pmpt_1"}}, "prompt"),
+        ({"input": [{"type": "item_reference", "id": "msg_1"}]}, "input[0]"),
+        ({"input": [{"role": "user", "content": [{"type": "input_file", "file_id": "file_1"}]}]}, "file_id"),
+    ],
+)
+def test_ids_that_are_not_of_this_door_go_only_where_any_is_taken(fields: dict[str, object], named: str) -> None:
+    request, needs = responding(**fields)
+    able, _ = keeping(kept("openai/b", "ours/b"), request, needs, ACME)
+    assert [target.deployment.name for target in able] == ["ours/b"]
+    with pytest.raises(Unsupported, match="whether it is yours cannot be told") as caught:
+        keeping(kept("openai/b"), request, needs, ACME)
+    assert caught.value.param == named
+
+
+def test_a_stored_response_beside_an_id_of_elsewhere_does_not_let_that_pass() -> None:
+    targets = kept("openai/b")
+    keeper = targets[0].deployment.keeper
+    assert keeper is not None
+    request, needs = responding(previous_response_id=keeper.seal(ACME, "resp_1"), prompt={"id": "pmpt_1"})
+    with pytest.raises(Unsupported, match="`prompt` names"):
+        keeping(targets, request, needs, ACME)
+
+
+def test_a_bound_is_known_by_the_body_or_by_the_window(route: Route) -> None:
+    unknown, known = route.target("unknown"), route.target("openai/plain")
+    assert bounded((unknown, known), Needs(bound=10)) == (unknown, known)
+    assert bounded((unknown, known), Needs(bound=None)) == (known,)
+    with pytest.raises(Unbounded, match="server/unknown is unknown"):
+        bounded((unknown,), Needs(bound=None))
+    with pytest.raises(Unbounded, match="as often as the model likes"):
+        bounded((known,), Needs(bound=None, rounds=None))

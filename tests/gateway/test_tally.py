@@ -69,6 +69,13 @@ def test_a_count_from_the_middle_of_a_broken_stream_is_raised_to_what_was_seen()
     assert usage.estimated
 
 
+def test_searches_and_sounds_of_a_broken_stream_are_not_lost() -> None:
+    tally = Tally()
+    tally.take(UsageReport(Usage(input_tokens=9, searches=2, audio_input_tokens=3, audio_output_tokens=1)))
+    usage = tally.usage(0, whole=False)
+    assert (usage.searches, usage.audio_input_tokens, usage.audio_output_tokens) == (2, 3, 1)
+
+
 def test_the_end_is_kept_in_both_words() -> None:
     tally = Tally()
     tally.take(Finished("length", "max_tokens"))

@@ -333,7 +333,10 @@ async def test_an_answer_waits_for_its_trace_only_so_long_and_then_the_trace_fol
         assert warm.traced is not None
         slow = visit("slow", workload="first")
         await tracer.inline(slow, now, told=True)
-        assert (slow.traced, slow.summary) == (None, b'x-freehold-trace: {"status":"pending"}\r\n')
+        assert (slow.traced, slow.summary) == (
+            None,
+            b'x-freehold-trace: {"status":"pending","at":"/v1/traces/rec_2"}\r\n',
+        )
         assert kept.events == []
         await kept.until(1)
     assert kept.outcomes == [("rec_2", "checked", "")]
@@ -358,7 +361,7 @@ async def test_an_inline_trace_that_fails_is_told_as_failed(tracing: Tracing, vi
         assert first.traced[1] == Checked(
             body={"status": "failed", "mode": "inline", "chain": "none", "reason": "checker-died"}
         )
-        assert first.summary == b'x-freehold-trace: {"status":"failed"}\r\n'
+        assert first.summary == b'x-freehold-trace: {"status":"failed","at":"/v1/traces/rec_1"}\r\n'
 
 
 async def test_the_real_process_refutes_a_wrong_sum(tracing: Tracing, visit: Callable[..., Visit]) -> None:

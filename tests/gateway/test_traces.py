@@ -301,13 +301,14 @@ def test_what_an_entry_tells_leaves_out_what_leads_to_the_subject() -> None:
     }
 
 
-def test_the_header_is_one_line_of_ascii_json() -> None:
-    assert header_line(BODY) == (
+def test_the_header_is_one_line_of_ascii_json_and_says_where_the_whole_is() -> None:
+    assert header_line("rec_1", BODY) == (
         b'x-freehold-trace: {"status":"checked","chain":"shown","steps":3,"coverage":0.6667,"precision":0.5,'
-        b'"verified":1,"refuted":1,"unsupported":0,"not_checkable":0}\r\n'
+        b'"verified":1,"refuted":1,"unsupported":0,"not_checkable":0,"at":"/v1/traces/rec_1"}\r\n'
     )
-    assert header_line(None) == b'x-freehold-trace: {"status":"pending"}\r\n'
-    assert header_line(unchecked(TASK, "failed", "late")) == b'x-freehold-trace: {"status":"failed"}\r\n'
+    assert header_line("rec_1", None) == b'x-freehold-trace: {"status":"pending","at":"/v1/traces/rec_1"}\r\n'
+    failed = header_line("rec_1", unchecked(TASK, "failed", "late"))
+    assert failed == b'x-freehold-trace: {"status":"failed","at":"/v1/traces/rec_1"}\r\n'
 
 
 def test_shares_of_nothing_are_null_and_not_a_number() -> None:

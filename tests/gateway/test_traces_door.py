@@ -193,16 +193,26 @@ async def test_an_answer_carries_its_summary_when_asked_and_is_the_same_otherwis
         "refuted": 1,
         "unsupported": 0,
         "not_checkable": 0,
+        "at": f"/v1/traces/{told.headers['x-freehold-receipt']}",
     }
+    del summary["at"]
     trace = (await trace_of(shared, told.headers["x-freehold-receipt"])).json
     assert {name: trace[name] for name in summary} == summary
 
 
 @pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.parametrize(("workload", "stream"), [("late", False), ("first", True)])
-async def test_a_trace_that_comes_after_the_answer_is_in_no_header(shared: Door, workload: str, stream: bool) -> None:
-    answer = await ask(shared, CHAT, asking(CHAT, RIGHT, stream=stream), workload, x_freehold_trace="1")
-    assert "x-freehold-trace" not in answer.headers
+async def test_an_answer_whose_trace_comes_after_it_says_where_it_will_be(
+    shared: Door, workload: str, stream: bool
+) -> None:
+    body = asking(CHAT, RIGHT, stream=stream)
+    answer = await ask(shared, CHAT, body, workload, x_freehold_trace="1")
+    about = answer.headers["x-freehold-receipt"]
+    said = msgspec.json.decode(answer.headers["x-freehold-trace"])
+    assert said == {"status": "pending", "at": f"/v1/traces/{about}"}
+    assert (await trace_of(shared, about)).json["status"] == "checked"
+    assert "x-freehold-trace" not in (await ask(shared, CHAT, body, workload)).headers
+    assert "x-freehold-trace" not in (await ask(shared, CHAT, body, "default", x_freehold_trace="1")).headers
 
 
 # --- whose trace it is ---
@@ -388,7 +398,7 @@ async def test_a_bug_in_the_tracer_breaks_no_answer(door: Door, monkeypatch: pyt
     for workload in ("late", "first"):
         answer = await ask(door, CHAT, asking(CHAT, RIGHT), workload, x_freehold_trace="1")
         assert answer.json["choices"][0]["message"]["content"] == RIGHT
-        assert "x-freehold-trace" not in answer.headers
+        assert ("x-freehold-trace" in answer.headers) == (workload == "late"), "said before anything was tried"
 
 
 async def test_what_waits_when_the_worker_ends_is_checked_or_skipped_and_never_silent(tmp_path: Path) -> None:

@@ -65,6 +65,36 @@ def test_without_any_cap_the_largest_common_window_is_reserved() -> None:
     assert visit(bound=0).worst(target(context=None, longest=None)) == 131_072 * 10
 
 
+@pytest.mark.parametrize(
+    ("needs", "nano"),
+    [
+        ({"bound": None, "output": 20, "rounds": 4}, 4 * (1000 + 200)),
+        ({"bound": None, "output": 20, "rounds": 4, "searches": 3}, 4 * (1000 + 200) + 3 * 77),
+    ],
+)
+def test_each_use_of_a_vendors_tool_reads_and_writes_once_more_and_a_search_has_a_price(
+    needs: dict[str, Any], nano: int
+) -> None:
+    assert visit(**needs).worst(target(replace(PRICE, search=77))) == nano
+
+
+def test_an_attempt_without_an_answer_costs_all_that_was_to_come_whole_and_the_input_of_a_stream() -> None:
+    made = visit(bound=100, likely=30, output=20)
+    assert made.spent_on_failure(target(), whole=True) == 100 + 200
+    assert made.spent_on_failure(target(), whole=False) == 30
+    assert made.spent_on_failure(target(None), whole=True) == 0
+
+
+def test_what_one_more_attempt_lacks_is_what_it_and_those_before_it_pass_the_reservation_by() -> None:
+    made = visit(bound=100, output=20)
+    cheap, dear = target(), target(replace(PRICE, input=2_000_000))
+    made.reserved = 400
+    assert made.lacking(dear, None) == 0
+    assert made.lacking(cheap, dear) == 300 + 400 - 400
+    made.attempts.append(Attempt(deployment="a/b", outcome="failed", ms=1.0, cost_nano=150))
+    assert made.lacking(cheap, None) == 150 + 300 - 400
+
+
 def test_several_choices_cost_several_outputs_and_one_input() -> None:
     request = Request(dialect="openai-chat", model="m", n=3)
     assert visit(request, bound=100, output=20).worst(target()) == 100 + 3 * 200

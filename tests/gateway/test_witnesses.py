@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
 
 import httptools
@@ -13,12 +13,15 @@ from freehold.config.settings import Ledger
 from freehold.errors import MalformedKey, StoreError
 from freehold.gateway.ledger_folder import LedgerFolder
 from freehold.gateway.ledger_writer import LedgerWriter
+from freehold.gateway.receipts import Receipts
 from freehold.gateway.witnesses import Witnesses
-from freehold.ledger.log import Log
+from freehold.ledger.log import COSIGNED, Log
 from freehold.ledger.notes import SignerKey, VerifierKey
 from freehold.ledger.policy import parse_policy
-from freehold.ledger.verify import verify_log
+from freehold.ledger.tiles import CHECKPOINT
+from freehold.ledger.verify import verify_log, verify_receipt
 from freehold.ledger.witness import Answer, Vouched, WitnessedLog, add_checkpoint
+from freehold.store.callers import Key
 from freehold.store.folder import JOURNAL
 from freehold.store.journal import Journal
 from ledger.writer import LOG, ORIGIN, WITNESSES
@@ -45,13 +48,18 @@ class Witness(asyncio.Protocol):
 
     def on_message_complete(self) -> None:
         body, self.body = self.body, b""
+        self.owner.answering.append(asyncio.create_task(self.answer(body)))
+
+    async def answer(self, body: bytes) -> None:
         answer = self.owner.decide(body)
+        await asyncio.sleep(self.owner.seconds)
+        await self.owner.may_answer.wait()
         head = f"HTTP/1.1 {answer.status} Said\r\ncontent-type: {answer.content_type}\r\n"
         self.transport.write(f"{head}content-length: {len(answer.body)}\r\n\r\n".encode() + answer.body)
 
 
 class Standing:
-    """A witness with its state."""
+    """A witness with its state. It answers after `seconds`, and not before it may."""
 
     def __init__(self, signer: SignerKey, log: VerifierKey) -> None:
         self.signer = signer
@@ -60,6 +68,10 @@ class Standing:
         self.asked: list[int] = []
         self.breaks: Answer | None = None
         self.url = ""
+        self.seconds = 0.0
+        self.may_answer = asyncio.Event()
+        self.may_answer.set()
+        self.answering: list[asyncio.Task[None]] = []
 
     def decide(self, body: bytes) -> Answer:
         self.asked.append(int(body.split(b"\n", 1)[0].removeprefix(b"old ")))
@@ -194,6 +206,88 @@ async def test_the_ledgers_writer_publishes_what_witnesses_add(tmp_path: Path) -
         Log(folder.log, folder.origin(), [signer]).read, folder.verifiers(), parse_policy(policy_of(WITNESSES[0]))
     ).opened
     assert [cosigner.name for cosigner in opened.witnesses] == ["witness.example/w1"]
+
+
+@contextlib.asynccontextmanager
+async def writing(data: Path, witness: Standing) -> AsyncGenerator[Journal]:
+    """A ledger's writer at work on this data folder, and a journal that it drains."""
+    settings = Ledger(witnesses={str(WITNESSES[0].verifier): witness.url})
+    stop = asyncio.Event()
+    with contextlib.closing(LedgerWriter(data, settings)) as writer:
+        running = asyncio.create_task(writer.run(stop))
+        try:
+            with contextlib.closing(Journal(data / JOURNAL, 0)) as journal:
+                yield journal
+        finally:
+            stop.set()
+            await running
+
+
+def published(data: Path, name: str = CHECKPOINT) -> tuple[int, bool]:
+    """How many entries a published checkpoint covers, and whether the witness vouches for it."""
+    try:
+        note = (LedgerFolder(data).log / name).read_text()
+    except FileNotFoundError:
+        return 0, False
+    return int(note.split("\n")[1]), "— witness.example/w1 " in note
+
+
+async def until(told: Callable[[], bool]) -> None:
+    async with asyncio.timeout(10):
+        while not told():
+            await asyncio.sleep(0.01)
+
+
+async def test_checkpoints_go_on_while_a_witness_is_silent_and_an_older_one_never_replaces_a_newer(
+    tmp_path: Path,
+) -> None:
+    (signer,) = LedgerFolder(tmp_path).signers("log.example/test")
+    async with standing(WITNESSES[0], signer.verifier) as witness:
+        witness.may_answer.clear()
+        async with writing(tmp_path, witness) as journal:
+            journal.append(record(1))
+            await until(lambda: witness.asked == [0])
+            journal.append(record(2))
+            await until(lambda: published(tmp_path) == (2, False))
+            witness.breaks = Answer(500, b"broken")  # what is asked from now on
+            witness.may_answer.set()
+            await until(lambda: published(tmp_path, COSIGNED) == (1, True))
+            assert published(tmp_path) == (2, False)
+            key = Key(id="k", prefix="fh", name="k", organisation="o", project="p", role="admin", created_at=0)
+            first, second = (Receipts(tmp_path).receipt(record(number).id, key, 0) for number in (1, 2))
+    assert first is not None
+    assert second is not None
+    assert "— witness.example/w1 " in first
+    assert "— witness.example/w1 " not in second
+    assert [verify_receipt(receipt.encode(), [signer.verifier]).index for receipt in (first, second)] == [0, 1]
+
+
+async def test_with_a_witness_that_takes_most_of_a_second_a_checkpoint_is_still_less_than_one_behind(
+    tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
+    (signer,) = LedgerFolder(tmp_path).signers("log.example/test")
+    loop = asyncio.get_running_loop()
+    lags: list[float] = []
+    async with standing(WITNESSES[0], signer.verifier) as witness:
+        witness.seconds = 0.9
+        async with writing(tmp_path, witness) as journal:
+
+            async def covered(size: int) -> None:
+                journaled = loop.time()
+                journal.append(record(size))
+                await until(lambda: published(tmp_path)[0] >= size)
+                lags.append(loop.time() - journaled)
+
+            waiting: list[asyncio.Task[None]] = []
+            for size in range(1, 8):
+                waiting.append(asyncio.create_task(covered(size)))
+                await asyncio.sleep(0.17)
+            await asyncio.gather(*waiting)
+            witness.seconds = 0.0
+        assert published(tmp_path) == (7, True)
+    record_property("seconds", max(lags))
+    assert len(witness.asked) >= 2
+    assert max(lags) < 1.0
 
 
 async def test_what_is_configured_wrongly_is_told_at_the_start() -> None:

@@ -1,19 +1,24 @@
 """Every grader proves itself, and what holds for one holds for all: nothing hidden, nothing raised, nothing forgotten."""
 
+import sys
 from collections.abc import Callable
+from importlib import metadata
+from types import ModuleType
 from typing import Any
 
 import pytest
 from msgspec.structs import replace
 
-from freehold.errors import NotConfigured
+from freehold.errors import InvalidGrader, NotConfigured
 from freehold.graders import load, made
 from freehold.graders.exact import Exact, ExactOptions
 from freehold.graders.grader import SCORES, AnyGrader, Case, Grader, Options, PairwiseGrader
-from freehold.graders.selftest import graded, misfits, says, self_test
+from freehold.graders.selftest import graded, misfits, proven, says, self_test
 from freehold.graders.visible import without_reasoning
 from freehold.items import Given, Grade, Item
 from freehold.reasoning.sandbox import usable
+from freehold.trials.grading import taking_part
+from freehold.trials.planning import plan_graders
 from graders.samples import item
 
 KINDS = list(load().values())
@@ -166,6 +171,33 @@ def test_a_grader_that_cannot_prove_itself_is_told_why() -> None:
         "agreeable says of the garbage case '§': 1.0 (Sure.).",
     ]
     assert self_test(Exact) == []
+
+
+@pytest.mark.parametrize(
+    "table", [{"kind": "agreeable"}, {"kind": "panel", "graders": [{"kind": "exact"}, {"kind": "agreeable"}]}]
+)
+def test_what_another_package_brings_grades_nothing_before_it_has_proved_itself(
+    monkeypatch: pytest.MonkeyPatch, table: dict[str, Any]
+) -> None:
+    module = ModuleType("made_grader")
+    module.Made = Agreeable  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "made_grader", module)
+    entry = metadata.EntryPoint("agreeable", "made_grader:Made", "freehold.graders")
+
+    def entry_points(*, group: str) -> list[metadata.EntryPoint]:
+        return [entry] if group == "freehold.graders" else []
+
+    monkeypatch.setattr(metadata, "entry_points", entry_points)
+    refused = r"'agreeable' has not proved itself: agreeable has no corrupted case\."
+    with pytest.raises(InvalidGrader, match=refused):
+        proven(table)
+    with pytest.raises(InvalidGrader, match=refused):
+        plan_graders([table], [])
+    assert taking_part([table, {"kind": "exact"}], judged=False)[0].name == "exact"
+
+
+def test_a_grader_that_stands_its_test_is_made() -> None:
+    assert isinstance(proven({"kind": "exact", "strip": False}), Exact)
 
 
 def test_items_whose_own_answer_is_wrong_are_told() -> None:

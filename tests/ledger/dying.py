@@ -1,6 +1,7 @@
 """Processes that are killed: after a task, or before any one of its calls that can change what is on the disk."""
 
 import os
+import random
 import signal
 import sys
 from collections.abc import Callable
@@ -11,6 +12,15 @@ TOUCHES_DISK = {
     *("flock", "close"),
 }
 """Names of C functions between two of which the disk stays as it is. What SQLite does within a call is its own promise."""
+
+
+EVERY = 3 if "FREEHOLD_EXAMPLES" in os.environ else 1
+"""Of the moments at which one may die, each so many-th is tried: all on a developer's machine, a third of them, drawn anew each time, where examples are bounded."""
+
+
+def first_step() -> int:
+    """Which moment is tried first."""
+    return random.randrange(EVERY)
 
 
 def dies(task: Callable[[], None]) -> None:

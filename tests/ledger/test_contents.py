@@ -16,7 +16,7 @@ from freehold.ledger import contents as module
 from freehold.ledger.contents import Contents, Expired, PassedOver, Refused
 from freehold.ledger.sealing import Field, RecordContents
 from freehold.ledger.segments import FileBlobs
-from ledger.dying import dies, dies_at
+from ledger.dying import EVERY, dies, dies_at, first_step
 
 ANNA, BERT = "aa" * 32, "bb" * 32
 
@@ -384,7 +384,7 @@ def test_a_writer_goes_on_in_its_segment_when_others_have_removed_all_that_stood
 def test_a_death_at_any_moment_of_an_expiry_leaves_all_that_stays_and_the_next_one_completes_it(tmp_path: Path) -> None:
     later = {f"later-{index}" for index in range(4)}
     past = {f"past-{index}" for index in range(4)}
-    step = 0
+    step = first_step()
 
     def expire() -> None:
         opened(folder).expire(20)
@@ -408,7 +408,7 @@ def test_a_death_at_any_moment_of_an_expiry_leaves_all_that_stays_and_the_next_o
         contents.close()
         if not died:
             break
-        step += 1
+        step += EVERY
     assert step > 40
 
 

@@ -5,7 +5,7 @@ import ipaddress
 import pytest
 
 from freehold.errors import ForbiddenAddress
-from freehold.outbound.address import check_url, is_public
+from freehold.outbound.address import check_url, is_elsewhere, is_public
 
 
 @pytest.mark.parametrize(
@@ -56,3 +56,25 @@ def test_what_is_public_passes(url: str) -> None:
 
 def test_an_address_hidden_in_6to4_is_seen() -> None:
     assert not is_public(ipaddress.ip_address("2002:0a00:0001::"))
+
+
+@pytest.mark.parametrize(
+    ("url", "elsewhere"),
+    [
+        ("https://api.openai.com/v1", False),
+        ("https://eu.api.openai.com/v1", False),
+        ("https://OPENAI.com./v1", False),
+        ("http://10.0.0.7:8000/v1", True),
+        ("https://gateway.corp.example.com/v1", True),
+        ("https://api.openai.com.example.com/v1", True),
+        ("https://notopenai.com/v1", True),
+        ("", True),
+    ],
+)
+def test_a_server_outside_the_vendors_own_domain_may_stand_in_ones_own_network(url: str, elsewhere: bool) -> None:
+    assert is_elsewhere(url, ["https://api.openai.com/v1"]) is elsewhere
+
+
+def test_a_home_of_two_labels_is_no_home_for_its_whole_top_level() -> None:
+    assert is_elsewhere("https://inside.ai", ["https://z.ai/v1"])
+    assert not is_elsewhere("https://api.z.ai", ["https://z.ai/v1"])

@@ -5,7 +5,17 @@ import sqlite3
 import pytest
 
 from freehold.store.database import transaction
-from freehold.store.events import AT_ONCE, Event, find_waiting, keep_event, keep_policy, take_events
+from freehold.store.events import (
+    AT_ONCE,
+    Event,
+    count_told,
+    find_policy,
+    find_waiting,
+    keep_event,
+    keep_policy,
+    set_aside,
+    take_events,
+)
 
 
 def taken(db: sqlite3.Connection) -> list[Event]:
@@ -53,12 +63,20 @@ def test_so_many_are_taken_at_once_and_no_more(db: sqlite3.Connection) -> None:
 
 def test_a_policy_is_noted_when_it_changes_and_says_what_it_was_before(db: sqlite3.Connection) -> None:
     for policy in ("aa", "aa", "bb", "aa"):
-        keep_policy(db, policy, {"workloads": ["triage"]}, now=1)
+        keep_policy(db, policy, policy.encode(), {"workloads": ["triage"]}, now=1)
     assert [(event.id, event.body) for event in taken(db)] == [
         ("aa", {"workloads": ["triage"]}),
         ("bb", {"workloads": ["triage"], "before": "aa"}),
         ("aa", {"workloads": ["triage"], "before": "bb"}),
     ]
+
+
+def test_the_text_of_every_policy_stays_also_where_the_last_one_was_noted_without(db: sqlite3.Connection) -> None:
+    db.execute("INSERT INTO policy VALUES (1, 'aa')")  # by a Freehold that kept no texts
+    for policy in ("aa", "bb", "aa"):
+        keep_policy(db, policy, f"text of {policy}".encode(), {})
+    assert [find_policy(db, policy) for policy in ("aa", "bb", "cc")] == [b"text of aa", b"text of bb", None]
+    assert [event.id for event in taken(db)] == ["bb", "aa"]
 
 
 def test_an_event_that_waits_is_found_and_one_that_was_taken_is_not(db: sqlite3.Connection) -> None:
@@ -69,3 +87,13 @@ def test_an_event_that_waits_is_found_and_one_that_was_taken_is_not(db: sqlite3.
     assert find_waiting(db, "trial.planned", "trial_2") is None
     assert len(taken(db)) == 3
     assert find_waiting(db, "trial.planned", "trial_1") is None
+
+
+def test_what_was_told_of_something_is_counted_wherever_it_is_by_now(db: sqlite3.Connection) -> None:
+    keep_event(db, "training.started", "run_1", {})
+    keep_event(db, "training.ended", "run_1", {})
+    keep_event(db, "training.started", "run_2", {})
+    db.execute("INSERT INTO entries VALUES (0, 'run_1', 'training.started', 1)")
+    set_aside(db, Event("training.started", "run_1", 1, {}), "too large")
+    assert count_told(db, "training.started", "run_1") == 3
+    assert count_told(db, "training.ended", "run_2") == 0

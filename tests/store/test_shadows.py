@@ -2,8 +2,10 @@
 
 import sqlite3
 
+from freehold.store.canaries import first_of
 from freehold.store.shadows import (
     Pair,
+    forget_units,
     keep_pair,
     keep_scores,
     keep_test,
@@ -39,6 +41,14 @@ def test_a_pair_waits_once_in_the_order_of_arrival_until_it_is_graded(db: sqlite
     assert [one.record for one in waiting_pairs(db, 10)] == ["rec_1"]
     rows = db.execute("SELECT record, candidate_score, incumbent_score FROM shadow_pairs WHERE graded = 1").fetchall()
     assert rows == [("rec_2", 1.0, 0.5), ("rec_3", None, None)]
+
+
+def test_a_test_that_begins_anew_has_seen_no_conversation(db: sqlite3.Connection) -> None:
+    assert first_of(db, "shadow:triage:own/nano", "c1")
+    assert first_of(db, "shadow:triage:own/mini", "c1")
+    forget_units(db, "shadow:triage:own/nano")
+    assert first_of(db, "shadow:triage:own/nano", "c1")
+    assert not first_of(db, "shadow:triage:own/mini", "c1")
 
 
 def test_the_state_of_a_test_belongs_to_a_workload_and_a_candidate(db: sqlite3.Connection) -> None:

@@ -1,15 +1,29 @@
+import contextlib
+import hashlib
 import subprocess
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
+import msgspec
 import pytest
 
-from freehold.errors import ConfigError
+from freehold.errors import ConfigError, StoreError, TrainingError
+from freehold.store.database import open_database
+from freehold.store.events import Event
 from freehold.training.dataset import Dataset, write_dataset
 from freehold.training.progress import Ended, Line, Progress, Scored
 from freehold.training.recipe import parse_recipe
-from freehold.training.runs import RunFolder, find_run, list_runs, new_run, standing, stop_run
+from freehold.training.runs import (
+    RunFolder,
+    find_run,
+    list_runs,
+    new_run,
+    standing,
+    stop_run,
+    tell_ledger,
+    tell_of_all,
+)
 from training.rows import row
 
 RECIPE = parse_recipe(b'model = "own/t"\nstage = "sft"\nstart = "w"\ndata = "d"\n[learning]\nsteps = 5\n')
@@ -146,3 +160,105 @@ def test_a_request_to_stop_from_an_earlier_life_does_not_stop_the_next(tmp_path:
     place.stop.touch()
     with place.held():
         assert not place.stop.exists()
+
+
+# --- what the ledger is told ---
+
+
+def events(data: Path) -> list[Event]:
+    """What waits for the ledger, left where it is."""
+    with contextlib.closing(open_database(data)) as db:
+        rows = db.execute("SELECT kind, id, at, body FROM events ORDER BY number").fetchall()
+    return [Event(kind, about, at, msgspec.json.decode(body)) for kind, about, at, body in rows]
+
+
+def test_a_run_that_is_done_has_told_the_ledger_of_its_beginning_and_of_the_weights_at_its_end(tmp_path: Path) -> None:
+    place = new_run(tmp_path, RECIPE, datetime(2026, 1, 1, tzinfo=UTC), rows=Dataset((row("a"),)), sealed=7)
+    place.settle_here()
+    with place.held():
+        (begun,) = events(tmp_path)
+        place.weights.mkdir()
+        (place.weights / "model.safetensors").write_bytes(b"weights")
+        (place.path / "ancestry.json").write_bytes(b"{}")
+        told(place, Ended(step=5, done=True, why="all steps are done", elapsed=1.0, tokens=90))
+    run = place.run()
+    about = {"model": "own/t", "stage": "sft", "recipe": run.recipe, "code": run.code, "rows": run.rows, "sealed": 7}
+    assert (begun.kind, begun.id, begun.body) == ("training.started", run.id, {**about, "life": 1})
+    _, over = events(tmp_path)
+    assert (over.kind, over.id) == ("training.ended", run.id)
+    assert over.body == {
+        **about,
+        "life": 1,
+        "how": "done",
+        "why": "all steps are done",
+        "step": 5,
+        "tokens": 90,
+        "weights": {"model.safetensors": hashlib.sha256(b"weights").hexdigest()},
+        "ancestry": hashlib.sha256(b"{}").hexdigest(),
+    }
+
+
+def fails(place: RunFolder, error: Exception) -> None:
+    with pytest.raises(type(error)), place.held():
+        raise error
+
+
+def test_of_each_life_it_is_told_how_it_ended_and_of_none_twice(tmp_path: Path) -> None:
+    place = made(tmp_path)
+    fails(place, TrainingError("No."))
+    fails(place, ValueError("secret"))
+    with place.held():
+        told(place, Ended(step=2, done=False, why="it was told to stop", elapsed=1.0, tokens=9))
+    assert not (tmp_path / "freehold.db").exists(), "another machine's ledger is not ours to write"
+    assert tell_ledger(place) == 6
+    assert tell_ledger(place) == 0
+    ends = [event.body for event in events(tmp_path) if event.kind == "training.ended"]
+    assert [(body["life"], body["how"], body["why"], body["step"]) for body in ends] == [
+        (1, "failed", "training-error", 0),
+        (2, "failed", "ValueError", 0),
+        (3, "stopped", "it was told to stop", 2),
+    ]
+
+
+def test_whoever_looks_next_tells_of_a_run_whose_process_was_killed(tmp_path: Path) -> None:
+    place = made(tmp_path)
+    with subprocess.Popen([sys.executable, "-c", HOLDS, str(place.path)], stdout=subprocess.PIPE) as child:
+        assert child.stdout is not None
+        child.stdout.readline()
+        tell_of_all(tmp_path)
+        assert [event.kind for event in events(tmp_path)] == ["training.started"]
+        assert tell_ledger(place) == 0
+        child.kill()
+        child.wait()
+    tell_of_all(tmp_path)
+    tell_of_all(tmp_path)
+    told_of = [(event.kind, event.body.get("how")) for event in events(tmp_path)]
+    assert told_of == [("training.started", None), ("training.ended", "killed")]
+
+
+def test_a_ledger_that_cannot_be_told_ends_no_training_and_is_told_later(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    place = made(tmp_path)
+    place.settle_here()
+    (tmp_path / "freehold.db").mkdir()
+    with place.held():
+        pass
+    assert caplog.text.count("the ledger could not be told of the run t-20260506-070800-") == 2
+    (tmp_path / "freehold.db").rmdir()
+    assert tell_ledger(place) == 2
+    with contextlib.closing(open_database(tmp_path)) as db:
+        db.execute("CREATE TRIGGER full BEFORE INSERT ON events BEGIN SELECT raise(ABORT, 'disk full'); END")
+        fails(place, ValueError("x"))
+        with pytest.raises(StoreError, match="disk full"):
+            tell_ledger(place)
+
+
+def test_a_run_outside_a_data_folder_and_one_that_never_began_tell_nothing(tmp_path: Path) -> None:
+    assert tell_ledger(made(tmp_path)) == 0
+    made(tmp_path, 1).path.rename(tmp_path / "elsewhere")
+    place = RunFolder(tmp_path / "elsewhere")
+    place.settle_here()
+    fails(place, ValueError("x"))
+    assert tell_ledger(place) == 0
+    assert not (tmp_path / "freehold.db").exists()

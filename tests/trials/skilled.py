@@ -1,7 +1,8 @@
 """A vendor whose models are right exactly as often as their name says: `right-80` on 80 % of the sums that it is asked.
 
 It speaks Chat Completions on loopback and is deterministic: the same model gives the same answer to the same question. Models
-of the same `luck` share half of their difficulty, as real ones do: what one finds hard, so does the other.
+of the same `luck` share half of their difficulty, as real ones do: what one finds hard, so does the other. `judge-95` judges the
+others' answers, one or two at a time, and says what is so in 95 % of the cases.
 """
 
 import asyncio
@@ -29,6 +30,19 @@ def answer(model: str, question: str) -> str:
     """Its answer to `What is 3 + 4?`."""
     a, b = map(int, re.findall(r"\d+", question))
     return str(a + b if is_right(model, question) else a + b + 1)
+
+
+def verdict(model: str, asked: str) -> str:
+    """What `judge-95` says of the reply, or of the first and the second one, to a sum."""
+    a, b = map(int, re.findall(r"What is (\d+) \+ (\d+)\?", asked)[0])
+    right = [int(said) == a + b for said in re.findall(r"--- the (?:first |second )?reply, \w+ ---\n(\d+)\n", asked)]
+    sees = _draw(model, f"{a} {b} {sorted(right)}") < int(model.split("-")[1]) / 100
+    if len(right) == 1:
+        said = '"verdict": "pass"' if right[0] == sees else '"verdict": "fail"'
+    else:
+        better = "tie" if right[0] == right[1] else "first" if right[0] == sees else "second"
+        said = f'"better": "{better}"'
+    return f'{{"reason": "So it is.", {said}}}'
 
 
 def questions(count: int) -> list[dict[str, object]]:
@@ -96,7 +110,8 @@ class Skilled:
             return
         if model.endswith("slow"):
             await asyncio.sleep(0.02)
-        _write(writer, 200, _reply(model, answer(model, question)))
+        said = verdict(model, question) if model.startswith("judge-") else answer(model, question)
+        _write(writer, 200, _reply(model, said))
 
 
 @contextlib.asynccontextmanager

@@ -6,9 +6,11 @@ from typing import Any
 from freehold.graders import build
 from freehold.graders.grader import Answer, Ask, AskingGrader, Options
 from freehold.items import Given, Grade, Item, Label
-from freehold.trials.calibrating import calibrate, labelled_asks
-from freehold.trials.plan import PlannedGrader
+from freehold.trials.calibrating import Labelled, alike, believed, calibrate, captured, judges_of, labelled_asks
+from freehold.trials.plan import Gates, PlannedGrader
+from freehold.trials.results import Calibration
 from trials.pipeline import item
+from trials.test_verdict import plan
 
 JUDGE = PlannedGrader(name="judge", version="1", table={}, judge=True)
 
@@ -45,7 +47,7 @@ def test_the_judges_hits_are_counted_for_each_model_and_for_all() -> None:
         labelled(6, 0.0, "good", model="c/d"),
         labelled(7, 1.0, "mute"),
     ]
-    found = {one.model: one for one in calibrate(JUDGE, Opinion(Options()), items, answers)}
+    found = {one.model: one for one in calibrate(JUDGE, Opinion(Options()), captured(items), answers)}
     assert {model: (one.q0, one.m0, one.q1, one.m1) for model, one in found.items()} == {
         "a/b": (1.0, 2, 0.5, 2),
         "c/d": (0.0, 1, 1.0, 1),
@@ -66,12 +68,52 @@ def test_only_human_labels_of_the_captured_reply_count_and_the_newest_of_them() 
     old = Label(source="human", score=1.0, model="a/b", at=1)
     new = Label(source="human", score=0.0, model="a/b", at=2)
     twice = item(1, given=Given(text="good"), model="a/b", labels=(new, old))
-    (pooled, _) = calibrate(JUDGE, grader, [twice], answers)
+    (pooled, _) = calibrate(JUDGE, grader, captured([twice]), answers)
     assert (pooled.m0, pooled.m1) == (1, 0)
 
 
 def test_a_grader_that_is_no_judge_needs_no_calibration() -> None:
     exact = build({"kind": "exact"})
     planned = PlannedGrader(name="exact", version="1", table={})
-    assert calibrate(planned, exact, [labelled(1, 1.0, "good")], answers) == []
+    assert calibrate(planned, exact, captured([labelled(1, 1.0, "good")]), answers) == []
     assert labelled_asks(exact, labelled(1, 1.0, "good")) == []
+
+
+def test_replies_of_the_trial_calibrate_the_judge_about_their_own_model() -> None:
+    replies = [Labelled("own/nano", item(at), Given(text="good"), float(at < 3)) for at in range(5)]
+    found = {
+        one.model: (one.q0, one.m0, one.q1, one.m1) for one in calibrate(JUDGE, Opinion(Options()), replies, answers)
+    }
+    assert found == {"": (0.0, 2, 1.0, 3), "own/nano": (0.0, 2, 1.0, 3)}
+
+
+def of(model: str, q0: float, q1: float, m0: int = 100, m1: int = 100) -> Calibration:
+    return Calibration(grader="judge", model=model, q0=q0, q1=q1, m0=m0, m1=m1)
+
+
+def test_a_models_own_calibration_comes_before_that_of_all_and_chance_is_none() -> None:
+    made = plan([], graders=(JUDGE,))
+    pool, mine = of("", 0.9, 0.9), of("own/nano", 0.8, 0.8)
+    assert believed(made, JUDGE, [pool, mine]) == (mine, pool)
+    assert believed(made, JUDGE, [pool, of("own/nano", 0.9, 0.9, m0=9)]) == (pool, pool)
+    for useless in (of("", 0.5, 0.5), of("", 0.9, 0.9, m1=9)):
+        assert "not calibrated" in str(believed(made, JUDGE, [useless]))
+
+
+def test_how_alike_a_judge_treats_two_models_is_fishers_p() -> None:
+    """The table 11, 3 and 1, 9 of hits and errors on bad replies has p = 0.002759; it is doubled for the two sides."""
+    p = alike(of("a", 11 / 12, 1.0, m0=12, m1=0), of("b", 3 / 12, 1.0, m0=12, m1=0))
+    assert p is not None
+    assert abs(p - 2 * 0.002759) < 1e-6
+    assert alike(of("a", 0.9, 0.9), None) is None
+
+
+def test_the_judges_that_decide_are_the_primary_one_and_the_gates() -> None:
+    others = (
+        PlannedGrader(name="tone", version="1", table={}, judge=True),
+        PlannedGrader(name="x", version="1", table={}),
+    )
+    made = plan([], graders=(JUDGE, *others), gates=Gates())
+    assert judges_of(made) == [0]
+    assert judges_of(plan([], graders=(JUDGE, *others), gates=Gates(graders={"tone": 0.05, "x": 0.05}))) == [0, 1]
+    assert judges_of(plan([], graders=tuple(reversed((JUDGE, *others))), gates=Gates())) == []

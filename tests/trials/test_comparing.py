@@ -6,8 +6,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from freehold.trials.comparing import Pairs, Rule, compare_binary, compare_cost, compare_graded, compare_latency
-from freehold.trials.results import Gate, Told
+from freehold.trials.comparing import (
+    Pairs,
+    Rule,
+    compare_binary,
+    compare_corrected,
+    compare_cost,
+    compare_graded,
+    compare_latency,
+    compare_with_people,
+)
+from freehold.trials.results import Calibration, Gate, Told
 
 BLANK = Gate(name="quality", kind="quality", outcome="inconclusive")
 RULE = Rule(alpha=0.025, alpha_fail=0.025, power=0.8, seed=1)
@@ -42,6 +51,61 @@ def test_a_gate_never_passes_and_fails_and_its_interval_holds_its_estimate(n: in
         if gate.outcome == "fail":
             assert gate.low < -margin
         assert (gate.more is None) or (gate.more >= 1 and gate.outcome == "inconclusive")
+
+
+KNOWN = Calibration(grader="judge", model="", q0=0.9, q1=0.9, m0=500, m1=500)
+
+
+def test_a_judges_interval_on_items_that_repeat_each_other_is_that_of_the_clusters() -> None:
+    """2,000 items in 200 clusters of 10 that are all the same tell as much as 200 items, not as much as 2,000."""
+    alone = pairs(200, 0.8, 0.75, 11)
+    copied = Pairs(
+        *(
+            [score for score in scores for _ in range(10)]
+            for scores in (alone.candidate, alone.incumbent, alone.differences)
+        ),
+        clusters=[str(at // 10) for at in range(2000)],
+    )
+    apart = Pairs(copied.candidate, copied.incumbent, copied.differences, [str(at) for at in range(2000)])
+    one, ten, naive = (compare_corrected(BLANK, some, (KNOWN, KNOWN), 0.1, RULE) for some in (alone, copied, apart))
+    assert None not in (one.low, one.high, ten.low, ten.high, naive.low, naive.high)
+    assert (ten.low, ten.estimate, ten.high) == pytest.approx((one.low, one.estimate, one.high), abs=2e-3)
+    assert (ten.high or 0) - (ten.low or 0) > 1.6 * ((naive.high or 0) - (naive.low or 0))
+    assert "200 clusters" in ten.method
+
+
+def test_samples_of_a_judge_are_averaged_and_not_cut_at_one_half() -> None:
+    """The candidate is called right in 2 of 5 samples of every item, the incumbent in 3 of 5: (0.4 + 0.9 - 1)/0.8 = 0.375 and
+    (0.6 + 0.9 - 1)/0.8 = 0.625."""
+    n = 400
+    some = Pairs([0.4] * n, [0.6] * n, [-0.2] * n, [str(at) for at in range(n)])
+    gate = compare_corrected(BLANK, some, (KNOWN, KNOWN), 0.05, RULE, samples=5)
+    assert gate.estimate == pytest.approx(-0.25)
+    assert gate.outcome == "fail"
+
+
+def preferences(seed: int, labelled: int, loss: float) -> tuple[Pairs, dict[str, float]]:
+    """What a judge who errs in 15 % of 400 pairs, for the candidate, prefers, and what people say of some of them."""
+    draw = random.Random(seed)
+    truth = [draw.choices((1.0, 0.0, -1.0), (0.2, 0.8 - 0.2 - loss, 0.2 + loss))[0] for _ in range(400)]
+    judged = [one if draw.random() < 0.85 else draw.choice((1.0, 1.0, 0.0)) for one in truth]
+    items = [str(at) for at in range(400)]
+    mine = [(1 + one) / 2 for one in judged]
+    return Pairs(mine, [1 - one for one in mine], judged, items, items), dict(
+        zip(items[:labelled], truth, strict=False)
+    )
+
+
+def test_a_judge_who_favours_the_candidate_is_set_right_by_people_at_the_margin() -> None:
+    """150 runs in which the candidate is worse by just the margin: 2.5 % are 4, and 11 would be 4 standard errors above. By the
+    judge alone it passes in most."""
+    passed, naive = 0, 0
+    for seed in range(150):
+        some, human = preferences(seed, 100, 0.2)
+        passed += compare_with_people(BLANK, some, human, 0.2, RULE).outcome == "pass"
+        naive += compare_graded(BLANK, some, 0.2, RULE).outcome == "pass"
+    assert passed <= 10
+    assert naive > 75
 
 
 def test_a_cost_that_is_the_same_for_every_item_is_known_exactly() -> None:

@@ -66,8 +66,25 @@ def test_the_cost_is_that_of_both_models_and_unknown_where_a_price_is() -> None:
     items = [item(number, input_tokens=1000, output_tokens=100) for number in range(10)]
     # 10 items x 2 models x (1000 x $1 + 100 x $4) per million tokens = $0.028.
     assert made(items).expectation.cost_nano == 28_000_000
+    assert made(items).expectation.needed_nano == 4_886_000_000  # 1,745 items and not 10
     assert made(items, sampling=Sampling(samples=3)).expectation.cost_nano == 84_000_000
     assert made(items, candidate=Arm(model="a/x")).expectation.cost_nano is None
+
+
+def test_the_cost_of_judges_is_counted() -> None:
+    items = [item(number, input_tokens=1000, output_tokens=100) for number in range(10)]
+    judge = Arm(
+        model="c/judge", input_rate=1_000_000_000_000, output_rate=0
+    )  # $1,000 per million tokens, for the count alone
+    tables = (*EXACT, {"kind": "judge", "models": ["c/judge"], "rubric": "Is it right?"})
+    with_judge = made(items, tables=tables, judges=(judge,)).expectation
+    assert with_judge.judges_nano is not None
+    assert with_judge.cost_nano == 28_000_000 + with_judge.judges_nano
+    # A judge reads each of 20 replies of some 100 tokens, with the question and the rubric.
+    assert 20 * 100 * 1_000_000 < with_judge.judges_nano < 20 * 1000 * 1_000_000
+    three = made(items, tables=tables, judges=(judge,), sampling=Sampling(samples=3)).expectation
+    assert three.judges_nano == 3 * with_judge.judges_nano
+    assert made(items, tables=tables, judges=(Arm(model="c/judge"),)).expectation.cost_nano is None
 
 
 def test_items_are_pinned_in_the_order_of_their_ids_and_drawn_by_the_seed() -> None:

@@ -11,10 +11,15 @@ from freehold.trials.power import (
     detectable,
     items_needed_binary,
     items_needed_graded,
+    items_needed_mcnemar,
+    items_needed_quantile_ratio,
     items_needed_unpaired,
     power_binary,
     power_graded,
+    power_mcnemar,
+    power_quantile_ratio,
     restricted_shares,
+    sd_of_quantile_ratio,
     sd_of_repeats,
 )
 
@@ -67,6 +72,34 @@ def test_millers_examples() -> None:
     assert items_needed_graded(0.03, sd_of_repeats(1 / 9, 0, 0, 1, 1)) == 969
     assert items_needed_graded(0.03, sd_of_repeats(1 / 9, 1 / 6, 1 / 6, math.inf, math.inf)) == 969
     assert round(detectable(198, sd_of_repeats(1 / 9, 1 / 6, 1 / 6, 1, 1)), 3) == 0.133
+
+
+def test_a_ratio_of_95th_percentiles_needs_this_many() -> None:
+    # sqrt(2 x 0.0475) x 0.5 / 0.1031356 = 1.494249; ((1.959964 + 0.841621) x 1.494249 / ln 1.2)^2 = 527.2
+    assert sd_of_quantile_ratio(0.5) == pytest.approx(1.494249, abs=1e-5)
+    assert items_needed_quantile_ratio(1.2, 0.5) == 528
+    assert items_needed_quantile_ratio(1.2, 0.5, ratio=0.9) == 212  # ln(1.2/0.9) = 0.287682
+    assert power_quantile_ratio(528, 1.2, 0.5) == pytest.approx(0.8006, abs=2e-4)
+    assert power_quantile_ratio(500, 1.0, 0.5) == pytest.approx(0.025)
+    with pytest.raises(ValueError, match="no number of items"):
+        items_needed_quantile_ratio(1.2, 0.5, ratio=1.2)
+
+
+def test_the_error_of_a_quantile_ratio_is_that_of_drawn_times() -> None:
+    """The 950th of 1,000 uniform numbers is of the distribution Beta(950, 51), so no times need be sorted."""
+    numpy, stats = pytest.importorskip("numpy"), pytest.importorskip("scipy.stats")
+    mine, theirs = stats.norm.ppf(numpy.random.default_rng(7).beta(950, 51, (2, 50_000)))
+    assert 0.5 * float((mine - theirs).std()) * math.sqrt(1000) == pytest.approx(sd_of_quantile_ratio(0.5), rel=0.025)
+
+
+def test_mcnemars_test_needs_this_many_pairs() -> None:
+    # ((1.959964 sqrt(0.3) + 0.841621 sqrt(0.29))/0.1)^2 = (1.073516 + 0.453225)^2/0.01 = 233.1
+    assert items_needed_mcnemar(0.1, 0.3) == 234
+    assert items_needed_mcnemar(-0.1, 0.3) == 234
+    assert power_mcnemar(234, 0.1, 0.3) == pytest.approx(0.8016, abs=5e-4)
+    assert power_mcnemar(100, 1.0, 1.0) == 1.0
+    with pytest.raises(ValueError, match="nothing"):
+        items_needed_mcnemar(0.0, 0.3)
 
 
 def test_clusters_cost_their_design_effect() -> None:

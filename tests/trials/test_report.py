@@ -1,8 +1,9 @@
 """A report says what the results say, as data and as Markdown, and orders what is to be read."""
 
+import pytest
 from msgspec.structs import replace
 
-from freehold.trials.plan import Gates, PlannedGrader, Segments
+from freehold.trials.plan import Gates, PlannedGrader, Sampling, Segments
 from freehold.trials.report import (
     Noted,
     Paired,
@@ -17,7 +18,7 @@ from freehold.trials.report import (
     paired,
     points_of,
 )
-from freehold.trials.results import Calibration, Results, Row, Told
+from freehold.trials.results import Calibration, Flips, Results, Row, Told
 from freehold.trials.verdict import decide
 from trials.test_verdict import plan, rows_of
 
@@ -68,14 +69,62 @@ def test_item_by_item_it_says_who_is_ahead_on_all_items_and_in_each_segment() ->
     ]  # fmt: skip
     told = report_of(some)
     assert paired(told.plan, told.results) == [
-        Paired(where="all items", n=4, candidate=0.75, incumbent=0.5, ahead=2, behind=1),
-        Paired(where="l=de", n=2, candidate=1.0, incumbent=0.5, ahead=1, behind=0),
-        Paired(where="l=en", n=1, candidate=0.0, incumbent=1.0, ahead=0, behind=1),
+        Paired(where="all items", n=4, candidate=0.75, incumbent=0.5, ahead=2, behind=1, mid_p=0.625),
+        Paired(where="l=de", n=2, candidate=1.0, incumbent=0.5, ahead=1, behind=0, mid_p=0.5),
+        Paired(where="l=en", n=1, candidate=0.0, incumbent=1.0, ahead=0, behind=1, mid_p=0.5),
     ]
-    assert "| all items | 4 | 75.0 % | 50.0 % | 2 | 1 | 1 |" in markdown(told)
+    assert "| all items | 4 | 75.0 % | 50.0 % | 2 | 1 | 1 | 0.6250 |" in markdown(told)
     assert as_data(told)["paired"][2] == {
-        "where": "l=en", "n": 1, "candidate": 0.0, "incumbent": 1.0, "ahead": 0, "behind": 1
+        "where": "l=en", "n": 1, "candidate": 0.0, "incumbent": 1.0, "ahead": 0, "behind": 1, "mid_p": 0.5
     }  # fmt: skip
+
+
+def test_mid_p_is_shown_only_where_pairs_are_right_or_wrong_once_and_stand_alone() -> None:
+    """6 to 16: 2 P(X <= 6) - P(X = 6) = 0.034690 (Fagerland, Lydersen & Laake 2013)."""
+    some = rows_of(59, 6, 16, 80)
+    (one,) = paired(report_of(some).plan, report_of(some).results)
+    assert one.mid_p == pytest.approx(0.034690, abs=5e-7)
+    tied = [replace(row, cluster=f"c{at // 2}") for at, row in enumerate(some)]
+    for other in (report_of(tied), report_of(some, sampling=Sampling(samples=2)), report_of(some, graders=(GRADED,))):
+        assert paired(other.plan, other.results)[0].mid_p is None
+
+
+GRADED = PlannedGrader(name="exact", version="1", table={"kind": "exact"})
+JUDGE = PlannedGrader(name="judge", version="1", table={"kind": "judge"}, judge=True, binary=True)
+
+
+def test_segments_are_shown_with_their_adjusted_p() -> None:
+    text = markdown(report_of(rows(), segments=Segments(paths=("l",))))
+    line = next(line for line in text.splitlines() if line.startswith("| l=de |"))
+    assert " (BH 0.0000) |" in line
+    assert "(BH" not in next(line for line in text.splitlines() if line.startswith("| quality |"))
+
+
+def test_how_often_a_judge_of_pairs_changed_its_mind_is_told() -> None:
+    some = [
+        replace(row, flips={"pairwise": Flips(2 if at < 35 else 0, 2)}) if at < 100 else row
+        for at, row in enumerate(rows_of(75, 5, 5, 15) * 2)
+    ]
+    assert (
+        "The judges of pairwise changed their verdict with the order of the replies in 70 of 200 comparisons (35.0%); those "
+        "count as ties."
+    ) in notes(report_of(some))
+
+
+def test_a_calibration_that_is_not_the_models_own_is_told_with_what_speaks_for_it() -> None:
+    told = report_of(rows_of(75, 5, 5, 15, grader="judge"), graders=(JUDGE,))
+    pool = Calibration(grader="judge", model="", q0=0.9, q1=0.8, m0=20, m1=20)
+    theirs, mine = replace(pool, model="openai/gpt-5-mini"), replace(pool, model="own/nano", m0=5, m1=5, q0=0.8)
+
+    def last(*found: Calibration) -> str:
+        return notes(replace(told, results=replace(told.results, calibrations=found)))[-1]
+
+    assert last(pool, theirs).startswith(
+        "Too few replies of own/nano are labelled, so the errors of judge on them are taken"
+    )
+    assert "is an assumption, for one of them has no labelled reply" in last(pool, theirs)
+    assert "is not refuted (Fisher's exact test, p = 1)" in last(pool, theirs, mine)
+    assert last(pool, theirs, replace(mine, m0=10, m1=10)).startswith("The judge judge, on replies")
 
 
 def test_a_grader_that_is_called_something_else_is_told_with_its_kind() -> None:

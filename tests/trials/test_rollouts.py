@@ -19,6 +19,7 @@ from freehold.trials.rollouts import (
     arrived,
     begin,
     decide,
+    difference,
     margins,
     observe,
 )
@@ -176,6 +177,19 @@ def test_nothing_advances_while_too_much_is_unscored() -> None:
     for _ in range(100):
         state = observe(state, RULES, seen(score=None))
     assert decide(state, RULES, HALF, 0) is None
+
+
+def test_the_difference_is_shown_with_a_band_that_holds_the_truth() -> None:
+    strict = CanaryRules(margin=0.01, harm=0.5, min_items=20, max_p95_ratio=0)
+    missed = 0
+    for seed in range(40):
+        shown = difference(run(seed, 0.8, 0.7, 400, strict)[1])
+        assert shown is not None
+        assert -200_000 < shown["mean_ppm"] < 0
+        missed += not shown["low_ppm"] <= -100_000 <= shown["high_ppm"]
+    assert missed <= 5  # P(Bin(40, 0.05) > 5) = 0.014
+    # At a share of 5 % a conversation weighs 0.19 of one at a half, so 500 are too few for a band of a hundred.
+    assert difference(run(1, 0.8, 0.7, 500, strict, (50_000, MILLION))[1]) is None
 
 
 def test_a_paused_canary_does_not_advance_and_is_still_taken_back() -> None:

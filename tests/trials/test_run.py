@@ -10,12 +10,14 @@ import pytest
 from freehold.cli.trial_opening import Shelf, shelf
 from freehold.errors import BudgetExhausted, TrialError
 from freehold.gateway.erasures import erase
-from freehold.trials.plan import Sampling, TrialFolder
+from freehold.trials.labels import Better, Said, drawn, keep_label
+from freehold.trials.plan import Gates, Plan, Sampling, TrialFolder
+from freehold.trials.results import Results
 from freehold.trials.run import body_of, check_bounded
 from freehold.trials.samples import read_samples
 from gateway.door_in_process import Door, running
 from trials.pipeline import HOUSE, arm, item, planned, ran
-from trials.skilled import Skilled, answer, questions, skilled, write_questions
+from trials.skilled import Skilled, answer, is_right, questions, skilled, write_questions
 from trials.test_plan import plan_of
 
 FEW = 40
@@ -202,3 +204,86 @@ async def test_what_a_grader_must_ask_is_asked_through_the_door_once_and_kept(tm
         assert len([record for record in door.records() if record.operation == "embed"]) == len(judgements)
         await ran(opened, plan, door)
         assert len([record for record in door.records() if record.operation == "embed"]) == len(judgements)
+
+
+JUDGE = {"kind": "judge", "models": ["skilled/judge-95"], "rubric": "The sum is right.", "reference": False}
+DUEL = {"kind": "pairwise", "models": ["skilled/judge-95"], "rubric": "The right sum is better.", "reference": False}
+
+
+def label(opened: Shelf, plan: Plan, results: Results, count: int, candidate: str, incumbent: str) -> None:
+    """A person who can add labels the first items in the order that was drawn."""
+    asked = {str(line["id"]): str(line["input"]) for line in questions(len(plan.items))}
+    for name in drawn(plan, results.rows)[:count]:
+        mine, theirs = is_right(candidate, asked[name]), is_right(incumbent, asked[name])
+        better: Better = "neither" if mine == theirs else "candidate" if mine else "incumbent"
+        said = Said(item=name, at=1, candidate=float(mine), incumbent=float(theirs), better=better)
+        keep_label(TrialFolder(opened.data, plan.id).path, said)
+
+
+async def test_a_judge_is_believed_once_people_have_labelled_replies_of_both_models(tmp_path: Path) -> None:
+    items = write_questions(tmp_path / "items.jsonl", 300)
+    async with asked_here(tmp_path) as (door, vendor, opened):
+        plan = planned(
+            opened, items, arm("skilled/right-80-b"), arm("skilled/right-80"), margin=0.16,
+            tables=({"kind": "exact"}, JUDGE), gates=Gates(graders={"judge": 0.2}), judges=(arm("skilled/judge-95"),),
+        )  # fmt: skip
+        before = await ran(opened, plan, door)
+        assert (before.calibrations, before.labels) == ((), "")
+        assert [gate.outcome for gate in before.verdict.gates] == ["pass", "inconclusive"]
+        assert "freehold trial label trial_test" in before.verdict.gates[1].reason
+        asked = vendor.asked.total()
+        label(opened, plan, before, 200, "right-80-b", "right-80")
+        after = await ran(opened, plan, door)
+        assert after.verdict.outcome == "pass"
+        assert vendor.asked.total() == asked  # what the judge said of these replies was kept
+        found = {one.model: one for one in after.calibrations}
+        assert set(found) == {"", "skilled/right-80-b", "skilled/right-80"}
+        mine = found["skilled/right-80-b"]
+        assert mine.m0 + mine.m1 == 200
+        assert 0.85 < mine.q0 <= 1
+        assert 0.9 < mine.q1 <= 1
+        assert after.verdict.gates[1].method == "judge-corrected, 400 labels"
+        assert after.verdict.gates[1].estimate == pytest.approx(after.verdict.gates[0].estimate, abs=0.06)
+        assert len(after.labels) == 64
+
+
+async def test_a_judge_of_pairs_asks_in_both_orders_and_is_set_right_by_people(tmp_path: Path) -> None:
+    items = write_questions(tmp_path / "items.jsonl", 200)
+    async with asked_here(tmp_path) as (door, vendor, opened):
+        plan = planned(
+            opened, items, arm("skilled/right-60"), arm("skilled/right-90"), margin=0.05, tables=(DUEL,),
+            judges=(arm("skilled/judge-95"),),
+        )  # fmt: skip
+        before = await ran(opened, plan, door)
+        assert before.verdict.outcome == "inconclusive"
+        label(opened, plan, before, 80, "right-60", "right-90")
+        asked = vendor.asked.total()
+        after = await ran(opened, plan, door)
+        assert after.verdict.outcome == "fail"
+        assert after.verdict.gates[0].method == "prediction-powered, people on 80 of 200 items"
+        assert vendor.asked.total() == asked
+        compared = [row.flips["pairwise"] for row in after.rows if row.flips]
+        differing = sum(is_right("right-60", str(line["input"])) != is_right("right-90", str(line["input"]))
+                        for line in questions(200))  # fmt: skip
+        assert sum(one.asked for one in compared) >= differing
+
+
+async def test_captured_replies_with_labels_calibrate_a_judge_that_is_a_gate(tmp_path: Path) -> None:
+    items = tmp_path / "items.jsonl"
+    lines = questions(60)
+    for number, line in enumerate(lines):
+        text = str(line["reference"]) if number % 2 else "7000"
+        label = {"source": "human", "score": float(number % 2), "model": "skilled/right-80", "at": 1}
+        line |= {"model": "skilled/right-80", "given": {"text": text}, "labels": [label]}
+    items.write_bytes(b"".join(msgspec.json.encode(line) + b"\n" for line in lines))
+    async with asked_here(tmp_path) as (door, _, opened):
+        plan = planned(
+            opened, items, arm("skilled/right-80-b"), arm("skilled/right-80"),
+            tables=({"kind": "exact"}, JUDGE), gates=Gates(graders={"judge": 0.2}), judges=(arm("skilled/judge-95"),),
+        )  # fmt: skip
+        results = await ran(opened, plan, door)
+        assert {(one.grader, one.model, one.m0, one.m1) for one in results.calibrations} == {
+            ("judge", "", 30, 30),
+            ("judge", "skilled/right-80", 30, 30),
+        }
+        assert results.verdict.gates[1].method.startswith("judge-corrected, 120 labels")

@@ -9,6 +9,7 @@ from freehold.graders import build
 from freehold.graders.grader import Answer, Ask, AskingGrader, Options, PairwiseGrader
 from freehold.items import Given, Grade, Item
 from freehold.trials.plan import PlannedGrader, PlannedItem
+from freehold.trials.results import Flips
 from freehold.trials.samples import Kept
 from freehold.trials.scoring import Case, Reply, questions_of, score
 from trials.pipeline import item
@@ -46,6 +47,18 @@ def test_the_score_of_an_item_is_the_mean_over_its_samples() -> None:
     assert row.candidate.cost_nano == 4
     assert row.candidate.keys == ("key-5", "key-6")
     assert row.candidate.reasons["exact"] != ""
+
+
+def test_the_samples_that_could_not_be_scored_are_told_by_their_numbers() -> None:
+    made, graders = plan([], graders=(EXACT,)), [build({"kind": "exact"})]
+    silent = Reply("k", None, "503: down")
+    row = score(made, graders, case([silent, reply("5"), silent], [reply("5")] * 3), nobody)
+    assert row.candidate.scores == {"exact": 1.0}
+    assert row.candidate.lost == {"exact": (0, 2)}
+    assert row.candidate.reasons == {"exact": "no answer: 503: down"}
+    assert row.incumbent.lost == {}
+    whole = score(made, graders, case([silent] * 3, [reply("5")] * 3), nobody)
+    assert (whole.candidate.scores, whole.candidate.lost) == ({"exact": None}, {})
 
 
 def test_no_answer_and_no_item_are_reasons_and_not_zeros() -> None:
@@ -122,7 +135,25 @@ def test_a_duel_is_one_score_for_both(answer: Answer, duel: float | None) -> Non
     made = plan([], graders=(PlannedGrader(name="duel", version="1", table={}, judge=True, pairwise=True), EXACT))
     graders = [Duel(Options()), build({"kind": "exact"})]
     row = score(made, graders, case([reply("5")], [reply("6")]), lambda ask: answer)
-    assert row.duel == duel
     assert list(row.candidate.scores) == ["duel", "exact"]
     assert row.candidate.scores["duel"] == duel
     assert row.incumbent.scores["duel"] == (None if duel is None else 0.75)
+
+
+def test_flips_are_counted_and_samples_are_compared_by_their_numbers() -> None:
+    """Three samples; the judge says first in both orders of the first pair, and the second has no reply of the candidate."""
+    made = plan([], graders=(PlannedGrader(name="pairwise", version="1", table={}, judge=True, pairwise=True),))
+    grader = build({"kind": "pairwise", "models": ["j/k"], "rubric": "Better."})
+    mine = [reply("A1"), Reply("k", None, "503: down"), reply("A3")]
+    theirs = [reply("B1"), reply("B2"), reply("B3")]
+
+    def judge(ask: Ask) -> Answer:
+        text = ask.body["messages"][1]["content"]
+        assert "B2" not in text
+        first = "A1" in text or text.index("A3") < text.index("B3")
+        return '{"reason": "So.", "better": "%s"}' % ("first" if first else "second")
+
+    row = score(made, [grader], case(mine, theirs), judge)
+    assert row.flips == {"pairwise": Flips(1, 2)}
+    assert (row.candidate.scores, row.incumbent.scores) == ({"pairwise": 0.75}, {"pairwise": 0.25})
+    assert row.candidate.lost == {"pairwise": (1,)}

@@ -63,6 +63,7 @@ COMMANDS = (
     Command(("items", "split"), "items_split", "split", "Deal items into train, trial and holdout."),
     Command(("trial", "plan"), "trial_plan", "plan", "Plan a trial of a candidate against an incumbent."),
     Command(("trial", "run"), "trial_run", "run", "Run a trial, or go on with it, to its verdict."),
+    Command(("trial", "label"), "trial_label", "label", "Say how good a trial's replies are, to check a judge."),
     Command(("trial", "report"), "trial_report", "report", "Write the report of a trial."),
     Command(("trial", "list"), "trial_list", "list_trials", "List the trials with their verdicts."),
     Command(("trial", "status"), "trial_status", "status", "Say how far a trial is."),
@@ -87,6 +88,7 @@ COMMANDS = (
     Command(("audit", "key", "list"), "audit_key", "list_keys", "List the keys that sign the ledger."),
     Command(("audit", "key", "add"), "audit_key", "add", "Add a key that signs the ledger."),
     Command(("audit", "key", "retire"), "audit_key", "retire", "Retire a key that signs the ledger."),
+    Command(("audit", "key", "rotate-master"), "audit_key", "rotate_master", "Renew what guards data subjects' keys."),
     Command(
         ("canary", "start"), "canary_start", "start", "Give a candidate a share of a workload, raised by evidence."
     ),
@@ -113,7 +115,7 @@ GROUPS = {
     "terms": "What vendors' terms let be learned from their models.",
     "audit": "The ledger: verify, read, search, export, erase, rotate keys.",
     "canary": "Move a workload to a candidate by evidence, and back.",
-    "audit key": "The keys that sign the ledger.",
+    "audit key": "The keys that sign the ledger, and the master key.",
 }
 
 

@@ -6,17 +6,19 @@ found here, and named. Nothing of it can be checked by somebody who has only the
 
 import sqlite3
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 from msgspec import Struct
 
 from freehold.cli.audit import OpenLedger, counted
+from freehold.cli.audit_policy import POLICY
 from freehold.cli.audit_report import Failure, Report, Step
 from freehold.errors import MalformedEntry
 from freehold.gateway.entries import ANSWER
 from freehold.ledger.entry import Entry, read_entry
-from freehold.store.events import count_set_aside
+from freehold.store.events import count_set_aside, find_waiting
 
 SETTLE_SECONDS = 5.0
 """How long the published checkpoint may lag behind the store while the ledger's writer runs."""
@@ -97,6 +99,7 @@ def check_books(
 ) -> None:
     """Steps 8 and 9, added to the report of a log that verified."""
     sums = dict.fromkeys(SUMMED, 0)
+    under: Counter[str] = Counter()
     rows = db.execute("SELECT place, id, kind, at FROM entries WHERE place < ? ORDER BY place", (ledger.size,))
     try:
         for entry, stored in _side_by_side(ledger, rows, progress):
@@ -110,12 +113,31 @@ def check_books(
                 )
                 return
             _add(sums, entry)
+            if entry.kind == ANSWER:
+                under[entry.body.get("policy", "")] += 1
     except MalformedEntry as error:
         report.failure = Failure(error.code, error.sentence, error.advice, 8)
         return
     report.steps.append(Step(8, "the store's entries against the log", f"{ledger.size:,}, the same"))
+    _tell_of_unannounced(ledger, db, under, report)
     _tell_of_set_aside(db, report)
     _compare_usage(sums, snapshot, report)
+
+
+def _tell_of_unannounced(ledger: OpenLedger, db: sqlite3.Connection, under: Counter[str], report: Report) -> None:
+    """Answers under a configuration of which no entry says that it came into force: under what rules they were given, nobody was told."""
+    silent = [policy for policy in under if policy and not _is_announced(ledger, db, policy)]
+    if silent:
+        report.unproven.insert(
+            0,
+            f"Under which rules {counted(sum(under[policy] for policy in silent), 'answer')} came about: no entry announces "
+            f"{counted(len(silent), 'configuration')}, the first {silent[0][:12]}…",
+        )
+
+
+def _is_announced(ledger: OpenLedger, db: sqlite3.Connection, policy: str) -> bool:
+    """Looked for among what waits first: what the ledger's writer takes meanwhile is then found in the ledger."""
+    return find_waiting(db, POLICY, policy) is not None or any(place.kind == POLICY for place in ledger.places(policy))
 
 
 def _tell_of_set_aside(db: sqlite3.Connection, report: Report) -> None:

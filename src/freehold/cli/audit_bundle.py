@@ -5,6 +5,7 @@ index.html, decisions/   what people read
 entries.jsonl            all entries, one a line; entries/ holds the same bytes, one file each
 receipts/                a receipt for each entry (C2SP tlog-proof)
 contents/                with --contents: what opens each commitment
+policies/                the configurations that the entries name, by their digests
 checkpoint, keys.txt     what the receipts rest on
 check_with_tlog_scales.py
 """
@@ -30,6 +31,7 @@ Open index.html in a browser to read them. Nothing in here needs Freehold or a n
   entries/        the same, one file each
   receipts/       for each entry the proof that it is in the log (C2SP tlog-proof)
   contents/       where they were asked for: salts and contents that open the entries' commitments
+  policies/       the configurations that the entries name, without their secrets
   checkpoint      what the log signed: its name, its number of entries, its root
   keys.txt        the log's verifier keys, as the operator's own folder had them
 
@@ -82,6 +84,15 @@ A commitment is SHA-256 of a zero byte, 32 bytes of salt and the content, as one
       ok = hashlib.sha256(data).hexdigest() == entry["commitments"][one["field"]]
       print(one["field"], "opens" if ok else "DOES NOT OPEN")
   END
+
+Policies
+========
+
+An answer's entry has the digest of the configuration that was in force as its `policy`, and the entry of the kind `policy` with
+that id says since when. The configuration itself is the file of that name in policies/, where it was kept. This must print
+each file's own name (without .json):
+
+  cd policies && sha256sum *.json
 
 What this does not prove
 ========================

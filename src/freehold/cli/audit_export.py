@@ -8,13 +8,16 @@ import typer
 from freehold.cli.audit_filters import AsJson, Data, Key, Kind, Model, Outcome, Since, Subject, Until, Workload
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from freehold.cli.audit import OpenLedger
     from freehold.cli.audit_bundle import Bundle
     from freehold.cli.audit_contents import Opened
     from freehold.cli.audit_filters import Filters
-    from freehold.cli.audit_page import Decision, Proved
+    from freehold.cli.audit_page import Decision, Linked, Proved
+    from freehold.cli.audit_policy import InForce, Policies
+    from freehold.cli.audit_reasoning import Step
+    from freehold.ledger.entry import Entry
 
 
 def export(
@@ -32,8 +35,9 @@ def export(
     json: AsJson = False,
 ) -> None:
     """Writes the entries that fit all that is given, oldest first: the bytes, a receipt for each, the verifier keys, one page
-    for each decision, and how to check it all with programs that others wrote. Every receipt is checked while it is written.
-    With --contents, that they were looked at becomes an entry for each."""
+    for each decision, the policies that they name, and how to check it all with programs that others wrote. Every receipt is
+    checked while it is written. With --contents, the steps of the reasoning are on the pages too, and that they were looked at
+    becomes an entry for each."""
     from freehold.cli.audit import counted, open_ledger, print_json
     from freehold.cli.audit_bundle import begin_bundle
     from freehold.cli.audit_filters import read_filters
@@ -87,7 +91,8 @@ def _write(
     proved = _proved(ledger)
     decisions: list[Decision] = []
     lines: list[bytes] = []
-    for decision, receipt in _decisions(ledger, filters, contents):
+    named: dict[str, bytes] = {}
+    for decision, receipt in _decisions(ledger, filters, contents, named):
         bundle.write(f"entries/{decision.name}.json", decision.leaf)
         bundle.write(f"receipts/{decision.name}.tlog-proof", receipt)
         bundle.write(f"decisions/{decision.name}.html", decision_page(decision, proved).encode())
@@ -95,7 +100,10 @@ def _write(
             bundle.write(f"contents/{decision.name}.json", msgspec.json.encode(opening))
         lines.append(decision.leaf + b"\n")
         # What the index needs; contents may be large, and are written.
-        decisions.append(msgspec.structs.replace(decision, contents=None))
+        bare = msgspec.structs.replace(decision, contents=None, policy=None, linked=None, steps=())
+        decisions.append(bare)
+    for digest, text in named.items():
+        bundle.write(f"policies/{digest}.json", text)
     bundle.write("entries.jsonl", b"".join(lines))
     bundle.write("index.html", index_page(decisions, proved, asked).encode())
     bundle.write("checkpoint", ledger.note)
@@ -106,26 +114,42 @@ def _write(
     return decisions
 
 
-def _decisions(ledger: "OpenLedger", filters: "Filters", contents: bool) -> "Iterator[tuple[Decision, bytes]]":
-    """Each entry that is meant, with its receipt, which is checked."""
+def _decisions(
+    ledger: "OpenLedger", filters: "Filters", contents: bool, named: dict[str, bytes]
+) -> "Iterator[tuple[Decision, bytes]]":
+    """Each entry that is meant, with its receipt, which is checked. The texts of the policies that they name go into `named`."""
     import contextlib
 
     from freehold.cli.audit import Counting
     from freehold.cli.audit_contents import note_reading, open_fields, shelf
     from freehold.cli.audit_filters import find
     from freehold.cli.audit_page import Decision
+    from freehold.cli.audit_policy import policies
+    from freehold.cli.audit_reasoning import steps_of
     from freehold.cli.audit_report import check_receipt
 
     keys = ledger.verifiers()
+    seen: set[tuple[str, str]] = set()
+
+    def opened(entry: "Entry") -> "tuple[Opened, ...] | None":
+        if not contents:
+            return None
+        if (entry.kind, entry.id) not in seen:  # a trace is on the page of its answer, and on its own
+            note_reading(ledger, [entry], "audit export")
+            seen.add((entry.kind, entry.id))
+        return tuple(open_fields(kept, entry))
+
     with (
         contextlib.closing(Counting("Exporting")) as progress,
+        policies(ledger) as known,
         shelf(ledger) if contents else contextlib.nullcontext() as kept,
     ):
         for found in find(ledger, filters, progress=progress):
-            if contents:
-                note_reading(ledger, [found.entry], "audit export")
             receipt = ledger.receipt(found.place).encode()
             failure = check_receipt(receipt, "", keys, None).failure
+            policy = known.of(found.entry, found.place)
+            _name_policies(named, known, policy)
+            fields = opened(found.entry)
             yield (
                 Decision(
                     place=found.place,
@@ -133,10 +157,39 @@ def _decisions(ledger: "OpenLedger", filters: "Filters", contents: bool) -> "Ite
                     leaf=found.leaf,
                     name=_name(found.place, found.entry.id),
                     proof=None if failure is None else failure.message,
-                    contents=tuple(open_fields(kept, found.entry)) if contents else None,
+                    contents=fields,
+                    policy=policy,
+                    linked=_linked(ledger, filters, found.entry, lambda entry: steps_of(opened(entry) or ())),
+                    steps=steps_of(fields or ()),
                 ),
                 receipt,
             )
+
+
+def _linked(
+    ledger: "OpenLedger", filters: "Filters", entry: "Entry", steps: "Callable[[Entry], tuple[Step, ...]]"
+) -> "Linked | None":
+    """The trace of an answer, with its steps, or the answer of a trace; its page is named where the export has one."""
+    from freehold.cli.audit_page import Linked
+    from freehold.cli.audit_reasoning import answer_of, trace_of
+    from freehold.gateway.entries import ANSWER
+    from freehold.store.places import Place
+
+    found = trace_of(ledger, entry) if entry.kind == ANSWER else answer_of(ledger, entry)
+    if found is None:
+        return None
+    place, other = found
+    # What fits the filters of an answer fits those of its trace, time and kind aside.
+    paged = filters.timely(Place(place, other.id, other.kind, other.at))
+    return Linked(other, _name(place, other.id) if paged else None, steps(other) if entry.kind == ANSWER else ())
+
+
+def _name_policies(named: dict[str, bytes], known: "Policies", policy: "InForce | None") -> None:
+    """Adds the texts of a policy and of the one before it, where they were kept."""
+    if policy is not None:
+        for digest in (policy.digest, policy.before):
+            if digest is not None and digest not in named and (text := known.text(digest)) is not None:
+                named[digest] = text
 
 
 def _name(place: int, entry_id: str) -> str:

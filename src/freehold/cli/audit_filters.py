@@ -15,14 +15,16 @@ import typer
 from msgspec import Struct
 
 from freehold.cli.audit import OpenLedger
+from freehold.cli.audit_reasoning import with_answer
 from freehold.errors import InvalidField, NotFound
 from freehold.ledger.entry import Entry, read_entry
 from freehold.ledger.lines import MOST
 from freehold.ledger.subjects import Subjects
+from freehold.store.places import Place
 
 Since = Annotated[str | None, typer.Option(help="From this day or time on, UTC: 2026-11-01 or 2026-11-01T09:30.")]
 Until = Annotated[str | None, typer.Option(help="Before this day or time, UTC.")]
-Workload = Annotated[str | None, typer.Option(help="Answers of this workload.")]
+Workload = Annotated[str | None, typer.Option(help="Answers of this workload, and their traces.")]
 Model = Annotated[str | None, typer.Option(help="Answers of deployments of this pattern, such as 'openai/*'.")]
 Subject = Annotated[
     str | None, typer.Option(help="Answers about this data subject, found through its pseudonym; or the pseudonym.")
@@ -47,6 +49,20 @@ class Filters(Struct, frozen=True, kw_only=True):
     key_id: str | None = None
     outcome: str | None = None
     kind: str | None = None
+
+    @property
+    def any(self) -> bool:
+        """Whether every entry fits, its time and kind aside."""
+        return all(one is None for one in (self.workload, self.model, self.subject, self.key_id, self.outcome))
+
+    def timely(self, place: Place) -> bool:
+        """Whether the time and the kind of the entry at a place are meant."""
+        since, until = self.since, self.until
+        return (
+            (since is None or place.at >= since)
+            and (until is None or place.at < until)
+            and (self.kind is None or fnmatchcase(place.kind, self.kind))
+        )
 
     def fits(self, entry: Entry) -> bool:
         """Whether an entry is meant, its time and kind aside."""
@@ -119,7 +135,8 @@ def find(
     newest_first: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> Iterator[Found]:
-    """The entries that are meant, in the order of the log or against it. Raises LedgerError for a damaged log."""
+    """The entries that are meant, in the order of the log or against it. What belongs to an answer, as its trace does, is found
+    by what its answer says too. Raises LedgerError for a damaged log."""
     order = "DESC" if newest_first else "ASC"
     query = f"SELECT place FROM entries WHERE place < ? AND at >= ? AND at < ? AND kind GLOB ? ORDER BY place {order}"  # noqa: S608 (one of two words)
     since = -MOST if filters.since is None else filters.since
@@ -130,7 +147,7 @@ def find(
         if progress is not None and not done % 256:
             progress(done, len(places))
         entry = read_entry(leaf)
-        if filters.fits(entry):
+        if filters.any or filters.fits(with_answer(ledger, entry)):
             yield Found(place, leaf, entry)
 
 

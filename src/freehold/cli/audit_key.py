@@ -1,4 +1,6 @@
-"""`freehold audit key`: the keys that sign the ledger's checkpoints. Rotation is: add, give the new key out, retire the old."""
+"""`freehold audit key`: the keys that sign the ledger's checkpoints, and the master key that guards those of data subjects.
+
+Rotation of the first is: add, give the new key out, retire the old. The second is nobody's but this folder's, and rotates at once."""
 
 import contextlib
 from collections.abc import Callable, Generator
@@ -12,6 +14,9 @@ from freehold.cli.audit_filters import AsJson, Data
 if TYPE_CHECKING:
     from freehold.gateway.ledger_folder import LedgerFolder
     from freehold.ledger.notes import VerifierKey
+
+ROTATED_ABOUT = "master-key"
+"""What the entry of a rotation is about: there is one master key, and its name is no secret."""
 
 NAMED = {"ed25519": 0x01, "ml-dsa-44": 0x06}
 
@@ -90,6 +95,36 @@ def retire(
         print_json({"id": key_id, "key": str(key), "state": "retired"})
     else:
         print(f"{key_id} is retired. Restart `freehold up`: until then the running ledger signs with it.")
+
+
+def rotate_master(data: Data = None, json: AsJson = False) -> None:
+    """Draws a new master key for the keys of data subjects, wraps every one of them anew under it, and destroys the old one, while
+    Freehold runs or not.
+
+    After it no earlier copy of `subjects.db` opens any more, so rotate as often as backups must forget who was erased, and back
+    the folder up again. It becomes an entry. One that was cut short is completed by the next."""
+    from freehold.cli.audit import counted, print_json
+    from freehold.config.paths import data_dir, environment, user_name
+    from freehold.errors import StoreError
+    from freehold.gateway.ledger_folder import LedgerFolder
+    from freehold.ledger.subjects import Subjects
+    from freehold.store.database import open_database
+    from freehold.store.events import keep_event
+
+    environ = environment()
+    folder = data_dir(data, environ)
+    ledger = LedgerFolder(folder)
+    if not ledger.subjects.exists():
+        raise StoreError(f"No data subject has a key in the data folder {folder}.", "Name another folder with --data.")
+    # The store is opened first: what is done must be told, and a rotation cannot be taken back.
+    with contextlib.closing(open_database(folder)) as db:
+        with contextlib.closing(Subjects(ledger.subjects, ledger.master_key)) as subjects:
+            count = subjects.rotate()
+        keep_event(db, "master-key.rotated", ROTATED_ABOUT, {"subjects": count, "by": user_name(environ)})
+    if json:
+        print_json({"subjects": count})
+    else:
+        print(f"The master key is a new one; the keys of {counted(count, 'data subject')} are wrapped under it alone.")
 
 
 def _rows(folder: "LedgerFolder") -> list[dict[str, Any]]:

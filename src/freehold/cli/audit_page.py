@@ -12,7 +12,9 @@ from msgspec import Struct
 
 from freehold.cli.audit import counted, dollars, when
 from freehold.cli.audit_contents import Opened
+from freehold.cli.audit_policy import POLICY, InForce
 from freehold.cli.audit_reading import read_turns
+from freehold.cli.audit_reasoning import Step, counts
 from freehold.ledger.entry import Entry
 
 STYLE = """
@@ -45,7 +47,7 @@ tr:last-child td { border-bottom: 0 } .right { text-align: right; font-variant-n
 .turn { border-left: 3px solid var(--line); padding: .1rem 0 .1rem .9rem; margin: .7rem 0; white-space: pre-wrap;
   overflow-wrap: anywhere }
 .turn b { display: block; font-size: .8rem; color: var(--soft); font-weight: 600 }
-summary { cursor: pointer; color: var(--soft) }
+details { margin: .7rem 0 } summary { cursor: pointer; color: var(--soft) }
 @media print { :root { --page: #fff; --card: #fff; --ink: #000; --soft: #444; --line: #bbb } body { font-size: 10.5pt }
   main, main.wide { max-width: none; padding: 0 } section { border-radius: 0; border-width: 1px 0 0; padding: .7rem 0;
   break-inside: avoid } section:has(pre) { break-inside: auto } a { color: inherit; text-decoration: none } }
@@ -73,6 +75,18 @@ _MEMBERS = {
 }
 
 
+VERDICTS = {"verified": "good", "refuted": "bad", "unsupported": "bad"}
+
+
+class Linked(Struct, frozen=True):
+    """The answer that a trace is of, or the trace of an answer. `name` is how its page is called, None where the export has none;
+    `steps` are there when they could be opened."""
+
+    entry: Entry
+    name: str | None = None
+    steps: tuple[Step, ...] = ()
+
+
 class Decision(Struct, frozen=True):
     """One entry of an export, with what its page needs to know."""
 
@@ -84,6 +98,11 @@ class Decision(Struct, frozen=True):
     proof: str | None
     """Why its receipt does not hold, None when it does."""
     contents: tuple[Opened, ...] | None
+    policy: InForce | None = None
+    linked: Linked | None = None
+    """Of an answer its trace, of a trace its answer."""
+    steps: tuple[Step, ...] = ()
+    """Of a trace that could be opened."""
 
 
 class Proved(Struct, frozen=True):
@@ -103,8 +122,15 @@ def decision_page(decision: Decision, proved: Proved) -> str:
     parts = [_head(decision)]
     if entry.kind == "answer":
         body = entry.body
-        parts += [_asked(entry), _answered(body), _money(body), _attempts(body.get("attempts", ()))]
+        parts += [_asked(entry), _answered(body), _policy(decision), _money(body), _attempts(body.get("attempts", ()))]
+        if decision.linked is not None:
+            parts.append(_reasoning(decision.linked.entry, decision.linked.steps, _link(decision.linked, "The trace")))
         parts.append(_contents(body.get("commitments", {}), decision.contents))
+    elif entry.kind == "trace":
+        parts.append(_reasoning(entry, decision.steps, _link(decision.linked, "The answer that it is of")))
+        parts.append(_contents(entry.body.get("commitments", {}), decision.contents))
+    elif entry.kind == POLICY:
+        parts += [_section("What it says", _pairs(_flat(entry.body))), _policy(decision)]
     else:
         parts.append(_section("What it says", _pairs(_flat(entry.body))))
     parts += [
@@ -190,6 +216,45 @@ def _answered(body: dict[str, Any]) -> str:
     return _section("Which model answered, under which policy", _pairs(rows))
 
 
+def _policy(decision: Decision) -> str:
+    """What the policy says of the workload, or on its own page of everything, and what it changed."""
+    policy = decision.policy
+    if policy is None:
+        return ""
+    shown = f"<p>{_h(policy.sentence[:1].upper() + policy.sentence[1:])}.</p>"
+    if policy.text is not None:
+        file = f"policies/{policy.digest}.json"
+        shown += f"<p>The whole: <a href=../{_h(file)}>{_h(file)}</a></p>"
+        if decision.entry.kind != POLICY:
+            shown += _pairs(policy.settings(str(decision.entry.body.get("workload", ""))).items(), mono=True)
+    if policy.changes is not None:
+        rows = [
+            (change.setting, change.before or "(not set)", change.after or "(not set)") for change in policy.changes
+        ]
+        table = _table(("setting", "before", "since then"), rows)
+        shown += f"<details open><summary>What it changed of the policy {_h(policy.before)}</summary>{table}</details>"
+    return _section("What the policy says", shown)
+
+
+def _reasoning(trace: Entry, steps: Iterable[Step], link: str) -> str:
+    """The counts of a trace, and its steps with their verdicts where they are there."""
+    shown = f"{link}{_pairs(counts(trace.body))}"
+    for step in steps:
+        badge = _badge(VERDICTS.get(step.verdict, ""), step.verdict.replace("_", " "))
+        who = "The answer" if step.kind == "answer" else f"Step {step.index + 1}"
+        found = "".join(f"<div class=soft>{_h(finding.sentence)}</div>" for finding in step.findings)
+        shown += f"<div class=turn><b>{who} {badge}</b>{_h(step.text)}{found}</div>"
+    return _section("How it reasoned, and what was verified", shown)
+
+
+def _link(linked: Linked | None, title: str) -> str:
+    if linked is None:
+        return ""
+    name = _h(linked.entry.id)
+    page = name if linked.name is None else f'<a class=mono href="{_h(linked.name)}.html">{name}</a>'
+    return f"<p>{_h(title)}: {page}{'' if linked.name else ' (not in this export)'}</p>"
+
+
 def _money(body: dict[str, Any]) -> str:
     used: dict[str, Any] = body.get("usage", {})
     price: dict[str, Any] = body.get("price", {})
@@ -242,7 +307,10 @@ def _field(opened: Opened) -> str:
         shown += (
             f"<details><summary>{len(opened.content):,} bytes as they were</summary>{raw}</details>" if turns else raw
         )
-    return _section({"request": "The request", "response": "The answer"}.get(opened.field, opened.field), shown)
+    return _section(
+        {"request": "The request", "response": "The answer", "trace": "The trace"}.get(opened.field, opened.field),
+        shown,
+    )
 
 
 def _proof(decision: Decision, proved: Proved) -> str:

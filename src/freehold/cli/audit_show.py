@@ -9,6 +9,7 @@ from freehold.cli.audit_filters import AsJson, Data
 if TYPE_CHECKING:
     from freehold.cli.audit import OpenLedger
     from freehold.cli.audit_contents import Opened
+    from freehold.cli.audit_policy import InForce
     from freehold.cli.audit_report import Report
     from freehold.ledger.entry import Entry
     from freehold.store.places import Place
@@ -24,7 +25,8 @@ def show(
     data: Data = None,
     json: AsJson = False,
 ) -> None:
-    """Shows every entry about an id: its fields, its place, whether its receipt proves it, and the entries it is linked to.
+    """Shows every entry about an id: its fields, its place, whether its receipt proves it, the entries it is linked to, and under
+    which policy: what that says of its workload, and what it changed of the one before. With --json the whole configuration.
 
     With --contents the kept request and response are opened and held against the entry's commitments; once their data
     subject is erased, nobody can. That somebody looked, who, and at which entry, becomes an entry itself."""
@@ -32,6 +34,7 @@ def show(
 
     from freehold.cli.audit import open_ledger, print_json
     from freehold.cli.audit_contents import note_reading, open_fields, shelf
+    from freehold.cli.audit_policy import policies
     from freehold.ledger.entry import read_entry
 
     ledger = open_ledger(data)
@@ -40,18 +43,21 @@ def show(
         seen = [read_entry(ledger.leaf(place.place)) for place in places if place.place < ledger.size]
         note_reading(ledger, seen, "audit show")
     shown: list[dict[str, Any]] = []
-    with shelf(ledger) if contents else contextlib.nullcontext() as kept:
+    words: dict[int, list[str]] = {}
+    with policies(ledger) as known, shelf(ledger) if contents else contextlib.nullcontext() as kept:
         for place in places:
             if place.place >= ledger.size:
                 shown.append(_pending(place))
                 continue
             entry = read_entry(ledger.leaf(place.place))
             opened = open_fields(kept, entry) if contents else None
-            shown.append(_told(ledger, place.place, entry, opened))
+            policy = known.of(entry, place.place)
+            shown.append(_told(ledger, place.place, entry, policy, opened))
+            words[place.place] = [] if policy is None else _words(policy, entry)
     if json:
         print_json(shown)
     else:
-        print("\n\n".join("\n".join(_lines(one)) for one in shown))
+        print("\n\n".join("\n".join(_lines(one, words.get(one["place"], []))) for one in shown))
 
 
 def _places(ledger: "OpenLedger", about: str) -> "list[Place]":
@@ -89,9 +95,12 @@ def _pending(place: "Place") -> dict[str, Any]:
     return {"place": place.place, "kind": place.kind, "id": place.id, "at": place.at, "receipt": {"state": "pending"}}
 
 
-def _told(ledger: "OpenLedger", place: int, entry: "Entry", opened: "list[Opened] | None") -> dict[str, Any]:
+def _told(
+    ledger: "OpenLedger", place: int, entry: "Entry", policy: "InForce | None", opened: "list[Opened] | None"
+) -> dict[str, Any]:
     import msgspec
 
+    from freehold.cli.audit_policy import told as told_of
     from freehold.cli.audit_report import check_receipt
 
     report = check_receipt(ledger.receipt(place).encode(), "", ledger.verifiers(), None, own_keys=True)
@@ -101,9 +110,32 @@ def _told(ledger: "OpenLedger", place: int, entry: "Entry", opened: "list[Opened
         "receipt": _receipt(report),
         "links": _links(ledger, place, entry),
     }
+    if policy is not None:
+        told["policy"] = told_of(policy)
     if opened is not None:
         told["contents"] = [_field(one) for one in opened]
     return told
+
+
+def _words(policy: "InForce", entry: "Entry") -> list[str]:
+    """A policy as people read it: what it says of the entry's workload, and what it changed."""
+    from freehold.cli.audit_policy import POLICY, flat
+
+    lines = [f"the policy {policy.digest}: {policy.sentence}"]
+    if policy.text is None:
+        return lines
+    if entry.kind != POLICY:
+        lines += ["it says of the workload", *_set(policy.settings(str(entry.body.get("workload", ""))))]
+    if policy.changes is not None:
+        lines.append(f"it changed, of the policy {policy.before}")
+        lines += [f"  {change.sentence}" for change in policy.changes]
+    elif entry.kind == POLICY:
+        lines += ["it says", *_set(flat(policy.text))]
+    return lines
+
+
+def _set(settings: dict[str, str]) -> list[str]:
+    return [f"  {name:<26} {value}" for name, value in settings.items()]
 
 
 def _receipt(report: "Report") -> dict[str, Any]:
@@ -139,8 +171,8 @@ def _field(opened: "Opened") -> dict[str, Any]:
     return told
 
 
-def _lines(shown: dict[str, Any]) -> list[str]:
-    """One entry as people read it."""
+def _lines(shown: dict[str, Any], policy: list[str]) -> list[str]:
+    """One entry as people read it; `policy` says under which policy."""
     from freehold.cli.audit import fields_of, plain, when
     from freehold.cli.audit_contents import SAID
 
@@ -164,6 +196,8 @@ def _lines(shown: dict[str, Any]) -> list[str]:
     if shown["links"]:
         lines += ["", "  linked entries"]
         lines += [f"    {one['place']:>8}  {one['kind']} {one['id']} ({one['link']})" for one in shown["links"]]
+    if policy:
+        lines += ["", *(f"  {plain(line)}" for line in policy)]
     for field in shown.get("contents", ()):
         lines += ["", f"  The {field['field']} {SAID[field['state']]}."]
         lines += [f"    {plain(line)}" for line in field.get("text", "").splitlines()]

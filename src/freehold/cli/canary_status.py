@@ -59,6 +59,7 @@ def _lines(one: dict[str, Any]) -> list[str]:
             f"  {arm:<12} {side['requests']} requests, {side['failed']} failed, {side['scored']} conversations, {mean}"
             + (f", {side['unscored']} unscored" if side["unscored"] else "")
         )
+    lines += _difference(told)
     for name, sentence in TESTS.items():
         test = told["tests"].get(name)
         if test is not None:
@@ -72,12 +73,26 @@ def _shadow_lines(one: dict[str, Any]) -> list[str]:
     means = " against ".join(f"{one[f'{name}_mean_ppm'] / 1e6:.4f}" for name in ("candidate", "incumbent"))
     lines = [f"{one['workload']}: {one['candidate']}, in shadow"]
     lines.append(f"  pairs        {one['pairs']} conversations, {one['failed']} failed, mean score {means}")
+    lines += _difference(one)
     for name, sentence in (("no_worse", "no worse than the margin"), ("harm", "worse")):
         test = one[name]
         part = 100 * max(0.0, test["log_e_milli"]) / test["threshold_milli"]
         reached = f"shown at {test['crossed_at']}" if "crossed_at" in test else f"{part:.0f} % of the evidence"
+        if name == "no_worse" and "crossed_at" in test and not one["passed"]:
+            reached += ", and not passed: too many pairs have no grade"
         lines.append(f"  {name:<12} {sentence}: {reached}")
     return lines
+
+
+def _difference(shown: dict[str, Any]) -> list[str]:
+    """The estimate with its band, which decides nothing."""
+    found = shown.get("difference")
+    if found is None:
+        return []
+    mean, low, high = (found[f"{name}_ppm"] / 1e6 for name in ("mean", "low", "high"))
+    return [
+        f"  difference   {mean:+.4f}, between {low:+.4f} and {high:+.4f} (a band of 95 % at all times; the tests decide)"
+    ]
 
 
 TESTS = {

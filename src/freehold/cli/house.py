@@ -30,13 +30,14 @@ from freehold.cli.running import state_file
 from freehold.cli.settings import read_settings
 from freehold.config.paths import cache_dir
 from freehold.config.settings import Settings
-from freehold.errors import ConfigError, StoreError
+from freehold.errors import FreeholdError, StoreError
+from freehold.gateway.in_force import InForce
 from freehold.gateway.ledger_writer import LEDGER
 from freehold.gateway.supervisor import Bookkeeper, listen
-from freehold.gateway.worker import BACKLOG
+from freehold.gateway.worker import BACKLOG, require_usable
 from freehold.processes import Child, Supervisor
 from freehold.serving.launch import EngineSpec, plan, plan_group, ready
-from freehold.store.folder import METRICS, make_private
+from freehold.store.folder import ADMIN_KEY, METRICS, make_private
 from freehold.store.in_flight import IN_FLIGHT
 
 LEDGER_SECONDS = 30
@@ -61,7 +62,10 @@ class House:
         port: int,
         workers: int,
         environ: Mapping[str, str],
+        json: bool = False,
     ) -> None:
+        """`json` has it say that it is ready as one line of JSON."""
+        self._json = json
         self._settings = settings
         self._path = path
         self._data = data
@@ -100,16 +104,17 @@ class House:
                 supervisor.start(_engine_child(engine))
         # 4 the workers
         says, hears = os.pipe()
-        stop = self._listen_to_signals(supervisor, bookkeeper)
+        in_force = InForce.make(self._settings)
+        stop = self._listen_to_signals(supervisor, bookkeeper, in_force)
         all_up = self._watch_workers(says)
         for number in range(self._workers):
-            supervisor.start(self._worker_child(number, listening.fileno(), hears, bookkeeper))
+            supervisor.start(self._worker_child(number, listening.fileno(), hears, in_force.fd, bookkeeper))
         supervisor.start(self._ledger_child())
-        supervisor.start(self._rollouts_child())
+        supervisor.start(self._rollouts_child(in_force.fd))
         # 5 ready
         state_file(self._data).write_bytes(msgspec.json.encode({"url": url, "pid": os.getpid()}))
         waiting = asyncio.create_task(self._announce(url, all_up, engines))
-        changing = asyncio.create_task(self._changeover(supervisor, bookkeeper, engines).watch())
+        changing = asyncio.create_task(self._changeover(supervisor, bookkeeper, in_force, engines).watch())
         await stop.wait()
         waiting.cancel()
         changing.cancel()
@@ -125,31 +130,39 @@ class House:
     async def _announce(self, url: str, all_up: asyncio.Event, engines: list[EngineSpec]) -> None:
         await all_up.wait()
         await asyncio.gather(*(_until_ready(engine) for engine in engines))
-        print(f"ready {url}", flush=True)
-        print(f"The admin key stands in {self._data / 'admin.key'}.", file=sys.stderr)
+        print(self._ready(url, engines), flush=True)
+        print(f"The admin key stands in {self._data / ADMIN_KEY}.", file=sys.stderr)
 
-    def _listen_to_signals(self, supervisor: Supervisor, bookkeeper: Bookkeeper) -> asyncio.Event:
+    def _ready(self, url: str, engines: list[EngineSpec]) -> str:
+        """The one line on stdout."""
+        if not self._json:
+            return f"ready {url}"
+        models = sorted(f"own/{name}" for engine in engines for name in engine.models)
+        admin_key = str(self._data / ADMIN_KEY)
+        said = {"ready": url, "data": str(self._data), "admin_key": admin_key, "models": models}
+        return msgspec.json.encode(said).decode()
+
+    def _listen_to_signals(self, supervisor: Supervisor, bookkeeper: Bookkeeper, in_force: InForce) -> asyncio.Event:
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
-        loop.add_signal_handler(signal.SIGHUP, self._reload, supervisor, bookkeeper)
+        loop.add_signal_handler(signal.SIGHUP, self._reload, supervisor, bookkeeper, in_force)
         return stop
 
-    def _reload(self, supervisor: Supervisor, bookkeeper: Bookkeeper) -> None:
-        """Has every worker read the configuration anew, and notes it when it can be used."""
-        supervisor.signal("worker", signal.SIGHUP)
-        supervisor.signal("rollouts", signal.SIGHUP)
-        with contextlib.suppress(ConfigError):  # each worker says what is wrong, and keeps the one before
-            bookkeeper.note_policy(
-                with_promoted(read_settings(self._path, self._data), read_serving(self._data).promoted)
-            )
+    def _reload(self, supervisor: Supervisor, bookkeeper: Bookkeeper, in_force: InForce) -> None:
+        """Puts the configuration in force as it is now. One that cannot be used is reported, and the old one stays."""
+        try:
+            serving = read_serving(self._data)
+            settings = with_promoted(read_settings(self._path, self._data), serving.promoted)
+            require_usable(settings, self._data, serving.models)
+            _announce_policy(settings, supervisor, bookkeeper, in_force)
+        except FreeholdError as error:
+            log.error("the configuration was not reloaded, the one before stays in force: %s", error.message)
 
-    def _changeover(self, supervisor: Supervisor, bookkeeper: Bookkeeper, engines: list[EngineSpec]) -> Changeover:
-        def tell(settings: Settings) -> None:
-            supervisor.signal("worker", signal.SIGHUP)
-            bookkeeper.note_policy(settings)
-
+    def _changeover(
+        self, supervisor: Supervisor, bookkeeper: Bookkeeper, in_force: InForce, engines: list[EngineSpec]
+    ) -> Changeover:
         return Changeover(
             self._data,
             supervisor,
@@ -157,7 +170,7 @@ class House:
             settings=lambda: read_settings(self._path, self._data),
             plan=lambda group: plan_group(group, cache_dir(self._environ), self._environ, _say),
             ready=_until_ready,
-            tell=tell,
+            tell=lambda settings: _announce_policy(settings, supervisor, bookkeeper, in_force),
         )
 
     def _watch_workers(self, says: int) -> asyncio.Event:
@@ -179,18 +192,15 @@ class House:
         argv = [sys.executable, "-m", "freehold.cli.ledger_writer", "--data", str(self._data)]
         return Child(name="ledger", argv=[*argv, "--log", self._settings.door.log], environ=environ)
 
-    def _rollouts_child(self) -> Child:
+    def _rollouts_child(self, in_force: int) -> Child:
         argv = [sys.executable, "-m", "freehold.cli.rollouts", "--data", str(self._data)]
-        argv += ["--log", self._settings.door.log]
-        if self._path is not None:
-            argv += ["--config", str(self._path)]
-        return Child(name="rollouts", argv=argv, environ=self._environ)
+        argv += ["--settings", str(in_force), "--log", self._settings.door.log]
+        return Child(name="rollouts", argv=argv, environ=self._environ, fds=(in_force,))
 
-    def _worker_child(self, number: int, fd: int, hears: int, bookkeeper: Bookkeeper) -> Child:
+    def _worker_child(self, number: int, fd: int, hears: int, in_force: int, bookkeeper: Bookkeeper) -> Child:
         argv = [sys.executable, "-m", "freehold.cli.worker", "--data", str(self._data), "--number", str(number)]
-        argv += ["--fd", str(fd), "--ready", str(hears), "--log", self._settings.door.log]
-        if self._path is not None:
-            argv += ["--config", str(self._path)]
+        argv += ["--fd", str(fd), "--ready", str(hears), "--settings", str(in_force)]
+        argv += ["--log", self._settings.door.log]
 
         async def swept() -> None:
             self._up.discard(number)
@@ -200,9 +210,17 @@ class House:
             name=f"worker-{number}",
             argv=argv,
             environ=self._environ,
-            fds=(fd, hears),
+            fds=(fd, hears, in_force),
             on_exit=swept,
         )
+
+
+def _announce_policy(settings: Settings, supervisor: Supervisor, bookkeeper: Bookkeeper, in_force: InForce) -> None:
+    """Puts settings in force. In this order: no answer is given under a configuration that no entry tells of."""
+    bookkeeper.note_policy(settings)
+    in_force.put(settings)
+    for name in ("worker", "rollouts"):
+        supervisor.signal(name, signal.SIGHUP)
 
 
 def _claim(data: Path) -> int:

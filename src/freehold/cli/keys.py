@@ -31,14 +31,25 @@ def create(
     model: Annotated[
         list[str] | None, typer.Option(help="May use models of this pattern only; may be given again.")
     ] = None,
-    budget_usd: Annotated[str | None, typer.Option(help="Hard budget, in dollars.")] = None,
-    budget_per: Annotated[str, typer.Option(help="`day` or `month`.")] = "month",
+    budget_usd: Annotated[
+        list[str] | None,
+        typer.Option(help="Hard budget, in dollars: `200`, or `10/day` with its own period; may be given again."),
+    ] = None,
+    soft_budget_usd: Annotated[
+        list[str] | None,
+        typer.Option(help="The same, soft: what passes it is answered, and warned of; may be given again."),
+    ] = None,
+    budget_per: Annotated[str, typer.Option(help="`day` or `month`, for budgets that name none.")] = "month",
     requests_per_minute: Annotated[int | None, typer.Option(min=1, help="Requests in any minute.")] = None,
     tokens_per_minute: Annotated[int | None, typer.Option(min=1, help="Tokens in any minute.")] = None,
     data: Data = None,
     json: AsJson = False,
 ) -> None:
-    """Makes a key. Its secret goes to stdout once and can never be shown again."""
+    """Makes a key. Its secret goes to stdout once and can never be shown again.
+
+    A key may have several budgets, such as `--budget-usd 200 --budget-usd 10/day --soft-budget-usd 150`: each holds, and of two that are
+    alike in period and kind the lower one does. A request that could pass a hard one is refused.
+    """
     import sys
     import time
 
@@ -54,7 +65,7 @@ def create(
             expires_at=None if expires_days is None else time.time() + expires_days * DAY_SECONDS,
             workloads=tuple(workload) if workload else None,
             models=tuple(model) if model else None,
-            budgets=_budgets(budget_usd, budget_per),
+            budgets=_budgets(budget_usd, budget_per, hard=True) + _budgets(soft_budget_usd, budget_per, hard=False),
             requests_per_minute=requests_per_minute,
             tokens_per_minute=tokens_per_minute,
         )
@@ -122,24 +133,31 @@ def _store(data: Path | None) -> "Generator[sqlite3.Connection]":
             counters.bump()
 
 
-def _budgets(usd: str | None, per: str) -> "tuple[KeyBudget, ...]":
+def _budgets(written: list[str] | None, otherwise: str, *, hard: bool) -> "tuple[KeyBudget, ...]":
+    """The budgets of one option. Raises `InvalidField`."""
     from freehold.config.money import nano
     from freehold.errors import InvalidField
     from freehold.store.callers import KeyBudget
 
-    if usd is None:
-        return ()
-    if per not in ("day", "month"):
-        raise InvalidField(f"A budget is per day or per month, not per {per!r}.", "Write --budget-per day.")
-    try:
-        amount = nano(usd)
-    except ValueError as error:
-        raise InvalidField(f"--budget-usd {error}, not {usd!r}.", "Write --budget-usd 20.") from None
-    return (KeyBudget(amount, "day" if per == "day" else "month"),)
+    option = "--budget-usd" if hard else "--soft-budget-usd"
+    found: list[KeyBudget] = []
+    for budget in written or ():
+        usd, slash, period = budget.partition("/")
+        per = period if slash else otherwise
+        if per not in ("day", "month"):
+            raise InvalidField(f"A budget is per day or per month, not per {per!r}.", f"Write {option} 20/day.")
+        try:
+            amount = nano(usd)
+        except ValueError as error:
+            raise InvalidField(f"{option} {error}, not {usd!r}.", f"Write {option} 20.") from None
+        found.append(KeyBudget(amount, "day" if per == "day" else "month", hard))
+    return tuple(found)
 
 
 def _shown(key: "Key") -> dict[str, Any]:
     import time
+
+    from freehold.config.money import dollars
 
     now = time.time()
     state = "good"
@@ -148,7 +166,8 @@ def _shown(key: "Key") -> dict[str, Any]:
     elif key.expires_at is not None and key.expires_at <= now:
         state = "expired"
     names = ("id", "name", "prefix", "role", "organisation", "project", "expires_at", "workloads", "models")
-    return {name: getattr(key, name) for name in names} | {"state": state}
+    budgets = [{"usd": dollars(one.nano), "per": one.per, "hard": one.hard} for one in key.budgets]
+    return {name: getattr(key, name) for name in names} | {"budgets": budgets, "state": state}
 
 
 def _print_json(value: object) -> None:

@@ -1,9 +1,9 @@
 """The process that watches canaries and shadows: started by `freehold up`, not by people.
 
-    python -m freehold.cli.rollouts --data DIR [--config FILE] [--log LEVEL]
+    python -m freehold.cli.rollouts --data DIR --settings FD [--log LEVEL]
 
 It grades, counts and decides beside the door, and steps back behind it when the machine is busy. Its state is in the store,
-so it may die at any moment; the supervisor starts it again.
+so it may die at any moment; the supervisor starts it again. It is handed the settings in force, as the workers are.
 """
 
 import argparse
@@ -19,11 +19,11 @@ from pathlib import Path
 from typing import Any
 
 from freehold.cli.rollouts_judges import JudgeDoor
-from freehold.cli.settings import read_settings
 from freehold.config.paths import environment
 from freehold.config.settings import Judging, Settings
-from freehold.errors import ConfigError, UnknownContents
+from freehold.errors import UnknownContents
 from freehold.gateway.capture import is_sampled
+from freehold.gateway.in_force import InForce
 from freehold.gateway.ledger_folder import LedgerFolder
 from freehold.gateway.ledger_storage import open_contents
 from freehold.ledger.sealing import RecordContents
@@ -48,23 +48,22 @@ def main() -> None:
     """Runs until it is told to stop, or its supervisor is gone."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--config", type=Path)
+    parser.add_argument("--settings", type=int, required=True, help="descriptor of the settings in force")
     parser.add_argument("--log", default="info")
     options = parser.parse_args()
     logging.basicConfig(
         stream=sys.stderr, level=options.log.upper(), format="%(asctime)s rollouts %(levelname)s %(message)s"
     )
     os.nice(NICE)
-    asyncio.run(_run(options.data, options.config))
+    asyncio.run(_run(options.data, InForce(options.settings).read))
 
 
 class Current:
-    """The settings in force. A configuration that cannot be used leaves the one before."""
+    """The settings in force, as they were read last."""
 
-    def __init__(self, path: Path | None, data: Path) -> None:
-        self._path = path
-        self._data = data
-        self.settings: Settings = read_settings(path, data)
+    def __init__(self, read: Callable[[], Settings]) -> None:
+        self._read = read
+        self.settings = read()
 
     def graders(self, workload: str) -> Sequence[Mapping[str, Any]]:
         """The graders of a workload, as the configuration has them."""
@@ -83,15 +82,14 @@ class Current:
         return None if job is None else job.judging
 
     def reload(self) -> None:
-        """Reads them anew; the workers say what is wrong with them."""
-        with contextlib.suppress(ConfigError):
-            self.settings = read_settings(self._path, self._data)
+        """Reads them anew."""
+        self.settings = self._read()
 
 
-async def _run(data: Path, config: Path | None) -> None:
+async def _run(data: Path, read: Callable[[], Settings]) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    current = Current(config, data)
+    current = Current(read)
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     loop.add_signal_handler(signal.SIGHUP, current.reload)

@@ -57,17 +57,17 @@ def explain(
     from rich.text import Text
 
     table = Table(box=None, pad_edge=False)
-    for column in ("rank", "deployment", "why", "breaker", "first token", "$/M in", "$/M out"):
+    for column in ("rank", "deployment", "why", "breaker", "first token", "whole", "$/M in", "$/M out"):
         table.add_column(column, overflow="fold")
     for target in found["targets"]:
         price = target["dollars_per_million"] or {"input": None, "output": None}
-        seconds = target["first_token_seconds"]
+        paces = (target["first_token_seconds"], target["whole_seconds"])
         table.add_row(
             "-" if target["rank"] is None else str(target["rank"]),
             Text(target["deployment"]),
             Text(target["reason"]),
             target["breaker"],
-            "?" if seconds is None else f"{seconds:.2f} s",
+            *("?" if seconds is None else f"{seconds:.2f} s" for seconds in paces),
             "?" if price["input"] is None else f"{price['input']:g}",
             "?" if price["output"] is None else f"{price['output']:g}",
         )

@@ -13,10 +13,12 @@ def list_trainings(
     """Lists all runs, the oldest first: what is trained, how far it is, and the share of right answers on held-out items."""
     from freehold.cli.audit import print_json, print_table
     from freehold.config.paths import data_dir, environment
-    from freehold.training.runs import list_runs, standing
+    from freehold.training.runs import list_runs, standing, tell_of_all
 
+    folder = data_dir(data, environment())
+    tell_of_all(folder)
     rows: list[dict[str, object]] = []
-    for place in list_runs(data_dir(data, environment())):
+    for place in list_runs(folder):
         run, stands = place.run(), standing(place)
         step = 0 if stands.step is None else stands.step.step
         accuracy = stands.accuracy

@@ -29,7 +29,8 @@ def run(
     """Trains to the end. Ctrl-C ends the watching, not the run: `freehold train stop` does that.
 
     Rows that terms forbid stop it before it starts, and so do rows that give away an item that is set apart for trials, in whichever workload. The run
-    keeps a copy of its rows. A run that was stopped or killed goes on from its checkpoint."""
+    keeps a copy of its rows. A run that was stopped or killed goes on from its checkpoint. That it began and how it ended become entries of the
+    ledger: `freehold audit search --kind 'training.*'`."""
     import msgspec
 
     from freehold.cli.audit import print_json
@@ -38,7 +39,7 @@ def run(
     from freehold.errors import TrainingError
     from freehold.training.cluster import executor_of
     from freehold.training.executor import require_libraries
-    from freehold.training.runs import find_run, standing
+    from freehold.training.runs import find_run, standing, tell_if_possible
 
     environ = environment()
     folder = data_dir(data, environ)
@@ -49,12 +50,15 @@ def run(
         require_libraries()
         place = find_run(folder, recipe)
         _unsealed(place.dataset(), folder)
+    tell_if_possible(place)
+    place.settle_here()
     job = executor_of(ray, environ).start(place)
     if detach:
         print_json({"run": place.path.name}) if json else print(place.path.name)
         return
     watch(place, job.running, quiet=json)
     code = job.wait()
+    tell_if_possible(place)
     draw(place)
     stands = standing(place)
     if json:

@@ -24,11 +24,12 @@ def show(
 
     from freehold.cli.audit import print_json
     from freehold.config.paths import data_dir, environment
-    from freehold.training.runs import find_run, standing
+    from freehold.training.runs import find_run, standing, tell_if_possible
 
     place = find_run(data_dir(data, environment()), run)
     if follow:
         watch(place, lambda: place.process() is not None, quiet=json)
+    tell_if_possible(place)
     stands = standing(place)
     draw(place)
     if json:

@@ -14,7 +14,8 @@ def print_gates(gates: Iterable[Gate]) -> None:
 
 
 def row(gate: Gate) -> tuple[str, ...]:
-    """The cells of one gate. Scores are in points, latency and cost in multiples of the incumbent's."""
+    """The cells of one gate. Scores are in points, latency and cost in multiples of the incumbent's; BH is the p-value of a segment
+    adjusted for their number by Benjamini and Hochberg."""
     outcome = gate.outcome if gate.judged else "shown"
     how = "; ".join(part for part in (gate.method, gate.reason) if part)
     if gate.estimate is None or gate.low is None or gate.high is None:
@@ -23,8 +24,13 @@ def row(gate: Gate) -> tuple[str, ...]:
         estimate, interval = f"{gate.estimate:.2f}x", f"{gate.low:.2f} to {gate.high:.2f}"
     else:
         estimate, interval = f"{100 * gate.estimate:+.1f}", f"{100 * gate.low:+.1f} to {100 * gate.high:+.1f}"
-    p = "" if gate.p is None else f"{gate.p:.3f}" if gate.p >= 0.001 else "<0.001"
+    p = p_of(gate.p) + ("" if gate.adjusted_p is None else f" (BH {p_of(gate.adjusted_p)})")
     return (gate.name, outcome, estimate, interval, limit_of(gate), p, f"{gate.n:,}", how)
+
+
+def p_of(p: float | None) -> str:
+    """A p-value to three places."""
+    return "" if p is None else f"{p:.3f}" if p >= 0.001 else "<0.001"
 
 
 def limit_of(gate: Gate) -> str:

@@ -1,14 +1,15 @@
 """The items of a trial: chosen when it is planned, read again and held against the plan when it runs.
 
-Nothing that a model may learn from is tried on: of the store only the trial split is taken, and a file whose items stand in the
-training split is refused.
+Nothing that a model may learn from is tried on: of the store only the trial split is taken. A file is refused when an item of it
+stands in the training split, is nearly the same as one that does, or is a turn of the same conversation: what `freehold items split`
+would keep together.
 """
 
 import hashlib
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 from msgspec import Struct
@@ -18,8 +19,8 @@ from freehold.cli.trial_opening import Shelf
 from freehold.errors import ContentsDamaged, NotFound, SubjectErased, TrialError, UnknownContents
 from freehold.items import Item
 from freehold.store.inputs import content_key, input_digest
-from freehold.store.items import list_items
-from freehold.trials.clusters import Fresh, asked_text, deal, signature
+from freehold.store.items import ItemRow, list_items, split_salt
+from freehold.trials.clusters import Dealt, Fresh, asked_text, deal, signature
 from freehold.trials.items import Items
 from freehold.trials.plan import Plan, item_hash
 from freehold.trials.run import ERASED, Loaded
@@ -99,15 +100,60 @@ def clusters_of(items: Sequence[Item]) -> dict[str, str]:
 
 
 def require_untrained(items: Sequence[Item], workload: str, opened: Shelf) -> None:
-    """Raises TrialError when any of these items stands in the training split of the workload."""
-    trained = {row.content: row.id for row in list_items(opened.db, workload=workload, split=TRAIN)}
-    for item in items if trained else ():
-        known = trained.get(content_key(input_digest(item.input), opened.secret))
-        if known is not None:
-            raise TrialError(
-                f"The item {item.id} stands in the training split, as {known}: what was learned proves nothing.",
-                "Leave it out, with all others that were trained on.",
-            )
+    """Raises TrialError when any of these items stands in the training split of the workload, or belongs together with one that does:
+    near-duplicates by the signatures that the store has, other turns by the conversation's name or by the words that they repeat."""
+    rows = list_items(opened.db, workload=workload, split=TRAIN)
+    if not rows:
+        return
+    trained = {row.content: row.id for row in rows}
+    for item in items:
+        _refuse(item, trained.get(_key(item.input, opened)), "stands in the training split, as")
+    begun = {
+        _key(before, opened): one.row.id
+        for one in _items(opened).each(workload=workload, split=TRAIN)
+        for before in _turns_before(one.item.input)
+    }
+    for item in items:
+        known = begun.get(_key(item.input, opened)) or next(
+            (trained[key] for before in _turns_before(item.input) if (key := _key(before, opened)) in trained), None
+        )
+        _refuse(item, known, "is a turn of the same conversation as one in the training split,")
+    near = _beside(items, rows, split_salt(opened.db, workload))
+    for item in items:
+        _refuse(
+            item,
+            near.get(item.id),
+            "is nearly the same as one in the training split, or of its conversation: in the cluster",
+        )
+
+
+def _refuse(item: Item, known: str | None, why: str) -> None:
+    if known is not None:
+        raise TrialError(
+            f"The item {item.id} {why} {known}: what was learned proves nothing.",
+            "Leave it out, with all others that were trained on.",
+        )
+
+
+def _key(asked: Mapping[str, Any], opened: Shelf) -> bytes:
+    return content_key(input_digest(asked), opened.secret)
+
+
+def _turns_before(asked: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """What was asked in the earlier turns of the conversation whose last turn this is."""
+    messages = cast("list[Any]", asked.get("messages") or [])
+    for at, message in enumerate(messages):
+        if isinstance(message, dict) and cast("dict[str, Any]", message).get("role") == "assistant" and at:
+            yield {**asked, "messages": messages[:at]}
+
+
+def _beside(items: Sequence[Item], rows: Sequence[ItemRow], salt: bytes) -> dict[str, str]:
+    """The items that belong to a cluster of the training split, and to which one."""
+    fresh = [Fresh(item.id, signature(asked_text(item.input), salt), item.conversation) for item in items]
+    known = (
+        Dealt(row.id, row.signature, row.conversation, row.cluster, TRAIN) for row in rows if row.signature is not None
+    )
+    return {one.id: one.cluster for one in deal(fresh, known, salt, {TRIAL: 1.0}) if one.split == TRAIN}
 
 
 def _items(opened: Shelf) -> Items:

@@ -9,7 +9,7 @@ from html import escape
 
 from freehold.cli.audit import when
 from freehold.cli.audit_page import STYLE
-from freehold.cli.trial_gates import COLUMNS, row
+from freehold.cli.trial_gates import COLUMNS, p_of, row
 from freehold.trials import plots
 from freehold.trials.plan import ARMS
 from freehold.trials.report import Disagreement, Report, disagreeing, graders_of, notes, paired, shown_segments
@@ -83,14 +83,26 @@ def _paired(report: Report) -> str:
     found = paired(report.plan, report.results)
     if not found:
         return ""
-    names = ("item by item", "items", "candidate", "incumbent", "candidate ahead", "incumbent ahead", "the same")
+    names = (
+        "item by item",
+        "items",
+        "candidate",
+        "incumbent",
+        "candidate ahead",
+        "incumbent ahead",
+        "the same",
+        "mid-P",
+    )
     head = "".join(f"<th>{name}</th>" for name in names)
     rows = "".join(
         f"<tr><td>{_h(one.where)}</td><td>{one.n:,}</td><td>{100 * one.candidate:.1f} %</td><td>{100 * one.incumbent:.1f} %</td>"
-        f"<td>{one.ahead:,}</td><td>{one.behind:,}</td><td>{one.n - one.ahead - one.behind:,}</td></tr>"
+        f"<td>{one.ahead:,}</td><td>{one.behind:,}</td><td>{one.n - one.ahead - one.behind:,}</td>"
+        f"<td>{_h(p_of(one.mid_p))}</td></tr>"
         for one in found
     )
-    return f'<div class="scroll apart"><table><tr>{head}</tr>{rows}</table></div>'
+    how = "mid-P: the chance of so uneven a split if both were ahead equally often (McNemar, two-sided). It decides nothing."
+    told = f"<p class=soft>{how}</p>" if any(one.mid_p is not None for one in found) else ""
+    return f'<div class="scroll apart"><table><tr>{head}</tr>{rows}</table></div>{told}'
 
 
 def _gates(gates: Iterable[Gate]) -> str:
@@ -102,7 +114,7 @@ def _gates(gates: Iterable[Gate]) -> str:
         rows.append(f"<tr><td>{_h(name)}</td><td>{_badge(BADGES[outcome], outcome)}</td>{shown}</tr>")
     return (
         f'<div class="scroll gates"><table><tr>{head}</tr>{"".join(rows)}</table></div><p class=soft>All that are judged must pass, each at '
-        "its own alpha. Failing is claimed at alpha divided by their number. What is only shown decides nothing.</p>"
+        "its own alpha. BH: adjusted for the number of segments (Benjamini and Hochberg), for reading. Failing is claimed at alpha divided by their number. What is only shown decides nothing.</p>"
     )
 
 
@@ -169,8 +181,7 @@ def _plan(report: Report) -> str:
         ("Graders", graders_of(plan)),
         ("Segments", f"{', '.join(plan.segments.paths)}: margin {100 * plan.segments.margin:g} points, judged from "
                      f"{plan.segments.least} items" if plan.segments.paths else None),
-        ("Expected", f"{plan.expectation.needed:,} items needed, power {plan.expectation.power:.0%}; differing on "
-                     f"{plan.expectation.discordance:.1%} ({plan.expectation.source})"),
+        ("Expected", f"{plan.expectation.told}; differing on {plan.expectation.discordance:.1%} ({plan.expectation.source})"),
         ("Candidate's weights", plan.candidate.weights or "known to its vendor only"),
         ("Incumbent's weights", plan.incumbent.weights or "known to its vendor only"),
         ("Plan (SHA-256)", noted.plan),

@@ -32,7 +32,8 @@ def plan(
     gate: Annotated[
         list[str] | None,
         typer.Option(
-            help="p95=RATIO, cost=RATIO or GRADER=MARGIN: what must hold besides quality; may be given again."
+            help="p95=RATIO, cost=RATIO, GRADER=MARGIN or safety=GRADER[:MARGIN] (0.01 unless said): what must hold besides "
+            "quality; may be given again."
         ),
     ] = None,
     samples: Annotated[int, typer.Option(min=1, help="Answers of each model to each item.")] = 1,
@@ -60,7 +61,8 @@ def plan(
 ) -> None:
     """Writes the plan and notes its digest for the ledger. Nothing is asked yet; `freehold trial run` does that.
 
-    Says how many items it takes, what can be shown with those there are, and about what asking costs."""
+    Says how many items it takes until a candidate that is as good passes every gate, its chance of that with those there are, gate
+    by gate, and about what asking costs, judges included."""
     import time
     from datetime import UTC, datetime
 
@@ -129,7 +131,10 @@ def plan(
     if json:
         print_json({"trial": made.id, "plan": digest, "file": str(trial.plan), "items": len(made.items),
                     "needed": made.expectation.needed, "power": made.expectation.power,
-                    "cost_usd": _usd(made.expectation.cost_nano), "discordance": made.expectation.discordance})  # fmt: skip
+                    "chances": {one.name: one.chance for one in made.expectation.chances},
+                    "cost_usd": _usd(made.expectation.cost_nano), "judges_usd": _usd(made.expectation.judges_nano),
+                    "needed_cost_usd": _usd(made.expectation.needed_nano),
+                    "discordance": made.expectation.discordance})  # fmt: skip
     else:
         _print(made, digest, trial.plan)
 
@@ -185,18 +190,50 @@ def _usd(nano: int | None) -> float | None:
 
 
 def _print(made: "Plan", digest: str, path: Path) -> None:
-    expected = made.expectation
     print(made.id)
     print(f"  {made.question}")
-    enough = "enough" if len(made.items) >= expected.needed else f"{expected.needed - len(made.items):,} too few"
-    print(f"  It needs {expected.needed:,} items and has {len(made.items):,}: {enough}.", end=" ")
-    print(f"An equal candidate passes with a chance of {expected.power:.0%}.")
-    print(f"  The two are taken to differ on {expected.discordance:.1%} of the items ({expected.source}).")
-    if expected.cost_nano is None:
-        unknown = [arm.model for arm in (made.candidate, made.incumbent) if arm.input_rate is None]
-        print(f"  What it costs is unknown: nobody says the price of {' and '.join(unknown)}.")
-    else:
-        judges = ", judges not included" if made.judges else ""
-        print(f"  Asking both models costs about ${expected.cost_nano / 1e9:.2f}{judges}.")
+    print(f"  {_needs(made)}")
+    print(f"  {_chances(made)}")
+    print(
+        f"  The two are taken to differ on {made.expectation.discordance:.1%} of the items ({made.expectation.source})."
+    )
+    print(f"  {_costs(made)}")
     print(f"  The plan is {path} (SHA-256 {digest}).")
     print(f"Run it with `freehold trial run {made.id}`.")
+
+
+def _needs(made: "Plan") -> str:
+    needed, has = made.expectation.needed, len(made.items)
+    if made.expectation.power is None:
+        return f"It has {has:,} items; how many it takes depends on what people label."
+    if needed is None:
+        return f"It has {has:,} items, and with no number of items does an equal candidate pass every gate."
+    enough = "enough" if has >= needed else f"{needed - has:,} too few"
+    return f"It needs {needed:,} items and has {has:,}: {enough}."
+
+
+def _chances(made: "Plan") -> str:
+    """The chance of an equal candidate, and that of each gate where there are several."""
+    found = made.expectation.chances
+    if made.expectation.power is None:
+        return f"With what chance an equal candidate passes cannot be said yet. {found[0].name}: {found[0].reason}."
+    whole = f"An equal candidate passes with a chance of {made.expectation.power:.0%}"
+    reasons = "".join(f" {one.name}: {one.reason}." for one in found if one.reason)
+    if len(found) < 2:
+        return f"{whole}.{reasons}"
+    each = "; ".join(f"{one.name} {'unknown' if one.chance is None else f'{one.chance:.0%}'}" for one in found)
+    unknown = " (those unknown not counted)" if any(one.chance is None for one in found) else ""
+    return f"{whole}, which takes every gate{unknown}: {each}.{reasons}"
+
+
+def _costs(made: "Plan") -> str:
+    expected = made.expectation
+    if expected.cost_nano is None:
+        asked = {arm.model: arm.input_rate for arm in (made.candidate, made.incumbent, *made.judges)}
+        unknown = [model for model, rate in asked.items() if rate is None]
+        return f"What it costs is unknown: nobody says the price of {' and '.join(unknown) or 'an answer'}."
+    judges = f", ${expected.judges_nano / 1e9:.2f} of it the judges" if expected.judges_nano else ""
+    told = f"Asking both models costs about ${expected.cost_nano / 1e9:.2f}{judges}"
+    if expected.needed_nano is None or expected.needed is None or expected.needed <= len(made.items):
+        return f"{told}."
+    return f"{told}; with the {expected.needed:,} items needed about ${expected.needed_nano / 1e9:.2f}."

@@ -24,7 +24,7 @@ def run(
     json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
 ) -> None:
     """Asks both models through the running door. Each answer is kept as it comes, so after an interruption, whatever kind,
-    the same command goes on and pays nothing twice.
+    the same command goes on, and pays again at most what was under way.
 
     Refuses a plan that is not the one in the ledger. The verdict goes to stdout and into the ledger; exit code 0 when it is
     pass, 2 when it is fail, 3 when it is inconclusive."""
@@ -42,7 +42,7 @@ def run(
     from freehold.cli.trial_opening import find_trial, require_noted, shelf, trial_key
     from freehold.config.paths import data_dir, environment
     from freehold.errors import TrialError
-    from freehold.graders import build
+    from freehold.graders.selftest import proven
     from freehold.store.usage import find_costs
     from freehold.trials.asking import Door
     from freehold.trials.run import Job, Run, check_bounded
@@ -64,7 +64,7 @@ def run(
         require_noted(folder, opened.db, plan.id, digest)
         items = load(plan, opened)
         log = stack.enter_context(contextlib.closing(SampleLog(place.samples)))
-        graders = [build(grader.table) for grader in plan.graders]
+        graders = [proven(grader.table) for grader in plan.graders]
         for planned, grader in zip(plan.graders, graders, strict=True):
             stack.callback(grader.close)
             if planned.version != grader.version:

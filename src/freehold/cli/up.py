@@ -14,6 +14,10 @@ def up(
         int | None, typer.Option(min=0, max=65535, help="Port to listen on, before the file's; 0 takes a free one.")
     ] = None,
     workers: Annotated[int | None, typer.Option(min=1, max=64, help="Worker processes, before the file's.")] = None,
+    json: Annotated[
+        bool,
+        typer.Option("--json", help="Say that it is ready as JSON: `ready` (the URL), `data`, `admin_key`, `models`."),
+    ] = False,
 ) -> None:
     """Starts the door and the engines of own models. Prints `ready http://HOST:PORT` on stdout when it can serve.
 
@@ -29,6 +33,10 @@ def up(
     path = config_file(config, Path())
     folder = data_dir(data, environ)
     settings = read_settings(path, folder)
+    if (folder / "runs").exists():
+        from freehold.training.runs import tell_of_all
+
+        tell_of_all(folder)  # of trainings that ended while nobody looked
     house = House(
         settings,
         path=path.absolute() if path is not None else None,
@@ -37,5 +45,6 @@ def up(
         port=settings.door.port if port is None else port,
         workers=workers or settings.door.workers,
         environ=environ,
+        json=json,
     )
     asyncio.run(house.run())

@@ -1,8 +1,9 @@
 """One worker process of the door: started by `freehold up`, not by people.
 
-    python -m freehold.cli.worker --data DIR --number N --fd FD --ready FD [--config FILE]
+    python -m freehold.cli.worker --data DIR --number N --fd FD --ready FD --settings FD
 
-It is its own module so that a worker loads no command-line library.
+It is its own module so that a worker loads no command-line library. It does not read freehold.toml: the house hands it the
+settings in force (`gateway/in_force.py`).
 """
 
 import argparse
@@ -17,9 +18,9 @@ from pathlib import Path
 
 import uvloop
 
-from freehold.cli.promoted import read_serving, with_promoted
-from freehold.cli.settings import read_settings
+from freehold.cli.promoted import read_serving
 from freehold.config.paths import environment
+from freehold.gateway.in_force import InForce
 from freehold.gateway.unkept import Unkept
 from freehold.gateway.worker import Worker
 from freehold.processes import watch_parent
@@ -32,7 +33,7 @@ def main() -> None:
     parser.add_argument("--number", type=int, required=True)
     parser.add_argument("--fd", type=int, required=True)
     parser.add_argument("--ready", type=int, required=True, help="descriptor to say that it takes requests")
-    parser.add_argument("--config", type=Path)
+    parser.add_argument("--settings", type=int, required=True, help="descriptor of the settings in force")
     parser.add_argument("--log", default="info")
     options = parser.parse_args()
     logging.basicConfig(
@@ -49,7 +50,7 @@ async def _run(options: argparse.Namespace) -> None:
     environ = environment()
     stop = asyncio.Event()
     worker = Worker(
-        lambda: with_promoted(read_settings(options.config, options.data), read_serving(options.data).promoted),
+        InForce(options.settings).read,
         options.data,
         options.number,
         read_serving(options.data).models,

@@ -1,7 +1,8 @@
-"""The digest of a configuration: which policy was in force when an answer was given.
+"""The digest of a configuration: which policy was in force when an answer was given; and the text behind it, which is kept, so
+that a digest of years ago can be read.
 
-It covers every setting that is not a secret: routes, budgets, limits, prices, what is kept. A key that is renewed is no new
-policy, and what is secret can be guessed at from no digest. Pure.
+Both cover every setting that is not a secret: routes, budgets, limits, prices, what is kept. A key that is renewed is no new
+policy, and what is secret stands in no text and can be guessed at from no digest. Pure.
 """
 
 from collections.abc import Mapping
@@ -16,10 +17,14 @@ from freehold.config.settings import Secret, Settings, Workload
 
 
 def digest(settings: Settings) -> str:
-    """SHA-256 over the settings as JSON with sorted keys, without secrets and without the file's place: 64 hexadecimal
-    digits. Equal settings give equal digests in every process."""
+    """SHA-256 of `policy_text`: 64 hexadecimal digits. Equal settings give equal digests in every process."""
+    return sha256(policy_text(settings)).hexdigest()
+
+
+def policy_text(settings: Settings) -> bytes:
+    """The settings as JSON with sorted keys, without secrets and without the file's place."""
     shown = {name: _open(value) for name, value in asdict(settings).items() if name != "source"}
-    return sha256(msgspec.json.encode(shown, order="sorted")).hexdigest()
+    return msgspec.json.encode(shown, order="sorted")
 
 
 def route_digest(workload: Workload) -> str:

@@ -48,11 +48,18 @@ class Timeouts(Struct, frozen=True, kw_only=True):
     """[timeouts], and `timeouts` of a workload: how long a vendor may take."""
 
     connect: Annotated[float, Meta(gt=0, description="Until the connection stands, TLS included.")] = 5.0
-    first_token: Annotated[float, Meta(gt=0, description="Until the first meaningful token (or the whole answer).")] = (
-        120.0
-    )
+    first_token: Annotated[float, Meta(gt=0, description="Until the first meaningful token of a stream.")] = 120.0
+    whole: Annotated[
+        Annotated[float, Meta(gt=0)] | None,
+        Meta(
+            description="Until an answer that is not streamed is there, for one attempt. Default: as long as `total` allows, of which "
+            "each model of the route gets an equal share of what those before it left.",
+        ),
+    ] = None
     idle: Annotated[float, Meta(gt=0, description="Between two chunks of a stream.")] = 60.0
-    total: Annotated[float, Meta(gt=0, description="Whole request, retries and failover included.")] = 600.0
+    total: Annotated[float, Meta(gt=0, description="The request from end to end, retries and failover included.")] = (
+        600.0
+    )
 
 
 class Secret(Struct, frozen=True):
@@ -88,6 +95,13 @@ class VendorSettings(Struct, frozen=True, kw_only=True):
         str | None, Meta(description='HTTP proxy, http://host:port; default from HTTPS_PROXY; "" goes without.')
     ] = None
     ca_file: Annotated[File | None, Meta(description="PEM file with the certificate authorities to trust.")] = None
+    kept_ids: Annotated[
+        Literal["own", "any"] | None,
+        Meta(
+            description="Which ids of what this account keeps callers may send: own (the default), those of responses that the door gave "
+            "to the same project; any, those of all responses, conversations, files, prompts and containers that the account holds."
+        ),
+    ] = None
 
 
 class Conditions(Struct, frozen=True, kw_only=True):
@@ -254,7 +268,15 @@ class Ledger(Struct, frozen=True, kw_only=True):
     master_key: Annotated[
         str,
         Meta(
-            description='What guards the keys of data subjects: "file", or an entry point of the group freehold.signers.'
+            description='What guards the keys of data subjects: "file", or an entry point of the group freehold.key_wrappers.'
+        ),
+    ] = "file"
+    signer: Annotated[
+        str,
+        Meta(
+            description='What signs the log: "file", or an entry point of the group freehold.signers, as "NAME" or "NAME:KEY". One that is '
+            "named later signs beside those before it, until they are retired.",
+            examples=["acme:ledger-2027"],
         ),
     ] = "file"
 

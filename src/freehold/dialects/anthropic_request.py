@@ -105,6 +105,7 @@ def _request(
         fields=fields,
         unknown=tuple(unknown),
         bound=_bound(messages, unknown),
+        references=("container",) if "container" in unknown else (),
     )
 
 
@@ -259,7 +260,7 @@ def _cache(control: CacheControl | None) -> str | None:
 def _tool(tool: ToolShape, at: int, unknown: list[str]) -> Tool:
     cache = _cache(tool.cache_control)
     if tool.type is not None and tool.type != "custom":
-        return Tool(name=tool.name or tool.type, kind=tool.type, cache=cache)
+        return Tool(name=tool.name or tool.type, kind=tool.type, cache=cache, max_uses=tool.max_uses)
     if tool.name is None:
         raise invalid(f"tools[{at}].name", "this field is required")
     if tool.input_schema is UNSET:

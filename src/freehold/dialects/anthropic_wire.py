@@ -134,6 +134,7 @@ class ToolShape(Struct):
     input_examples: Raw | UnsetType = UNSET
     strict: bool | None = None
     cache_control: CacheControl | None = None
+    max_uses: int | None = None
 
 
 class ToolChoiceShape(Struct):

@@ -111,6 +111,7 @@ class Dialect(Struct, frozen=True, kw_only=True):
     artefacts change. `read_reply` reads a vendor's whole answer and `write_reply` writes one for a caller; the `Request`
     given to `write_reply` and `stream_writer` is the caller's, for what the dialect echoes. `seal` marks every opaque
     artefact in bytes that pass through (a whole reply, or one event's raw bytes) with the origin that made it.
+    `seal_ids` does the same to the ids of what the vendor keeps, with the function given; None where the dialect has none.
     `hides` is whether an event must be kept from this caller (a usage report that only we asked for). `forwards` names the
     caller's headers (lower case) that go along to a vendor of the same dialect.
     """
@@ -129,6 +130,7 @@ class Dialect(Struct, frozen=True, kw_only=True):
     read_error: Callable[[int, Mapping[str, str], bytes], VendorRefused]
     write_error: Callable[[FreeholdError, str], bytes]
     forwards: tuple[str, ...] = ()
+    seal_ids: Callable[[bytes, Callable[[str], str]], bytes] | None = None
 
 
 Fields = dict[str, Raw]

@@ -8,6 +8,7 @@
     responses_reader.py    a vendor's stream into chunks
     responses_writer.py    chunks into a stream for a caller; responses_output.py its items
     responses_seal.py      the seals on what only a vendor can read
+    responses_ids.py       the ids of what a vendor keeps
 
 It knows no vendor and no network. Source: openai SDK 3.54, `resources/responses` and `types/responses`.
 """
@@ -17,6 +18,7 @@ from typing import Final
 from freehold.dialects.dialect import Dialect, Event
 from freehold.dialects.openai_errors import read_error, write_error
 from freehold.dialects.responses_body import pass_request, write_request
+from freehold.dialects.responses_ids import seal_ids
 from freehold.dialects.responses_reader import Reader
 from freehold.dialects.responses_reply import read_reply, write_reply
 from freehold.dialects.responses_request import read_request
@@ -47,4 +49,5 @@ DIALECT: Final = Dialect(
     read_error=read_error,
     write_error=write_error,
     forwards=("openai-beta",),
+    seal_ids=seal_ids,
 )

@@ -99,6 +99,9 @@ def read_request(body: bytes) -> Request:
         fields=fields,
         unknown=_unknown(wire, fields, choice),
         bound=bound or reference,
+        references=_references(fields, reference),
+        earlier=wire.previous_response_id,
+        max_tool_calls=wire.max_tool_calls,
     )
 
 
@@ -108,10 +111,13 @@ def _bound(wire: WireRequest, fields: Fields) -> str | None:
         return "previous_response_id"
     if wire.background is True:
         return "background"
-    for name in ("conversation", "prompt"):
-        if name in fields and bytes(fields[name]) != _NULL:
-            return name
-    return None
+    return next(iter(_references(fields, None)), None)
+
+
+def _references(fields: Fields, item: str | None) -> tuple[str, ...]:
+    """What holds an id of a thing that the vendor keeps, but for an earlier response."""
+    names = tuple(name for name in ("conversation", "prompt") if name in fields and bytes(fields[name]) != _NULL)
+    return names if item is None else (*names, item)
 
 
 def _unknown(wire: WireRequest, fields: Fields, choice: ToolChoice | None) -> tuple[str, ...]:

@@ -21,6 +21,7 @@ LARGEST_CAP: Final = 2**31 - 1
 """No model writes more tokens; a larger cap would only overflow what reserves money for it."""
 
 Cap = Annotated[int, Meta(ge=1, le=LARGEST_CAP)]
+Count = Annotated[int, Meta(ge=0, le=LARGEST_CAP)]
 Temperature = Annotated[float, Meta(ge=0, le=2)]
 Share = Annotated[float, Meta(ge=0, le=1)]
 TopLogprobs = Annotated[int, Meta(ge=0, le=20)]
@@ -144,6 +145,7 @@ class WireRequest(Struct):
     truncation: str | None = None
     background: bool | None = None
     previous_response_id: str | None = None
+    max_tool_calls: Count | None = None
     stream: bool | None = None
     stream_options: WireStreamOptions | None = None
 

@@ -44,12 +44,14 @@ LONGEST_WAIT = 60.0
 
 
 class Trail(Struct):
-    """What happened on the way to an answer. `pay` is asked before a second attempt that costs: it reserves the worst
-    case of one more (true), or refuses (false). `dropped` names what the answering vendor could not be told."""
+    """What happened on the way to an answer. `pay` is asked before every attempt but the first, with the one that still runs
+    beside it: it reserves what the worst case of all lacks (true), or refuses (false). `spent` says what a target may bill
+    for an attempt without an answer, `whole` when that was to come in one piece. `dropped` names what the answering vendor
+    could not be told."""
 
     attempts: list[Attempt]
-    pay: Callable[[Target], bool]
-    spent: Callable[[Target], int]
+    pay: Callable[[Target, Target | None], bool]
+    spent: Callable[[Target, bool], int]
     dropped: list[str]
 
 
@@ -57,7 +59,8 @@ class Asking(Struct):
     """One request on its way out: what stays the same over all attempts. `body` is the caller's own, to pass through where
     the dialects match; empty when the request was changed and must be written anew. `likely` is our estimate of the input
     in tokens. `now` is the loop's clock, and
-    `deadline` a time of it."""
+    `deadline` a time of it. Of the time until then each candidate gets, for all its tries, an equal share of what those
+    before it left: however silent they are, the last one is asked in time."""
 
     pool: Pool
     now: Callable[[], float]
@@ -73,7 +76,8 @@ class Asking(Struct):
     trail: Trail
 
     async def first_to_commit(self, targets: Sequence[Target]) -> Answer:
-        """The answer of the first target that commits. Raises the failure that tells the caller most."""
+        """The answer of the first target that commits. Raises the failure that tells the caller most. One that the budget
+        does not cover any more, after what the others may bill, is not asked."""
         failures: list[FreeholdError] = []
         too_small = 0
         for position, target in enumerate(targets):
@@ -83,8 +87,12 @@ class Asking(Struct):
             others = targets[position + 1 :]
             if (way := target.deployment.ways.get(self.front.name)) is not None and way.estimated:
                 return self._estimate(target, way)
+            if self.trail.attempts and not self.trail.pay(target, None):
+                failures.append(BudgetExhausted("The budget does not cover another attempt."))
+                continue
+            until = self.now() + (self.deadline - self.now()) / (len(others) + 1)
             try:
-                return await self._persist(target, others)
+                return await self._persist(target, others, until)
             except FreeholdError as error:
                 failures.append(error)
                 verdict = judge(error)
@@ -101,35 +109,39 @@ class Asking(Struct):
         reply = Reply(id="", model=target.deployment.native, usage=Usage(input_tokens=self.likely, estimated=True))
         return Answer(target, way, Whole(self.front.write_reply(reply, self.request), reply), 0.0)
 
-    async def _persist(self, target: Target, others: Sequence[Target]) -> Answer:
-        """One target, with its retries."""
+    async def _persist(self, target: Target, others: Sequence[Target], until: float) -> Answer:
+        """One target, with its retries, until a time of the loop's clock."""
         for tried in range(self.retries + 1):
             try:
-                return await self._hedged(target, others) if self.hedge is not None else await self._attempt(target)
+                if self.hedge is not None:
+                    return await self._hedged(target, others, until)
+                return await self._attempt(target, until)
             except FreeholdError as error:
                 pause = _pause(error, tried, others=bool(others))
-                out_of_time = self.now() + (pause or 0) >= self.deadline
+                out_of_time = self.now() + (pause or 0) >= until
                 if judge(error) is not Verdict.RETRY or tried == self.retries or pause is None or out_of_time:
                     raise
-                if _was_paid(error) and not self.trail.pay(target):
+                if not self.trail.pay(target, None):
+                    if others:
+                        raise  # another may cost less
                     raise BudgetExhausted("The budget does not cover another attempt.") from error
                 await asyncio.sleep(pause)
         raise AssertionError("unreachable")
 
     # --- hedging ---
 
-    async def _hedged(self, target: Target, others: Sequence[Target]) -> Answer:
+    async def _hedged(self, target: Target, others: Sequence[Target], until: float) -> Answer:
         delay = self._delay(target.deployment)
         if delay is None:
-            return await self._attempt(target)
-        first = asyncio.create_task(self._attempt(target))
+            return await self._attempt(target, until)
+        first = asyncio.create_task(self._attempt(target, until))
         second: asyncio.Task[Answer] | None = None
         try:
             await asyncio.wait({first}, timeout=delay)
             rival = next((o for o in others if o.deployment.breaker.allows(self.now())), target)
-            if first.done() or not self.trail.pay(rival):
+            if first.done() or not self.trail.pay(rival, target):
                 return await first
-            second = asyncio.create_task(self._attempt(rival, hedge=True))
+            second = asyncio.create_task(self._attempt(rival, until, hedge=True))
             return await _first_success(first, second)
         finally:
             for task in (first, second):
@@ -140,18 +152,19 @@ class Asking(Struct):
 
     def _delay(self, deployment: Deployment) -> float | None:
         assert self.hedge is not None
-        after = deployment.latency.p95() if self.hedge.after == "p95" else self.hedge.after
+        usual = deployment.latency.of(streamed=self.request.stream)
+        after = usual.p95() if self.hedge.after == "p95" else self.hedge.after
         return None if after is None else max(float(after), self.hedge.min_seconds)
 
     # --- one attempt ---
 
-    async def _attempt(self, target: Target, *, hedge: bool = False) -> Answer:
+    async def _attempt(self, target: Target, until: float, *, hedge: bool = False) -> Answer:
         deployment = target.deployment
         began = self.now()
         deployment.breaker.began()
         deployment.in_flight += 1
         try:
-            answer = await self._ask(target, began)
+            answer = await self._ask(target, began, until)
         except asyncio.CancelledError:
             deployment.breaker.gave_up()
             self._note(target, "cancelled", None, began, hedge=hedge, paid=True)
@@ -168,11 +181,11 @@ class Asking(Struct):
         finally:
             deployment.in_flight -= 1
         deployment.breaker.succeeded(self.now())
-        deployment.latency.observe(answer.first_seconds)
+        deployment.latency.of(streamed=self.request.stream).observe(answer.first_seconds)
         self._note(target, "answered", None, began, hedge=hedge, paid=False)
         return answer
 
-    async def _ask(self, target: Target, began: float) -> Answer:
+    async def _ask(self, target: Target, began: float, until: float) -> Answer:
         deployment = target.deployment
         way = deployment.way(self.front.name)
         wire = WireTarget(model=deployment.asked, traits=way.traits, origin=deployment.origin, dropped=[])
@@ -180,7 +193,8 @@ class Asking(Struct):
             body = way.dialect.pass_request(self.request, self.body, wire)
         else:
             body = way.dialect.write_request(self.request, wire)
-        limit = min(began + self.timeouts.first_token, self.deadline) if self.request.stream else self.deadline
+        own = self.timeouts.first_token if self.request.stream else self.timeouts.whole
+        limit = until if own is None else min(began + own, until)
         try:
             upstream = await self._send(deployment, way, body, limit)
             try:
@@ -235,6 +249,7 @@ class Asking(Struct):
     def _note(
         self, target: Target, outcome: Outcome, error: FreeholdError | None, began: float, *, hedge: bool, paid: bool
     ) -> None:
+        spent = self.trail.spent(target, not self.request.stream) if paid else 0
         self.trail.attempts.append(
             Attempt(
                 deployment=target.deployment.name,
@@ -242,8 +257,9 @@ class Asking(Struct):
                 status=error.status if error is not None else None,
                 code=error.code if error is not None else None,
                 ms=(self.now() - began) * 1000,
-                cost_nano=self.trail.spent(target) if paid else 0,
+                cost_nano=spent,
                 hedge=hedge,
+                estimated=spent > 0,
             )
         )
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from freehold.gateway.book import Book, Plan
 from freehold.gateway.conversations import conversation_of
 from freehold.gateway.placed import Placed
-from freehold.gateway.routing import Choice, Target, Why, can_do
+from freehold.gateway.routing import Choice, Target, Why, can_do, is_bounded
 from freehold.gateway.visit import Visit
 from freehold.store.canaries import MILLION, Canary, assign
 from freehold.store.counters import Counters
@@ -97,13 +97,15 @@ class Canaries:
 def _candidate(canary: Canary, visit: Visit, book: Book) -> Target | None:
     """Whom the request would go to; None when it may not, or could not be answered or paid for there."""
     request = visit.request
-    if request is None or request.operation != "generate" or request.bound is not None or (request.n or 1) > 1:
+    if request is None or request.operation != "generate" or (request.n or 1) > 1:
+        return None
+    if request.bound is not None or visit.needs.files_kept:  # what one account keeps, another does not have
         return None
     candidate = book.candidate(canary.candidate)
     if candidate is None or not visit.key.may_use_model(canary.candidate) or not can_do(candidate, visit.needs):
         return None
-    unpriced = candidate.price is None and book.payers(visit.key, canary.workload).hard
-    return None if unpriced else candidate
+    unknown = candidate.price is None or not is_bounded(candidate, visit.needs)
+    return None if unknown and book.payers(visit.key, canary.workload).hard else candidate
 
 
 def lead(choice: Choice, placed: Placed, now: float) -> Choice:

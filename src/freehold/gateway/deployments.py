@@ -20,7 +20,9 @@ from freehold.dialects.dialect import Dialect, Traits
 from freehold.dialects.origin import tag
 from freehold.errors import UnknownModel, Unsupported
 from freehold.gateway.breaker import Breaker
+from freehold.gateway.kept_ids import Keeper
 from freehold.gateway.latency import Latency
+from freehold.outbound.address import is_elsewhere
 from freehold.outbound.pool import Endpoint, endpoint
 from freehold.vendors import traits_for
 from freehold.vendors.own import Served
@@ -52,11 +54,13 @@ class Deployment:
         "asked",
         "breaker",
         "in_flight",
+        "keeper",
         "latency",
         "model",
         "name",
         "native",
         "origin",
+        "private",
         "served",
         "settings",
         "vendor",
@@ -74,9 +78,11 @@ class Deployment:
         origin: str,
         model: Model | None,
         served: Served | None = None,
+        keeper: Keeper | None = None,
     ) -> None:
         """`served` says by what an own model is served. `asked` is then the name that it is known by there, `weights` the SHA-256 of its
-        weights."""
+        weights. `keeper` seals the ids of what its account keeps. `private` says that it may stand inside one's own network: that the
+        vendor does, or that the settings put it where the vendor's file does not."""
         self.name = name
         self.native = native
         self.vendor = vendor
@@ -85,6 +91,10 @@ class Deployment:
         self.origin = origin
         self.model = model
         self.served = served
+        self.keeper = keeper
+        homes = [url for url in (vendor.base_url, *(speaks.base_url for speaks in vendor.speaks)) if url]
+        moved = settings.base_url is not None and is_elsewhere(settings.base_url, homes)
+        self.private = vendor.private or moved
         self.asked = served.model or native if served is not None else native
         self.weights = served.weights if served is not None else None
         self.breaker = Breaker()
@@ -205,6 +215,7 @@ class Deployments:
             tag(self._secret, prefix, base_url or "", native, scope),
             self.catalog.find(settings.like, native),
             served,
+            Keeper(self._secret, tag(self._secret, prefix, base_url or "", "", scope)),
         )
         self._inherit(made)
         if len(self._known) >= MAX_DEPLOYMENTS:

@@ -63,6 +63,7 @@ class _Attempt(Struct, frozen=True, omit_defaults=True, gc=False):
     code: str | None = None
     cost: int = 0
     deployment: str = ""
+    estimated: bool = False
     hedge: bool = False
     outcome: str = ""
     status: int | None = None
@@ -200,6 +201,7 @@ def _attempt(attempt: Attempt) -> _Attempt:
         attempt.code,
         attempt.cost_nano if attempt.cost_nano <= MOST_EXACT else MOST_EXACT,
         _text(attempt.deployment),
+        attempt.estimated,
         attempt.hedge,
         attempt.outcome,
         attempt.status,

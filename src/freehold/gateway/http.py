@@ -76,7 +76,7 @@ class Server(asyncio.Protocol):
         self.draining = False
         self.deadline: float | None = None
         self._handler = handler
-        self._limits = limits
+        self._limits = self._begun_under = limits
         self._everyone = everyone
         self._transport: asyncio.Transport | None = None
         self._parser: httptools.HttpRequestParser | None = None
@@ -157,6 +157,7 @@ class Server(asyncio.Protocol):
 
     def on_message_begin(self) -> None:
         self._reading = reading = Exchange(self, self._peer)
+        self._begun_under = self._limits
         self._headers = reading.headers
         self._in_head = True
         self._url = b""
@@ -203,7 +204,7 @@ class Server(asyncio.Protocol):
             raise _Refused(400)
         reading.shape(keep_alive=parser.should_keep_alive() and modern, chunked=modern)
         length = reading.headers.get("content-length")
-        if length is not None and length.isdigit() and int(length) > self._limits.max_body:
+        if length is not None and length.isdigit() and int(length) > self._begun_under.max_body:
             raise _Refused(413)
         if modern and reading.headers.get("expect", "").lower() == "100-continue":
             self._owes_continue = True
@@ -213,7 +214,7 @@ class Server(asyncio.Protocol):
     def on_body(self, body: bytes) -> None:
         self._owes_continue = False
         self._size += len(body)
-        if self._size > self._limits.max_body:
+        if self._size > self._begun_under.max_body:
             raise _Refused(413)
         self._body.append(body)
 
@@ -278,6 +279,10 @@ class Server(asyncio.Protocol):
             self._transport.abort()
 
     # --- for the worker ---
+
+    def limit(self, limits: Limits) -> None:
+        """Takes other limits from now on. A request that is half here may be as large as when it began."""
+        self._limits = limits
 
     def expire(self, now: float) -> None:
         """Ends a connection whose deadline has passed: silently when idle, with 408 in the middle of a request."""

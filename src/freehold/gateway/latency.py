@@ -1,4 +1,5 @@
-"""How long one deployment takes to its first token: a moving average to rank by, a p95 to hedge at."""
+"""How long one deployment takes: a moving average to rank by, a p95 to hedge at. The time to the first token of a stream and that of an
+answer in one piece are counted apart: the second is many times the first, and a mixture says nothing of either."""
 
 from collections import deque
 
@@ -11,7 +12,21 @@ ENOUGH = 20
 
 
 class Latency:
-    """Observed seconds to the first meaningful token (or the whole answer when not streamed)."""
+    """What was observed of one deployment: `first`, to the first meaningful token of a stream; `whole`, of whole answers."""
+
+    __slots__ = ("first", "whole")
+
+    def __init__(self) -> None:
+        self.first = Pace()
+        self.whole = Pace()
+
+    def of(self, *, streamed: bool) -> "Pace":
+        """The pace of requests of one kind."""
+        return self.first if streamed else self.whole
+
+
+class Pace:
+    """Observed seconds of one kind. `average` is None before the first."""
 
     __slots__ = ("_recent", "_stale", "average")
 

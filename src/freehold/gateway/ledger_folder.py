@@ -1,12 +1,13 @@
 """Where the ledger lies in a data folder, under which name and with which keys it signs.
 
     ledger/log/         the public files of C2SP tlog-tiles, and the checkpoint
-    ledger/log.keys     the keys that sign it, one a line, the newest last; secret, mode 0600
+    ledger/log.keys     the keys that sign it, one a line, the newest last; secret, mode 0600. A key that stays elsewhere has a line
+                        too: which entry point of the group `freehold.signers` signs with it, and its verifier key
     ledger/log.retired  verifier keys of those that signed before, one a line; what they signed still verifies
     ledger/origin       the log's name
     ledger/contents/    sealed salts and contents            ledger/subjects/    the keys of data subjects
     ledger/master.key   what wraps those keys; keep a copy elsewhere, and never with the backups of the rest
-    ledger/master       who wraps them instead: the name of an entry point of the group `freehold.signers`
+    ledger/master       who wraps them instead: the name of an entry point of the group `freehold.key_wrappers`
 
 All keys of the file sign, so rotation is: add one, give its verifier key out, and retire the old one when everybody has it.
 The ledger's writer reads the keys when it starts.
@@ -15,25 +16,38 @@ The ledger's writer reads the keys when it starts.
 import secrets
 from importlib import metadata
 from pathlib import Path
+from typing import TypeVar
 
 from freehold.errors import NotConfigured, NotFound, StoreError
 from freehold.ledger.folder import alone, flush_folder, make_private, write_private
 from freehold.ledger.keyfile import KeyFile, Keys
 from freehold.ledger.notes import (
     ED25519,
+    Signer,
     SignerKey,
     VerifierKey,
     generate_signer_key,
     parse_signer_key,
     parse_verifier_key,
 )
+from freehold.ledger.signers import OutsideKey, Signing, verifier_of
 
 LEDGER = "ledger"
 FILE = "file"
 """The guard of the master key where no other is named: a private file."""
 
-GROUP = "freehold.signers"
+WRAPPERS = "freehold.key_wrappers"
 """Entry points that guard the master key: each gives, called with the ledger's folder, something that is a `Keys`."""
+
+SIGNERS = "freehold.signers"
+"""Entry points that sign the log: each gives, called with the ledger's folder and the name of a key, something that is a
+`Signing`."""
+
+KEY_ADDED = "ledger-key.added"
+"""The event that says that a key signs the log from now on."""
+
+_OUTSIDE = "OUTSIDE"
+_Plug = TypeVar("_Plug")
 
 
 class LedgerFolder:
@@ -50,7 +64,9 @@ class LedgerFolder:
         """What wraps the keys of data subjects: the private file, or what was named at the first start. Raises NotConfigured
         when that is not installed, StoreError when it cannot be opened."""
         guard = self._guard()
-        return KeyFile(self._folder / "master.key") if guard == FILE else _load(guard, self._folder)
+        if guard == FILE:
+            return KeyFile(self._folder / "master.key")
+        return _load(WRAPPERS, guard, (self._folder,), Keys, "the master key is guarded by")
 
     def note_master_key(self, guard: str) -> None:
         """Notes at a start who guards the master key. Raises StoreError when that is another than at the first start: nobody
@@ -82,19 +98,20 @@ class LedgerFolder:
             )
         return known
 
-    def signers(self, configured: str | None = None) -> list[SignerKey]:
-        """The keys that sign, the newest last; one is made where there is none. Raises StoreError."""
-        origin = self.origin(configured)
+    def signers(self, origin: str | None = None, signer: str = FILE) -> list[Signer]:
+        """The keys that sign, the newest last. `signer` is among them: it begins a log, and joins the others where it is new.
+
+        Raises StoreError, also for one that was retired; NotConfigured for one that is not installed."""
+        origin = self.origin(origin)
         with alone(self._folder / ".origin.lock"):
-            if _is_empty(self._keys):
-                replace_private(self._keys, [generate_signer_key(origin).encoded()])
-        if self._keys.stat().st_mode & 0o077:
-            raise StoreError(f"Others may read {self._keys}.", f"chmod 600 {self._keys}, and rotate the key.")
-        return [parse_signer_key(line) for line in self._keys.read_text().split()]
+            lines = self._lines()
+            if signer not in map(_where, lines):
+                replace_private(self._keys, [*lines, self._begun(signer, origin, lines)])
+        return [self._signer(line) for line in self._lines()]
 
     def verifiers(self) -> list[VerifierKey]:
         """The public halves, the newest last; none where there is no ledger yet."""
-        return [] if _is_empty(self._keys) else [key.verifier for key in self.signers()]
+        return [_verifier(line) for line in self._lines()]
 
     def retired(self) -> list[VerifierKey]:
         """The verifier keys of those that signed before and sign no more, the newest last."""
@@ -111,32 +128,66 @@ class LedgerFolder:
         if _is_empty(self._keys):
             raise StoreError(f"There is no ledger in {self._folder}.", "Start Freehold once; it makes the first key.")
         added = generate_signer_key(self.origin(), algorithm)
-        self.signers()  # refuses a file that others may read
         with alone(self._folder / ".origin.lock"):
-            lines = [*self._keys.read_text().split(), added.encoded()]
-            replace_private(self._keys, lines)
+            replace_private(self._keys, [*self._lines(), added.encoded()])
         return added
 
     def retire_signer(self, key_id: str) -> VerifierKey:
         """Drops the key with this id (8 hexadecimal digits); its private half is gone for good, its public half is kept.
 
         A writer that runs signs with it until it ends. Raises NotFound, and StoreError for the last key."""
-        signers = [] if _is_empty(self._keys) else self.signers()
-        if key_id not in {signer.verifier.id.hex() for signer in signers}:
+        if key_id not in {key.id.hex() for key in self.verifiers()}:
             raise NotFound(f"No key of the ledger has the id {key_id[:80]!r}.", "`freehold audit key list` shows them.")
         with alone(self._folder / ".origin.lock"):
-            lines = self._keys.read_text().split()
-            kept = [line for line in lines if parse_signer_key(line).verifier.id.hex() != key_id]
+            lines = self._lines()
+            kept = [line for line in lines if _verifier(line).id.hex() != key_id]
             if not kept:
                 raise StoreError(
                     f"{key_id} is the only key that signs, and a ledger needs one.",
                     "Add another with `freehold audit key add` first.",
                 )
-            (gone,) = (parse_signer_key(line).verifier for line in lines if line not in kept)
+            (gone,) = (_verifier(line) for line in lines if line not in kept)
             before = self._retired.read_text().split() if self._retired.exists() else []
             replace_private(self._retired, [*before, str(gone)])
             replace_private(self._keys, kept)
         return gone
+
+    def _lines(self) -> list[str]:
+        """The lines of the keys that sign. Raises StoreError when others may read them."""
+        if _is_empty(self._keys):
+            return []
+        if self._keys.stat().st_mode & 0o077:
+            raise StoreError(f"Others may read {self._keys}.", f"chmod 600 {self._keys}, and rotate the key.")
+        return self._keys.read_text().split()
+
+    def _begun(self, where: str, origin: str, lines: list[str]) -> str:
+        """The line of a key that signs for the first time."""
+        if where == FILE and lines:
+            raise StoreError(
+                f"The log in {self._folder} is signed by {', '.join(map(_where, lines))}, and the configuration names {FILE!r}.",
+                f'Set ledger.signer = "{_where(lines[-1])}"; or make a key of the file with `freehold audit key add` first.',
+            )
+        if where == FILE:
+            return generate_signer_key(origin).encoded()
+        key = verifier_of(origin, self._load_signing(where), where)
+        if key in self.retired() or key in map(_verifier, lines):
+            raise StoreError(
+                f"The key that {where!r} signs with has signed this log under another name, or was retired: {key}.",
+                "Name a key in ledger.signer that is new, or one that signs.",
+            )
+        return f"{_OUTSIDE}+{where}+{key}"
+
+    def _signer(self, line: str) -> Signer:
+        where = _where(line)
+        if where == FILE:
+            return parse_signer_key(line)
+        return OutsideKey(_verifier(line), self._load_signing(where), where)
+
+    def _load_signing(self, where: str) -> Signing:
+        name, _, key = where.partition(":")
+        if "+" in where or where.split() != [where]:
+            raise StoreError(f"{where!r} names nobody that signs.", 'Write ledger.signer as "NAME" or "NAME:KEY".')
+        return _load(SIGNERS, name, (self._folder, key), Signing, "the log is signed by")
 
     def _guard(self) -> str:
         try:
@@ -167,20 +218,34 @@ def _is_empty(path: Path) -> bool:
     return not path.exists() or path.stat().st_size == 0
 
 
-def _load(name: str, folder: Path) -> Keys:
-    found = [entry for entry in metadata.entry_points(group=GROUP) if entry.name == name]
+def _where(line: str) -> str:
+    """Who holds the private half of a key that signs."""
+    return line.split("+")[1] if line.startswith(f"{_OUTSIDE}+") else FILE
+
+
+def _verifier(line: str) -> VerifierKey:
+    if line.startswith(f"{_OUTSIDE}+"):
+        return parse_verifier_key(line.split("+", 2)[2])
+    return parse_signer_key(line).verifier
+
+
+def _load(group: str, name: str, given: tuple[object, ...], protocol: type[_Plug], what: str) -> _Plug:
+    """What a third party brings under this name. Raises NotConfigured where it is not installed, StoreError where it fails."""
+    found = [entry for entry in metadata.entry_points(group=group) if entry.name == name]
     if not found:
         raise NotConfigured(
-            f"The master key is guarded by {name!r}, and no package that is installed brings it.",
-            f"Install the package that has the entry point {name!r} of the group {GROUP}.",
+            f"{what[0].upper()}{what[1:]} {name!r}, and no package that is installed brings it.",
+            f"Install the package that has the entry point {name!r} of the group {group}.",
         )
     try:
-        keys = found[0].load()(folder)
+        brought = found[0].load()(*given)
     except Exception as error:  # a third party's code
         raise StoreError(
-            f"What guards the master key, {name!r} ({found[0].value}), cannot be opened: {error}.",
+            f"{name!r} ({found[0].value}), by which {what.removesuffix(' by')}, cannot be opened: {error}.",
             "Mend its configuration, or the package that brings it.",
         ) from error
-    if not isinstance(keys, Keys):
-        raise StoreError(f"The entry point {name!r} ({found[0].value}) gives no `Keys`.", "Mend the package.")
-    return keys
+    if not isinstance(brought, protocol):
+        raise StoreError(
+            f"The entry point {name!r} ({found[0].value}) gives no `{protocol.__name__}`.", "Mend the package."
+        )
+    return brought

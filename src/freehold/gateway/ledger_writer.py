@@ -8,7 +8,8 @@ What it does in a round, and what a death at any moment leaves:
 4 records, places of entries and the signed checkpoint are stored, and committed
 5 the checkpoint is published                                      (published again at the next start)
 
-So an answer that was journaled gets exactly one entry. Several rounds a second bound the age of the newest checkpoint.
+So an answer that was journaled gets exactly one entry. Several rounds a second bound the age of the newest checkpoint. Witnesses
+are asked beside the rounds, so that a slow one cannot hold up a checkpoint; their cosignatures are published when they come.
 One writer at a time: a new supervisor waits for what the killed one left behind.
 """
 
@@ -30,18 +31,18 @@ from freehold.errors import ContentsDamaged, FreeholdError, LedgerError, StoreEr
 from freehold.gateway.entries import ANSWER, answer_entry, event_entry
 from freehold.gateway.erasures import keep_erasure
 from freehold.gateway.item_rows import FEEDBACK, ITEM, take_feedback, take_item
-from freehold.gateway.ledger_folder import LedgerFolder
+from freehold.gateway.ledger_folder import KEY_ADDED, LedgerFolder
 from freehold.gateway.ledger_storage import note_storage, open_contents
 from freehold.gateway.ledger_upkeep import Upkeep
 from freehold.gateway.shadow_rows import take_shadow
-from freehold.gateway.witnesses import Witnesses
+from freehold.gateway.witnesses import Cosigning, Witnesses
 from freehold.ledger.log import Log
-from freehold.ledger.notes import SignerKey, parse_note, sign_note
+from freehold.ledger.notes import Signer, parse_note, sign_note
 from freehold.ledger.sealing import Field, RecordContents
 from freehold.ledger.subjects import Subjects
 from freehold.store.database import open_database, transaction
 from freehold.store.drain import Drain, EventLine, Line
-from freehold.store.events import Event, set_aside, take_events
+from freehold.store.events import Event, keep_event, set_aside, take_events
 from freehold.store.folder import JOURNAL, make_private
 from freehold.store.items import forget_ended, forget_subject
 from freehold.store.records import Private, Record
@@ -126,7 +127,8 @@ class LedgerWriter:
             await books.upkeep.finish()
 
     async def _rounds(self, stop: asyncio.Event) -> None:
-        witnesses = None if self._books is None else self._books.witnesses(self._settings.witnesses)
+        books = self._books
+        cosigning = None if books is None else books.cosigning(self._settings.witnesses)
         stopping = False
         while not stopping:
             with contextlib.suppress(TimeoutError):
@@ -134,8 +136,8 @@ class LedgerWriter:
                 stopping = True
             try:
                 self.round()
-                if witnesses is not None and self._books is not None:
-                    await self._books.have_cosigned(witnesses)
+                if cosigning is not None and books is not None and (fresh := books.fresh()) is not None:
+                    cosigning.offer(fresh)
                 self.failing = False
             except FreeholdError as error:
                 if not self.failing:
@@ -145,8 +147,8 @@ class LedgerWriter:
                 if not self.failing:
                     log.exception(STUCK)
                 self.failing = True
-        if witnesses is not None:
-            witnesses.close()
+        if cosigning is not None:
+            await cosigning.finish()
 
     def close(self) -> None:
         """Lets go of all files."""
@@ -164,7 +166,7 @@ class _Books:
 
     def __init__(self, db: sqlite3.Connection, folder: LedgerFolder, settings: Ledger) -> None:
         self._db = db
-        name, signers = folder.origin(settings.origin), folder.signers(settings.origin)
+        name, signers = folder.origin(settings.origin), self._signers(folder, settings)
         note_storage(folder, settings.storage)
         folder.note_master_key(settings.master_key)
         self.upkeep = Upkeep(folder, settings.storage)
@@ -250,15 +252,20 @@ class _Books:
             forget_ended(self._db, began)
             self._ended_at = began
 
-    def witnesses(self, configured: Mapping[str, str]) -> Witnesses | None:
-        """The witnesses of this log, None when there are none."""
-        return Witnesses(configured, self._log.read) if configured else None
+    def cosigning(self, configured: Mapping[str, str]) -> Cosigning | None:
+        """What has checkpoints of this log cosigned, None where there are no witnesses."""
+        return Cosigning(Witnesses(configured, self._log.read), self._cosigned) if configured else None
 
-    async def have_cosigned(self, witnesses: Witnesses) -> None:
-        """Publishes the newest checkpoint once more, with what witnesses add to it."""
+    def fresh(self) -> str | None:
+        """The checkpoint that was published since this was asked last, None when none was."""
         fresh, self._fresh = self._fresh, None
-        if fresh is not None:
-            self._log.publish(await witnesses.cosign(fresh))
+        return fresh
+
+    def _cosigned(self, checkpoint: str) -> None:
+        """Keeps a checkpoint with what witnesses added, and publishes it unless a newer one is in force by now."""
+        self._log.keep_cosigned(checkpoint)
+        if self._published is not None and parse_note(checkpoint).text == parse_note(self._published).text:
+            self._log.publish(checkpoint)
 
     def close(self) -> None:
         self._contents.close()
@@ -288,14 +295,24 @@ class _Books:
         # Erasures are noted in whole seconds; what began within that second goes too.
         return [(record, apart) for record, apart in private if record.started_at >= erased.get(apart.subject, -1) + 1]
 
-    def _sign_anew(self, signers: Sequence[SignerKey]) -> None:
+    def _signers(self, folder: LedgerFolder, settings: Ledger) -> Sequence[Signer]:
+        """The keys that sign. One that the configuration names for the first time signs beside the others, and it is noted."""
+        before = folder.verifiers()
+        with transaction(self._db):
+            signers = folder.signers(settings.origin, settings.signer)
+            for key in (signer.verifier for signer in signers):
+                if before and key not in before:
+                    keep_event(self._db, KEY_ADDED, key.id.hex(), {"key": str(key), "signer": settings.signer})
+        return signers
+
+    def _sign_anew(self, signers: Sequence[Signer]) -> None:
         """Has the keys of now sign the checkpoint in force where other ones did: what it says stays as it is."""
         size, checkpoint = self._head()
         if checkpoint is None:
             return
         note = parse_note(checkpoint)
         signed = [(signature.name, signature.key_id) for signature in note.unverified]
-        if signed != [(signer.name, signer.verifier.id) for signer in signers]:
+        if signed != [(key.name, key.id) for key in (signer.verifier for signer in signers)]:
             anew = sign_note(note.text, signers, int(time.time()))
             with transaction(self._db):
                 self._db.execute("UPDATE ledger_head SET checkpoint = ? WHERE size = ?", (anew, size))

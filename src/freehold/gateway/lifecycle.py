@@ -4,7 +4,7 @@
  2  read the request into our words
  3  find its workload, and what the caller may use of it
  4  safeguards on the input
- 5  reserve the budget, count the rates
+ 5  reserve the budget, count the rates                     (`reserving.py`)
  6  choose the candidates
  7  ask them, first to last, until one commits               (`asking.py`)
  8  safeguards on the output as it passes
@@ -31,11 +31,9 @@ from msgspec import Struct
 
 from freehold.dialects.dialect import Dialect
 from freehold.errors import (
-    BudgetExhausted,
     DoorFull,
     FreeholdError,
     InternalError,
-    InvalidField,
     RateLimited,
     RecordNotKept,
     VendorTimeout,
@@ -51,20 +49,22 @@ from freehold.gateway.exchange import Exchange
 from freehold.gateway.failure import for_caller
 from freehold.gateway.headers import answer_headers, error_headers, forwarded_headers
 from freehold.gateway.inputs import check_urls, inline_urls
+from freehold.gateway.late_records import LateRecords
 from freehold.gateway.metrics import Metrics
 from freehold.gateway.needs import measure
 from freehold.gateway.randomness import Randomness
 from freehold.gateway.relay import Relay, sealed
-from freehold.gateway.routing import ASSUMED_OUTPUT, Target, choose, prefix_key, priced, same_dialect
+from freehold.gateway.reserving import reserve, reserve_more
+from freehold.gateway.routing import choose, keeping, prefix_key
 from freehold.gateway.seams import Flusher, OutputWatch, Recorder, Safeguards
 from freehold.gateway.shadow import Shadows
 from freehold.gateway.tracer import Tracer
-from freehold.gateway.traces import Heard
+from freehold.gateway.traces import Heard, header_line
 from freehold.gateway.visit import Visit
 from freehold.gateway.watchdog import Watchdog
 from freehold.outbound.pool import Pool
-from freehold.store.counters import MOST_NANO, Counters
-from freehold.store.grants import BudgetDenied, Grant, RateDenied
+from freehold.store.counters import Counters
+from freehold.store.grants import Grant
 from freehold.store.records import new_id
 
 SUBJECT = "x-freehold-subject"
@@ -102,6 +102,7 @@ class Lifecycle:
         self._by_key: dict[str, int] = {}
         self._due: list[tuple[Grant, int, int]] = []
         self._randomness = Randomness()
+        self._late = LateRecords(parts.recorder)
         self._loop = asyncio.get_running_loop()
         self.in_flight = 0
 
@@ -118,14 +119,16 @@ class Lifecycle:
                 await parts.callers.reload()
                 parts.book().forget_payers()
             key = parts.callers.know(exchange.headers, began_at, exchange.shown)
-            if self._by_key.get(key.id, 0) >= parts.max_in_flight_per_key:
-                raise RateLimited(f"{self._by_key[key.id]} requests of this key are being answered.", retry_after=1)
         except FreeholdError as error:
             parts.metrics.turned_away(error.code)
             headers = error_headers(error, record_id, recorded=False)
             exchange.answer(error.status, front.write_error(error, record_id), headers)
             return
-        visit = self._open(exchange, Visit(record_id, front.name, key, began_at, began))
+        visit = Visit(record_id, front.name, key, began_at, began)
+        if self._by_key.get(key.id, 0) >= parts.max_in_flight_per_key:
+            self._turn_away(exchange, front, visit)
+            return
+        self._open(exchange, visit)
         self.in_flight += 1
         self._by_key[key.id] = self._by_key.get(key.id, 0) + 1
         try:
@@ -140,7 +143,17 @@ class Lifecycle:
             else:
                 del self._by_key[key.id]
 
-    def _open(self, exchange: Exchange, visit: Visit) -> Visit:
+    def _turn_away(self, exchange: Exchange, front: Dialect, visit: Visit) -> None:
+        """Refuses one more request of a key that has as many on their way as it may. It has its record like every refusal, of what is known
+        without a look at the body: nothing is committed to, and the record is as small as any can be."""
+        book = self._parts.book()
+        visit.policy, visit.keeping = book.policy, book.keeping
+        busy = self._by_key[visit.key.id]
+        self._tell(
+            exchange, front, visit, RateLimited(f"{busy} requests of this key are being answered.", retry_after=1)
+        )
+
+    def _open(self, exchange: Exchange, visit: Visit) -> None:
         """What is known before the request is read: the policy in force, and whom its contents are about."""
         book = self._parts.book()
         visit.policy, visit.keeping = book.policy, book.keeping
@@ -149,14 +162,13 @@ class Lifecycle:
             visit.subject = subject_of(exchange.headers.get(SUBJECT), None, visit.key.id)
             if book.keeping.contents:
                 visit.said.keep()
-        return visit
 
     async def _take(self, exchange: Exchange, front: Dialect, visit: Visit) -> None:
         try:
             answer = visit.answer = await self._get_answer(exchange, front, visit)
         except asyncio.CancelledError:
             visit.status = "cancelled"
-            self._keep(visit)
+            self._keep_failed(visit)
             raise
         except FreeholdError as error:
             visit.status = "failed" if visit.attempts else "refused"
@@ -171,6 +183,8 @@ class Lifecycle:
         watch = self._parts.safeguards.watch_output(visit.plan.name)
         if visit.plan.trace and visit.request is not None and visit.request.operation == "generate":
             watch = visit.heard = Heard(watch)
+            if exchange.headers.get(TRACED) == "1":
+                visit.summary = header_line(visit.id, None)
         if visit.gathered is not None:
             watch = visit.gathered.before(watch)
         if isinstance(answer.content, Whole):
@@ -202,15 +216,15 @@ class Lifecycle:
         if plan.capture is not None:
             parts.capturer.consider(visit, exchange.headers)
         targets = check_scope(visit.key, plan, book.targets(plan, request.model))
-        if request.bound is not None:
-            targets = same_dialect(targets, front.name, request.bound)
+        if request.bound is not None or needs.files_kept:
+            targets, request = keeping(targets, request, needs, visit.owner)
         if parts.canaries.stale:
             await parts.canaries.reload()
         placed = parts.canaries.place(visit, plan, book, exchange.headers)
         # 4 safeguards on the input
         await parts.safeguards.check_input(request, plan.name)
         # 5 reserve the budget, count the rates
-        targets = self._reserve(visit, book, targets)
+        targets = reserve(parts.counters, visit, book, targets)
         # 6 choose the candidates
         sticky = prefix_key(request.messages, request.model, visit.key.id) if plan.sticky else None
         choice = choose(
@@ -220,7 +234,7 @@ class Lifecycle:
             choice = lead(choice, placed, self._loop.time())
         # 7 ask them, first to last, until one commits
         body = exchange.body
-        if (needs.vision or needs.files) and any(target.deployment.vendor.private for target in choice.targets):
+        if (needs.vision or needs.files) and any(target.deployment.private for target in choice.targets):
             inlined = await inline_urls(request)
             if inlined is not request:
                 request, body = inlined, b""
@@ -236,7 +250,12 @@ class Lifecycle:
             retries=plan.retries,
             hedge=plan.hedge if placed is None or not placed.measured else None,
             deadline=visit.began + plan.timeouts.total,
-            trail=Trail(visit.attempts, lambda target: self._pay(visit, target), visit.spent_on_failure, visit.dropped),
+            trail=Trail(
+                visit.attempts,
+                lambda target, beside: reserve_more(parts.counters, visit, target, beside),
+                lambda target, whole: visit.spent_on_failure(target, whole=whole),
+                visit.dropped,
+            ),
         )
         return await asking.first_to_commit(choice.targets)
 
@@ -248,46 +267,6 @@ class Lifecycle:
             visit.said.keep()
         if visit.request.user:
             visit.subject = subject_of(exchange.headers.get(SUBJECT), visit.request.user, visit.key.id)
-
-    def _reserve(self, visit: Visit, book: Book, targets: tuple[Target, ...]) -> tuple[Target, ...]:
-        payers = visit.payers = book.payers(visit.key, visit.plan.name if visit.plan is not None else "")
-        if not payers.budgets and not payers.rates:
-            return targets
-        if payers.hard:
-            targets = priced(targets)
-        asked = targets if visit.placed is None else (*targets, visit.placed.candidate)  # in both arms: they stay alike
-        nano = 0
-        if payers.budgets:
-            nano = visit.worst(asked[0]) if len(asked) == 1 else max([visit.worst(target) for target in asked])
-        tokens = visit.needs.likely + (visit.needs.output or ASSUMED_OUTPUT)
-        if nano > MOST_NANO or tokens > MOST_NANO:
-            raise InvalidField("`max_tokens` is more than any model writes.", param="max_tokens")
-        outcome = self._parts.counters.acquire(payers.budgets, payers.rates, nano, tokens, visit.began_at)
-        if isinstance(outcome, BudgetDenied):
-            raise BudgetExhausted(
-                f"This request could cost up to ${nano / 1e9:.6f}; {payers.budget_names[outcome.index]} has "
-                f"${max(0, outcome.limit - outcome.spent - outcome.reserved) / 1e9:.6f} left of ${outcome.limit / 1e9:.2f}."
-            )
-        if isinstance(outcome, RateDenied):
-            raise RateLimited(
-                f"{payers.rate_names[outcome.index]} may use {outcome.limit} {outcome.measure} per minute.",
-                retry_after=outcome.retry_after,
-            )
-        visit.grant = outcome
-        visit.reserved = nano
-        for index in outcome.passed:
-            log.warning("%s is passed (soft limit)", payers.budget_names[index])
-        return targets
-
-    def _pay(self, visit: Visit, target: Target) -> bool:
-        """Reserves the worst case of one more attempt; false when a hard budget says no."""
-        if visit.grant is None:
-            return True
-        more = min(visit.worst(target), MOST_NANO)
-        if not self._parts.counters.extend(visit.grant, more, time.time()):
-            return False
-        visit.reserved += more
-        return True
 
     # --- steps 8 to 10, an answer in one piece ---
 
@@ -302,7 +281,7 @@ class Lifecycle:
                 watch.reply(whole.reply)
             origin = answer.deployment.origin
             if answer.way.dialect.name == front.name:
-                body = front.seal(whole.raw, origin)
+                body = visit.seal_ids(front, answer.deployment, front.seal(whole.raw, origin))
             else:
                 assert visit.request is not None
                 body = front.write_reply(sealed(whole.reply, origin), visit.request)
@@ -318,10 +297,11 @@ class Lifecycle:
                 await self._parts.flusher.flushed()
         except asyncio.CancelledError:
             visit.status = "cancelled"
-            self._keep(visit)
+            self._keep_failed(visit)
             raise
         except FreeholdError as error:
             visit.status = "refused"
+            self._withhold(visit, error)
             if visit.said is not None and not visit.kept:
                 visit.said = Said(exchange.body, self._randomness.draw)  # the answer was not given after all
             self._tell(exchange, front, visit, error)
@@ -353,7 +333,7 @@ class Lifecycle:
                 if exchange.answered:
                     exchange.write(data)
                 elif data:  # 10, but for its end
-                    exchange.begin(200, answer_headers(visit), SSE, data)
+                    exchange.begin(200, answer_headers(visit) + visit.summary, SSE, data)
                 await exchange.drain()
             last = relay.close()
             visit.gives(last)
@@ -364,10 +344,11 @@ class Lifecycle:
                 await self._parts.flusher.flushed()
         except asyncio.CancelledError:
             visit.status = "cancelled"
-            self._keep(visit)
+            self._keep_failed(visit)
             raise
         except FreeholdError as error:
             visit.status, visit.error = "failed", error
+            self._withhold(visit, error)
             last = relay.fail(error)
             visit.gives(last)
             self._keep_failed(visit)
@@ -375,7 +356,7 @@ class Lifecycle:
             watchdog.stop()
             stream.close()
         if not exchange.answered:
-            exchange.begin(200, answer_headers(visit), SSE)
+            exchange.begin(200, answer_headers(visit) + visit.summary, SSE)
         exchange.end(last)
 
     # --- step 9 ---
@@ -396,9 +377,14 @@ class Lifecycle:
                     self._loop.call_soon(self._settle_due)
         self._parts.metrics.took(record)
 
+    def keep_late(self) -> None:
+        """Writes the records that could not be written when their requests ended, as far as they can be now."""
+        self._late.keep()
+
     def finish(self) -> None:
-        """Settles what is left, before the counters are closed."""
+        """Settles and writes what is left, before the counters and the journal are closed."""
         self._settle_due()
+        self._late.finish()
 
     def _settle_due(self) -> None:
         """Settles what this turn of the loop has recorded, under one lock. Until then it stays reserved."""
@@ -406,7 +392,7 @@ class Lifecycle:
         if not due:
             return
         for (grant, nano, _), over in zip(due, self._parts.counters.settle_all(due, time.time()), strict=True):
-            if over:
+            if over and grant.charges:  # with rates alone nothing was reserved
                 log.warning("%d nano-dollars were billed where the worst case was %d", nano, grant.nano)
 
     def _tell(self, exchange: Exchange, front: Dialect, visit: Visit, error: FreeholdError) -> None:
@@ -414,12 +400,23 @@ class Lifecycle:
         visit.error = error
         body = front.write_error(error, visit.id)
         visit.gives(body)
-        self._keep_failed(visit)
-        exchange.answer(error.status, body, error_headers(error, visit.id))
+        kept = self._keep_failed(visit)
+        exchange.answer(error.status, body, error_headers(error, visit.id, recorded=kept))
 
-    def _keep_failed(self, visit: Visit) -> None:
-        """The record of a request that went wrong; that it cannot be kept must not hide what went wrong."""
+    def _keep_failed(self, visit: Visit) -> bool:
+        """The record of a request that went wrong; gives whether it is kept by now. That it cannot be kept must not hide what
+        went wrong, and it is written later: a vendor may bill what was asked of it."""
         try:
             self._keep(visit)
         except RecordNotKept:
             log.exception("the record %s of a failed request could not be kept", visit.id)
+            record = visit.record(time.time(), self._loop.time())
+            self._late.take(record, visit.private(record))
+            self._parts.metrics.took(record)
+            return False
+        return True
+
+    def _withhold(self, visit: Visit, error: FreeholdError) -> None:
+        """An answer whose record is written and cannot be put on the disk is not given: an entry of its own says so."""
+        if visit.kept:
+            self._late.withhold(visit.id, error)

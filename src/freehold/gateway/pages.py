@@ -117,8 +117,10 @@ def _state(target: Target, needs: Needs, now: float) -> dict[str, Any]:
         "weight": target.weight,
         "breaker": deployment.breaker.state(now),
         "in_flight": deployment.in_flight,
-        "first_token_seconds": deployment.latency.average,
-        "first_token_p95_seconds": deployment.latency.p95(),
+        "first_token_seconds": deployment.latency.first.average,
+        "first_token_p95_seconds": deployment.latency.first.p95(),
+        "whole_seconds": deployment.latency.whole.average,
+        "whole_p95_seconds": deployment.latency.whole.p95(),
         "dollars_per_million": None if price is None else {"input": price.input / 1e9, "output": price.output / 1e9},
         "retires": deployment.model.retires if deployment.model is not None else None,
     }

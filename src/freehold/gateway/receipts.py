@@ -5,6 +5,8 @@ It reads what the ledger's writer has published, and writes nothing. Nothing her
 """
 
 import contextlib
+import mmap
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -21,16 +23,22 @@ from freehold.gateway.traces import TRACE, shown
 from freehold.ledger.checkpoints import Checkpoint, parse_checkpoint
 from freehold.ledger.commitments import verify
 from freehold.ledger.entry import read_entry
+from freehold.ledger.log import COSIGNED
 from freehold.ledger.merkle import inclusion_proof
 from freehold.ledger.notes import parse_note
 from freehold.ledger.proof import Receipt, write_receipt
 from freehold.ledger.subjects import Subjects
 from freehold.ledger.tiles import CHECKPOINT, HEIGHT, WIDTH, Bundle, Tile, TileReader, parse_path
 from freehold.store.callers import Key
+from freehold.store.folder import JOURNAL
 from freehold.store.places import find_places
+from freehold.store.records import Record
 
 PENDING_SECONDS: Final = 120
-"""How long an answer may be without an entry before its id counts as unknown."""
+"""How long an answer may be without an entry before its id counts as unknown, unless a journal holds its record."""
+
+CLOCK_SECONDS: Final = 10
+"""How far the clock may have been set back since an answer began."""
 
 _RECORD: Final = re.compile(r"rec_([0-9a-f]{12})[0-9a-f]{20}")
 
@@ -54,12 +62,14 @@ class Receipts:
         A key gets the receipts of its own project, an admin's all, those of events included. Raises NotFound."""
         places = [one for one in find_places(self._data, about) if one.kind == ANSWER or key.role == "admin"]
         if not places:
-            return self._pending(about, now, "receipt")
+            return self._pending(about, key, now, "receipt")
         checkpoint = self._read(CHECKPOINT).decode()
         head = self._head(checkpoint)
         place = places[0].place
         if place >= head.size:  # committed, and not published yet
             return None
+        checkpoint = self._vouched_for(checkpoint, place)
+        head = self._head(checkpoint)
         reader = TileReader(self._read, head.size)
         leaf = _leaf(reader, place)
         if key.role != "admin" and read_entry(leaf).body["caller"]["project"] != key.project:
@@ -75,7 +85,7 @@ class Receipts:
         what is kept is not what the entry commits to."""
         places = {one.kind: one.place for one in reversed(find_places(self._data, about))}
         if ANSWER not in places:
-            return self._pending(about, now, "trace")
+            return self._pending(about, key, now, "trace")
         head = parse_checkpoint(parse_note(self._read(CHECKPOINT).decode()).text)
         if max(places[ANSWER], places.get(TRACE, 0)) >= head.size:
             return None
@@ -129,17 +139,51 @@ class Receipts:
         except LedgerError:
             return False
 
-    def _pending(self, about: str, now: float, what: str) -> None:
-        """Returns for an answer so young that its entry may still come."""
+    def _pending(self, about: str, key: Key, now: float, what: str) -> None:
+        """Returns for an answer whose entry may still come: it is young, or stands in a journal that is not drained yet."""
         made = _RECORD.fullmatch(about)
-        if made is None or not -PENDING_SECONDS < now - int(made[1], 16) / 1000 < PENDING_SECONDS:
-            raise _unknown(about, what)
+        if made is not None:
+            began = int(made[1], 16) / 1000
+            young = -PENDING_SECONDS < now - began < PENDING_SECONDS
+            if young or (began < now and _is_journaled(self._data / JOURNAL, about, began, key)):
+                return
+        raise _unknown(about, what)
+
+    def _vouched_for(self, checkpoint: str, place: int) -> str:
+        """The newest checkpoint with cosignatures where it covers this place and the one in force has fewer, else that. It must
+        be signed by all keys of now: what a retired one signed is not for those who know only the new one."""
+        try:
+            cosigned = self._read(COSIGNED).decode()
+        except FileNotFoundError:
+            return checkpoint
+        signed = {(signature.name, signature.key_id) for signature in parse_note(cosigned).unverified}
+        if len(signed) <= len(parse_note(checkpoint).unverified) or place >= self._head(cosigned).size:
+            return checkpoint
+        return cosigned if signed.issuperset((key.name, key.id) for key in self._folder.verifiers()) else checkpoint
 
     def _head(self, checkpoint: str | None = None) -> Checkpoint:
         return parse_checkpoint(parse_note(checkpoint or self._read(CHECKPOINT)).text)
 
     def _read(self, path: str) -> bytes:
         return (self._folder.log / path).read_bytes()
+
+
+def _is_journaled(folder: Path, about: str, began: float, key: Key) -> bool:
+    """Whether a journal holds the record of this answer, and the key may know of it. Only segments that were written to since
+    the answer began, in Unix seconds, are looked through; where the ledger's writer keeps up, there are none for long."""
+    for path in sorted(folder.glob("w*.log")):
+        with contextlib.suppress(FileNotFoundError, msgspec.MsgspecError), path.open("rb") as file:
+            stat = os.fstat(file.fileno())
+            if not stat.st_size or stat.st_mtime < began - CLOCK_SECONDS:
+                continue
+            with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as segment:
+                begins = f'{{"id":"{about}"'.encode()
+                at = 0 if segment[: len(begins)] == begins else segment.find(b"\n" + begins) + 1
+                end = segment.find(b"\n", at)
+                if end >= 0 and segment[at : at + len(begins)] == begins:
+                    record = msgspec.json.decode(segment[at:end].partition(b"\t")[0], type=Record)
+                    return key.role == "admin" or record.project == key.project
+    return False
 
 
 def _leaf(reader: TileReader, place: int) -> bytes:

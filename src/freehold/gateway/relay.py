@@ -23,6 +23,8 @@ class Relay:
         self._front = front
         self._request = visit.request
         self._tally = visit.tally
+        self._visit = visit
+        self._from = answer.deployment
         self._origin = answer.deployment.origin
         self._deployment = answer.deployment.name
         self._same = answer.way.dialect.name == front.name
@@ -50,7 +52,7 @@ class Relay:
                     )
                     out.append(self._writer.write(marked))
             if self._same:
-                raw = self._front.seal(event.raw, self._origin)
+                raw = self._visit.seal_ids(self._front, self._from, self._front.seal(event.raw, self._origin))
                 if self._held or self._stream.ends(event):
                     self._held.append(raw)
                 elif not self._front.hides(event, self._request):

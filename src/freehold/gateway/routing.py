@@ -10,17 +10,19 @@ import random
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from msgspec import Struct
+import msgspec
+from msgspec import Raw, Struct
 from msgspec.structs import replace
 
 from freehold.catalog.catalog import at_moment
 from freehold.catalog.cost import Ceiling, ceiling, worst_case
 from freehold.catalog.rows import Price
 from freehold.config.settings import Conditions, Strategy
-from freehold.errors import ContextTooLong, FreeholdError, UnpricedModel, Unsupported
+from freehold.errors import ContextTooLong, FreeholdError, InvalidField, Unbounded, UnpricedModel, Unsupported
 from freehold.gateway.deployments import Deployment
+from freehold.gateway.kept_ids import PREFIX
 from freehold.gateway.needs import Needs
-from freehold.messages import File, Image, Message, Part, Text, ToolCall, ToolResult
+from freehold.messages import File, Image, Message, Part, Request, Text, ToolCall, ToolResult
 from freehold.store.records import AppliedPrice
 
 ASSUMED_OUTPUT = 1_000
@@ -133,6 +135,61 @@ def same_dialect(targets: tuple[Target, ...], front: str, bound: str) -> tuple[T
     return able
 
 
+def keeping(
+    targets: tuple[Target, ...], request: Request, needs: Needs, owner: str
+) -> tuple[tuple[Target, ...], Request]:
+    """The targets at which this caller may name what a vendor keeps, and the request as they are to get it.
+
+    An earlier response must be one that this door gave to the same `owner`, and leads to the account that keeps it. Other
+    ids (conversations, files, stored prompts and items, containers) come from elsewhere, and whose they are nobody here
+    knows: they go only to vendors whose settings say `kept_ids = "any"`, and there an earlier response of any origin does too.
+    Raises `Unsupported`, and `InvalidField` for an id that is not the caller's.
+    """
+    if request.bound is not None:
+        targets = same_dialect(targets, request.dialect, request.bound)
+    names = (*request.references, *(("file_id",) if needs.files_kept else ()))
+    if names:
+        targets = tuple(target for target in targets if _takes_any(target))
+        if not targets:
+            raise Unsupported(
+                f"`{names[0]}` names what a vendor keeps, and whether it is yours cannot be told here.",
+                'Send the content itself, or have an admin set kept_ids = "any" on a vendor whose account is yours alone.',
+                param=names[0],
+            )
+    return (targets, request) if request.earlier is None else _going_on(targets, request, request.earlier, owner)
+
+
+def _takes_any(target: Target) -> bool:
+    return target.deployment.settings.kept_ids == "any"
+
+
+def _going_on(
+    targets: tuple[Target, ...], request: Request, earlier: str, owner: str
+) -> tuple[tuple[Target, ...], Request]:
+    """The targets of the account that keeps the response `earlier`, and the request with its id as the vendor knows it."""
+    if not earlier.startswith(PREFIX) and (any_taken := tuple(target for target in targets if _takes_any(target))):
+        return any_taken, request
+    keepers = [(target, target.deployment.keeper) for target in targets]
+    opened = [(target, keeper.open(owner, earlier)) for target, keeper in keepers if keeper is not None]
+    kept = [(target, native) for target, native in opened if native is not None]
+    if kept:
+        raw = Raw(msgspec.json.encode(kept[0][1]))  # one account has one name for it
+        fields = {**request.fields, "previous_response_id": raw}
+        return tuple(target for target, _ in kept), replace(request, fields=fields)
+    if any(keeper is not None and keeper.knows(owner, earlier) for _, keeper in keepers):
+        raise Unsupported(
+            "The account that keeps `previous_response_id` is not in this route.",
+            "Ask the model or the workload that answered then, or send the whole conversation, with store = false.",
+            param="previous_response_id",
+        )
+    raise InvalidField(
+        "`previous_response_id` is no response that this door gave to your project.",
+        "Send the `id` of a response exactly as it came, with a key of the same project; answers that were carried over from another "
+        "format are not kept. Or send the whole conversation, with store = false.",
+        param="previous_response_id",
+    )
+
+
 def priced(targets: tuple[Target, ...]) -> tuple[Target, ...]:
     """The targets whose price is known, for a request that a hard budget pays. Raises `UnpricedModel` when there are none."""
     if len(targets) == 1 and targets[0].price is not None:
@@ -142,6 +199,38 @@ def priced(targets: tuple[Target, ...]) -> tuple[Target, ...]:
         names = ", ".join(target.deployment.name for target in targets)
         raise UnpricedModel(f"The price of {names} is unknown, and a hard budget applies.", param="model")
     return known
+
+
+def bounded(targets: tuple[Target, ...], needs: Needs) -> tuple[Target, ...]:
+    """The targets at which this request has a worst case, for one that a hard budget pays. Raises `Unbounded` when there
+    are none."""
+    if needs.bound is not None and needs.rounds is not None:
+        return targets
+    known = tuple(target for target in targets if is_bounded(target, needs))
+    if known:
+        return known
+    if needs.rounds is None:
+        raise Unbounded(
+            "A tool of this request runs at the vendor, as often as the model likes, and a hard budget applies.",
+            "Cap it: `max_uses` on each such tool in Messages, `max_tool_calls` in Responses.",
+            param="tools",
+        )
+    names = ", ".join(target.deployment.name for target in targets)
+    raise Unbounded(
+        f"Part of this input is not in the request, the context window of {names} is unknown, and a hard budget applies.",
+        "Send the content itself, or use a model whose context window the catalog knows.",
+    )
+
+
+def is_bounded(target: Target, needs: Needs) -> bool:
+    """Whether the most that the request can cost there is known, as far as its price is."""
+    if target.ceiling is not None and not target.ceiling.worst(1_000_000, 1_000_000, 1):
+        return True  # what costs nothing is bounded
+    if needs.rounds is None:
+        return False
+    return needs.bound is not None or (
+        target.deployment.model is not None and target.deployment.model.context_tokens is not None
+    )
 
 
 def explain(choice: Choice, strategy: Strategy, *, opening: str | None) -> list[Why]:
@@ -169,7 +258,7 @@ def explain(choice: Choice, strategy: Strategy, *, opening: str | None) -> list[
 _HOW: dict[str, str] = {
     "ordered": "it stands first in the route",
     "cheapest": "the lowest price for a request of this size",
-    "fastest": "the lowest average time to the first token",
+    "fastest": "the lowest average time to the first token, or to the whole answer where it is not streamed",
 }
 
 
@@ -270,7 +359,7 @@ def _ordered(
         return sorted(ready, key=lambda target: _price_of(target, needs))
     if strategy == "fastest":
         # One that was never measured is tried first, so that it gets measured.
-        return sorted(ready, key=lambda target: target.deployment.latency.average or 0.0)
+        return sorted(ready, key=lambda t: t.deployment.latency.of(streamed=needs.stream).average or 0.0)
     return ready
 
 

@@ -38,7 +38,7 @@ from freehold.gateway.lane import Lane
 from freehold.gateway.latency import Latency
 from freehold.gateway.metrics import Metrics
 from freehold.gateway.randomness import Randomness
-from freehold.gateway.routing import Target, can_do
+from freehold.gateway.routing import Target, can_do, is_bounded
 from freehold.gateway.seams import Recorder
 from freehold.gateway.tally import Tally
 from freehold.gateway.visit import Visit
@@ -140,7 +140,7 @@ class Shadows:
         if not is_drawn(visit.conversation, plan.name, plan.shadow.share):
             return
         candidate = book.candidate(plan.shadow.model)
-        if candidate is None or not can_do(candidate, visit.needs):
+        if candidate is None or visit.needs.files_kept or not can_do(candidate, visit.needs):
             self._metrics.shadowed(plan.name, "skipped")
             return
         target = self._own(candidate)
@@ -212,7 +212,8 @@ class Shadows:
             self._charges[workload, one.shadow] = charges
         if not charges:
             return True
-        if one.target.price is None and any(charge.hard is not None for charge in charges):
+        unknown = one.target.price is None or not is_bounded(one.target, one.visit.needs)
+        if unknown and any(charge.hard is not None for charge in charges):
             return False
         outcome = self._counters.acquire(charges, (), min(one.worst, MOST_NANO), 0, run.began_at)
         if not isinstance(outcome, Grant):
@@ -224,7 +225,7 @@ class Shadows:
     async def _ask(self, one: Copy, run: Run) -> Answer:
         needs, seconds = one.visit.needs, one.shadow.seconds
         request = one.request
-        if (needs.vision or needs.files) and one.target.deployment.vendor.private:
+        if (needs.vision or needs.files) and one.target.deployment.private:
             request = await inline_urls(request)
         assert one.visit.plan is not None
         connect = min(one.visit.plan.timeouts.connect, seconds)
@@ -240,7 +241,12 @@ class Shadows:
             retries=0,
             hedge=None,
             deadline=run.began + seconds,
-            trail=Trail(run.attempts, lambda target: False, one.visit.spent_on_failure, []),
+            trail=Trail(
+                run.attempts,
+                lambda target, beside: False,
+                lambda target, whole: one.visit.spent_on_failure(target, whole=whole),
+                [],
+            ),
         )
         return await asking.first_to_commit([one.target])
 

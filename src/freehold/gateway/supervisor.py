@@ -11,7 +11,7 @@ import socket
 import time
 from pathlib import Path
 
-from freehold.config.digest import digest
+from freehold.config.digest import digest, policy_text
 from freehold.config.settings import Ledger, Settings
 from freehold.errors import FreeholdError, StoreError
 from freehold.gateway.ledger_writer import LedgerWriter
@@ -76,10 +76,11 @@ class Bookkeeper:
             )
 
     def note_policy(self, settings: Settings) -> None:
-        """Notes that a configuration is in force, unless it is the one that was noted last."""
+        """Notes that a configuration is in force, unless it is the one that was noted last, and keeps its text."""
         policy = digest(settings)
         with contextlib.closing(open_database(self._data)) as db, transaction(db):
-            keep_policy(db, policy, {"workloads": sorted(settings.workloads), "vendors": sorted(settings.vendors)})
+            names = {"workloads": sorted(settings.workloads), "vendors": sorted(settings.vendors)}
+            keep_policy(db, policy, policy_text(settings), names)
 
     async def swept(self, worker: int) -> None:
         """After the death of a worker: what it had reserved counts as spent, since vendors may bill it."""

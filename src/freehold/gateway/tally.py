@@ -81,6 +81,9 @@ class Tally(Struct, eq=False):
             cache_write_5m_tokens=reported.cache_write_5m_tokens,
             cache_write_1h_tokens=reported.cache_write_1h_tokens,
             reasoning_tokens=max(reported.reasoning_tokens, reasoning),
+            audio_input_tokens=reported.audio_input_tokens,
+            audio_output_tokens=reported.audio_output_tokens,
+            searches=reported.searches,
             service_tier=reported.service_tier,
             estimated=True,
         )

@@ -69,14 +69,14 @@ class Tracer:
         if visit.plan is None or visit.plan.trace != "inline":
             return
         task = _task(visit, "inline")
-        visit.heard = None
+        visit.heard, visit.summary = None, b""
         if task is None:
             return
         checked = await self._in_time(task, visit.began + visit.plan.timeouts.total - now)
         if checked is not None:
             visit.traced = task, checked
         if told:
-            visit.summary = header_line(None if checked is None else checked.body)
+            visit.summary = header_line(visit.id, None if checked is None else checked.body)
 
     async def _in_time(self, task: Task, seconds: float) -> Checked | None:
         waiting: asyncio.Future[Checked] = asyncio.get_running_loop().create_future()

@@ -37,6 +37,9 @@ from freehold.reasoning.trace import VERDICTS, Headline, Trace
 TRACE: Final = "trace"
 """The kind of entry, the field that is sealed, and the beginning of the sealed record's id."""
 
+TRACES: Final = "/v1/traces/"
+"""Where the door gives traces, by the ids of their answers."""
+
 Chain = Literal["shown", "summary", "hidden", "none"]
 """What there was to read of the chain of thought: itself, the vendor's summary of it, nothing although there is one, or
 nothing at all."""
@@ -257,8 +260,9 @@ def shown(record_id: str, body: Mapping[str, Any]) -> dict[str, Any]:
     return {"id": record_id, **_shares(body), **told}
 
 
-def header_line(body: Mapping[str, Any] | None) -> bytes:
-    """The header line that carries a trace's summary, as JSON in ASCII; None is one that is not finished yet."""
+def header_line(record_id: str, body: Mapping[str, Any] | None) -> bytes:
+    """The header line that carries a trace's summary, as JSON in ASCII, and says where the whole is; None is one that is not
+    finished yet."""
     if body is None:
         summary: dict[str, Any] = {"status": "pending"}
     elif body["status"] != "checked":
@@ -266,7 +270,7 @@ def header_line(body: Mapping[str, Any] | None) -> bytes:
     else:
         names = ("status", "chain", "steps")
         summary = {name: body[name] for name in names} | _shares(body) | {name: body[name] for name in VERDICTS}
-    return b"x-freehold-trace: " + msgspec.json.encode(summary) + b"\r\n"
+    return b"x-freehold-trace: " + msgspec.json.encode({**summary, "at": f"{TRACES}{record_id}"}) + b"\r\n"
 
 
 def _shares(body: Mapping[str, Any]) -> dict[str, float | None]:

@@ -9,10 +9,12 @@ from msgspec import Struct, field
 
 from freehold.catalog.cost import cost
 from freehold.catalog.rows import Price
+from freehold.dialects.dialect import Dialect
 from freehold.errors import FreeholdError
 from freehold.gateway.answer import Answer
 from freehold.gateway.book import Payers, Plan
 from freehold.gateway.contents import Keeping, Said
+from freehold.gateway.deployments import Deployment
 from freehold.gateway.gathered import Gathered
 from freehold.gateway.needs import Needs
 from freehold.gateway.placed import Placed
@@ -79,7 +81,11 @@ class Visit(Struct, eq=False):
         return self.request is not None and self.request.operation == "count_tokens"
 
     def worst(self, target: Target) -> int:
-        """The most that this request can cost there, in nano-dollars; 0 where the price is unknown, or nothing is sold."""
+        """The most that one attempt there can cost, in nano-dollars; 0 where the price is unknown, or nothing is sold.
+
+        A true bound wherever `routing.is_bounded` says so. Elsewhere 131,072 tokens stand for a window that the catalog does
+        not know; where neither the caller nor the catalog caps the output, they stand for that too.
+        """
         if target.ceiling is None or self.is_free:
             return 0
         row = target.deployment.model
@@ -95,11 +101,22 @@ class Visit(Struct, eq=False):
         if self.request is not None and self.request.operation == "embed":
             written = 0
         several = self.request.n if self.request is not None and self.request.n else 1
-        return target.ceiling.worst(read, written * several)
+        rounds = self.needs.rounds or 1
+        return target.ceiling.worst(read * rounds, written * several * rounds, self.needs.searches)
 
-    def spent_on_failure(self, target: Target) -> int:
-        """What a vendor may bill for a request that it took and did not finish: the input, estimated."""
-        return 0 if target.price is None or self.is_free else cost(target.price, Usage(input_tokens=self.needs.likely))
+    def spent_on_failure(self, target: Target, *, whole: bool) -> int:
+        """What a vendor may bill for a request that it took and that gave no answer, an estimate. Of a `whole` answer it may
+        have written everything; of a stream nothing had come yet, so that only the input counts."""
+        if target.price is None or self.is_free:
+            return 0
+        return self.worst(target) if whole else cost(target.price, Usage(input_tokens=self.needs.likely))
+
+    def lacking(self, target: Target, beside: Target | None) -> int:
+        """What must be reserved in addition before `target` is asked too, in nano-dollars: what was spent, what the attempt
+        that still runs `beside` it may cost, and what this one may, as far as that is more than what is reserved."""
+        spent = sum(attempt.cost_nano for attempt in self.attempts)
+        running = self.worst(beside) if beside is not None else 0
+        return max(0, spent + running + self.worst(target) - self.reserved)
 
     def usage(self) -> Usage:
         """What the answer used; nothing when there was no answer, or when tokens were only counted."""
@@ -187,6 +204,18 @@ class Visit(Struct, eq=False):
     def may_wait(self) -> bool:
         """Whether the record may be written a little later than the answer."""
         return self.keeping is not None and self.keeping.durability == "relaxed"
+
+    @property
+    def owner(self) -> str:
+        """Who may go on from what a vendor keeps of this request: the caller's project."""
+        return f"{self.key.organisation}\x00{self.key.project}"
+
+    def seal_ids(self, front: Dialect, deployment: Deployment, raw: bytes) -> bytes:
+        """Bytes of the vendor's on their way to the caller, with this owner's seal on the ids of what the vendor keeps."""
+        keeper = deployment.keeper
+        if front.seal_ids is None or keeper is None:
+            return raw
+        return front.seal_ids(raw, lambda native: keeper.seal(self.owner, native))
 
     def gives(self, data: bytes) -> None:
         """The caller is given these bytes next."""

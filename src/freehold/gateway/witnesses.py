@@ -2,14 +2,14 @@
 
 A witness holds the log to one history: it cosigns a checkpoint only when that continues the last one it saw. Here is which
 witness has seen how much, and how each is asked; what it decides is in `ledger/witness.py`, whoever runs that. A witness
-that is away or refuses holds nothing up: the checkpoint then lacks its line, and `freehold audit verify` says so.
+that is away, slow or refuses holds nothing up: the checkpoint then lacks its line, and `freehold audit verify` says so.
 """
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
-from freehold.errors import FreeholdError, StoreError
+from freehold.errors import FreeholdError, StoreError, TileMissing
 from freehold.ledger.checkpoints import parse_checkpoint
 from freehold.ledger.lines import decimal
 from freehold.ledger.merkle import consistency_proof
@@ -20,8 +20,8 @@ from freehold.outbound.connection import Response
 from freehold.outbound.pool import Endpoint, Pool, endpoint
 
 CONNECT_SECONDS = 0.5
-ANSWER_SECONDS = 1.0
-"""A round waits for witnesses, so that the newest checkpoint is the one that they vouch for; hence not long."""
+ANSWER_SECONDS = 3.0
+"""One that is slower counts as away: all wait for the slowest, and a checkpoint that is cosigned late is old by then."""
 
 PAUSE_SECONDS = 30.0
 """How long a witness that gave no cosignature is left alone."""
@@ -66,9 +66,11 @@ class Witnesses:
             if witness.seen > size:
                 witness.failed(f"it has seen {witness.seen} entries, and the log has {size}")
                 return None
-            proof = consistency_proof(witness.seen, size, reader.hashes)
             try:
+                proof = consistency_proof(witness.seen, size, reader.hashes)
                 response, body = await self._post(witness.at, write_request(witness.seen, proof, note))
+            except TileMissing:  # the log has grown meanwhile, and its next checkpoint is asked about in a moment
+                return None
             except FreeholdError as error:
                 witness.failed(error.sentence)
                 return None
@@ -89,6 +91,42 @@ class Witnesses:
         limit = asyncio.get_running_loop().time() + ANSWER_SECONDS
         response = await self._pool.send(at, head.encode() + body, CONNECT_SECONDS, limit)
         return response, await response.read(MAX_ANSWER)
+
+
+class Cosigning:
+    """Has checkpoints cosigned beside whoever makes them, one after the other. What is offered meanwhile is skipped, but for
+    the newest. Made inside the event loop."""
+
+    def __init__(self, witnesses: Witnesses, cosigned: Callable[[str], None]) -> None:
+        """`cosigned` is given each checkpoint to which a witness added something."""
+        self._witnesses = witnesses
+        self._cosigned = cosigned
+        self._next: str | None = None
+        self._asking: asyncio.Task[None] | None = None
+
+    def offer(self, note: str) -> None:
+        """Has this checkpoint, the newest, cosigned as soon as those before it are through."""
+        self._next = note
+        if self._asking is None or self._asking.done():
+            self._asking = asyncio.create_task(self._ask())
+
+    async def finish(self) -> None:
+        """Waits for what is on its way, and lets go of all connections."""
+        if self._asking is not None:
+            await self._asking
+        self._witnesses.close()
+
+    async def _ask(self) -> None:
+        while self._next is not None:
+            note, self._next = self._next, None
+            try:
+                cosigned = await self._witnesses.cosign(note)
+                if cosigned != note:
+                    self._cosigned(cosigned)
+            except FreeholdError as error:
+                log.error("a checkpoint is without its cosignatures: %s", error.message)
+            except Exception:
+                log.exception("a checkpoint is without its cosignatures")
 
 
 class _Witness:

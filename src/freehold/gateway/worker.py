@@ -61,7 +61,7 @@ class Worker:
         safeguards: Safeguards | None = None,
         read_engines: Callable[[], Mapping[str, Served]] | None = None,
     ) -> None:
-        """`read_settings` reads freehold.toml anew at each call. `engines` says by what own models are served; `read_engines` says it anew
+        """`read_settings` gives the settings in force, anew at each call. `engines` says by what own models are served; `read_engines` says it anew
         at a reload, where it may change."""
         self._read_engines = read_engines
         self._read_settings = read_settings
@@ -97,6 +97,7 @@ class Worker:
         self.lifecycle = Lifecycle(parts)
         receipts, feedback = Receipts(data, settings.ledger.storage), Feedback(data, self.journal)
         self.door = Door(self.lifecycle, parts, receipts, feedback, time.time)
+        self._limits = _limits(settings)
         self._connections: set[Server] = set()
         self._clock = Clock()
         self._server: asyncio.Server | None = None
@@ -110,15 +111,11 @@ class Worker:
 
     async def serve(self, listening: socket.socket) -> None:
         """Takes requests from now on."""
-        door = self._book.settings.door
-        limits = Limits(
-            max_body=int(door.max_body_mb * 1024 * 1024),
-            body_seconds=door.body_seconds,
-            keep_alive_seconds=door.keep_alive_seconds,
-        )
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(
-            lambda: Server(self.door.handle, limits, self._clock, self._connections), sock=listening, backlog=BACKLOG
+            lambda: Server(self.door.handle, self._limits, self._clock, self._connections),
+            sock=listening,
+            backlog=BACKLOG,
         )
         self._ticking = asyncio.create_task(self._tick())
         self._warm_tracer()
@@ -133,6 +130,7 @@ class Worker:
         except FreeholdError as error:
             log.error("the configuration was not reloaded, the one before stays in force: %s", error.message)
         else:
+            self._take_limits()
             self._warm_tracer()
             log.info("the configuration was reloaded")
 
@@ -175,6 +173,15 @@ class Worker:
 
     # --- inside ---
 
+    def _take_limits(self) -> None:
+        """What a reload changes beside the book: how much is taken at once, how large, and how long it may take to come."""
+        settings = self._book.settings
+        self._parts.max_in_flight = settings.door.max_in_flight
+        self._parts.max_in_flight_per_key = settings.door.max_in_flight_per_key
+        self._limits = _limits(settings)
+        for connection in self._connections:
+            connection.limit(self._limits)
+
     def _warm_tracer(self) -> None:
         """Begins the processes that check traces and make items where a workload has any: the first should not wait for one."""
         for mode in {self._book.traces(name) for name in self._book.settings.workloads} - {False}:
@@ -189,6 +196,7 @@ class Worker:
     def _keep_journal(self) -> None:
         """Writes what waits (`relaxed`), and closes finished segments; a disk that is full now may not be a second later."""
         with contextlib.suppress(RecordNotKept):
+            self.lifecycle.keep_late()
             self.journal.flush()
             self.journal.rotate_old()
             if self.journal.rotated:
@@ -221,3 +229,19 @@ class Worker:
             today = datetime.now(UTC).date()
             if today != self._book.today:
                 self._book.refresh(today)
+
+
+def require_usable(settings: Settings, data: Path, engines: Mapping[str, Served]) -> None:
+    """Raises a FreeholdError where no worker could take these settings: a route may name a model that no engine serves yet."""
+    with contextlib.closing(Counters.open(data / COUNTERS, None)) as counters:
+        deployments = Deployments(settings, load(), Catalog.load(), door_secret(data), engines, None)
+        Book(settings, deployments, counters, datetime.now(UTC).date())
+
+
+def _limits(settings: Settings) -> Limits:
+    door = settings.door
+    return Limits(
+        max_body=int(door.max_body_mb * 1024 * 1024),
+        body_seconds=door.body_seconds,
+        keep_alive_seconds=door.keep_alive_seconds,
+    )

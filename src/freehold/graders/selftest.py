@@ -5,12 +5,31 @@ trial with it worthless, and every model trained on it a liar.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, cast
 
-from freehold.graders import made
+from freehold.errors import InvalidGrader
+from freehold.graders import build, load, made
 from freehold.graders.grader import SCORES, AnyGrader, AskingGrader, Case, Grader
 from freehold.graders.reference import right_texts
 from freehold.items import Given, Grade, Item
+
+
+def proven(table: Mapping[str, Any]) -> AnyGrader:
+    """The grader that a table describes, as `build` makes it, once it and every grader inside it have proved themselves on
+    their own cases. Raises InvalidGrader for one that has not, and what `build` raises."""
+    grader = build(table)
+    kinds = load()
+    for name in dict.fromkeys(_kinds_in(table)):
+        wrong = self_test(kinds[name])
+        if wrong:
+            grader.close()
+            more = f" (and {len(wrong) - 1} more)" if len(wrong) > 1 else ""
+            raise InvalidGrader(
+                f"The grader {name!r} has not proved itself: {wrong[0]}{more}",
+                "Until its own cases score as they must, nothing is graded by it: mend or update what brings it.",
+                param="kind",
+            )
+    return grader
 
 
 def self_test(kind: type[AnyGrader]) -> list[str]:
@@ -50,6 +69,15 @@ def says(grader: AnyGrader, case: Case) -> Grade:
         return grader.score(case.item, case.given, case.replies[:asked])
     asked = len(grader.asks(case.item, case.given, case.other))
     return grader.score(case.item, case.given, case.other, case.replies[:asked])
+
+
+def _kinds_in(table: Mapping[str, Any]) -> Iterator[str]:
+    """The kind of a table, and those of the tables that it holds in `graders`."""
+    yield str(table["kind"])
+    inner: Any = table.get("graders", ())
+    for one in inner if isinstance(inner, list | tuple) else ():  # pyright: ignore[reportUnknownVariableType]
+        if isinstance(one, Mapping) and "kind" in one:
+            yield from _kinds_in(cast("Mapping[str, Any]", one))
 
 
 def misfits(grader: AnyGrader, items: Iterable[Item]) -> list[str]:

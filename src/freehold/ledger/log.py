@@ -23,7 +23,7 @@ from freehold.errors import LogUnwritable
 from freehold.ledger.checkpoints import Checkpoint
 from freehold.ledger.folder import flush_folder, make_private
 from freehold.ledger.merkle import Frontier, leaf_hash
-from freehold.ledger.notes import SignerKey, sign_note
+from freehold.ledger.notes import Signer, sign_note
 from freehold.ledger.tiles import (
     CHECKPOINT,
     HEIGHT,
@@ -39,6 +39,9 @@ from freehold.ledger.tiles import (
 OLDER: Final = "checkpoints"
 """Where the first checkpoint of each day is kept, so that the log can be held to what it signed before."""
 
+COSIGNED: Final = "checkpoint.cosigned"
+"""Where the newest checkpoint is kept that witnesses vouched for: the one in force may be newer, and have none of their lines."""
+
 LOOKED_AT: Final = 64
 """Full tiles of a level at whose partial files an opening looks: more than any stage fills."""
 
@@ -53,7 +56,7 @@ class Staged(msgspec.Struct, frozen=True):
 class Log:
     """The log in one folder, as its one writer has it."""
 
-    def __init__(self, folder: Path, origin: str, signers: Sequence[SignerKey], size: int = 0) -> None:
+    def __init__(self, folder: Path, origin: str, signers: Sequence[Signer], size: int = 0) -> None:
         """Opens the log at `size` entries; what stands beyond is not counted. Raises TileMissing, MalformedTile."""
         self._folder = make_private(folder)
         self._origin = origin
@@ -109,6 +112,13 @@ class Log:
             raise LogUnwritable(f"The checkpoint cannot be written: {error.strerror}.") from error
         while self._outgrown:
             shutil.rmtree(self._outgrown.pop(), ignore_errors=True)
+
+    def keep_cosigned(self, checkpoint: str) -> None:
+        """Keeps a checkpoint with what witnesses added to it, beside the one in force. Raises LogUnwritable."""
+        try:
+            _replace(self._folder / COSIGNED, checkpoint.encode())
+        except OSError as error:
+            raise LogUnwritable(f"The cosigned checkpoint cannot be written: {error.strerror}.") from error
 
     def read(self, path: str) -> bytes:
         """The bytes of one of its files; what `TileReader` and `verify_log` read with. Raises FileNotFoundError."""

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from hashlib import sha256
 from secrets import token_bytes
 from types import MappingProxyType
-from typing import Final
+from typing import Final, Protocol
 
 import msgspec
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -113,13 +113,7 @@ class SignerKey(msgspec.Struct, frozen=True):
 
         Raises MalformedNote for a text that no note can have, MalformedCheckpoint when this type signs only checkpoints.
         """
-        _check_text(text)
-        if not 0 <= time <= MOST:
-            raise ValueError(f"{time} is no time that a cosignature can carry")
-        algorithm = ALGORITHMS[self.algorithm]
-        head = time.to_bytes(8, "big") if algorithm.timestamped else b""
-        signed = algorithm.sign(self.seed, algorithm.message(self.name, time, text))
-        return Signature(self.name, self.verifier.id, head + signed)
+        return signature_by(self.verifier, text, time, lambda data: ALGORITHMS[self.algorithm].sign(self.seed, data))
 
     def __repr__(self) -> str:
         return f"SignerKey({self.name!r}, {self.algorithm:#04x})"
@@ -147,6 +141,15 @@ class Verified(msgspec.Struct, frozen=True):
     key: VerifierKey
     time: int | None
     signature: Signature
+
+
+class Signer(Protocol):
+    """What signs notes: a key that is here, or one that stays elsewhere (`signers.py`)."""
+
+    @property
+    def verifier(self) -> VerifierKey: ...
+
+    def sign(self, text: str, time: int = 0) -> Signature: ...
 
 
 class Note(msgspec.Struct, frozen=True):
@@ -221,7 +224,17 @@ def open_note(note: bytes | str, keys: Iterable[VerifierKey]) -> Note:
     return Note(parsed.text, tuple(verified.values()), tuple(unverified))
 
 
-def sign_note(text: str, signers: Iterable[SignerKey], time: int = 0) -> str:
+def signature_by(key: VerifierKey, text: str, time: int, sign: Callable[[bytes], bytes]) -> Signature:
+    """The signature line of `key`, whose private half is what `sign` signs with. Raises as `SignerKey.sign`."""
+    _check_text(text)
+    if not 0 <= time <= MOST:
+        raise ValueError(f"{time} is no time that a cosignature can carry")
+    algorithm = ALGORITHMS[key.algorithm]
+    head = time.to_bytes(8, "big") if algorithm.timestamped else b""
+    return Signature(key.name, key.id, head + sign(algorithm.message(key.name, time, text)))
+
+
+def sign_note(text: str, signers: Iterable[Signer], time: int = 0) -> str:
     """A note with this text, signed by each in turn. Raises MalformedNote for a text that no note can have."""
     signatures = [signer.sign(text, time) for signer in signers]
     if not signatures:

@@ -6,6 +6,7 @@ Names are judged here; what a name resolves to is judged again at the moment of 
 """
 
 import ipaddress
+from collections.abc import Iterable
 from urllib.parse import urlsplit
 
 from freehold.errors import ForbiddenAddress
@@ -34,6 +35,19 @@ def check_url(url: str) -> None:
             raise ForbiddenAddress("A URL in the request names an address that is not public.")
     elif host == "localhost" or "." not in host or host.endswith(_LOCAL_SUFFIXES):
         raise ForbiddenAddress("A URL in the request names a host of a local network.")
+
+
+def is_elsewhere(url: str, homes: Iterable[str]) -> bool:
+    """Whether the server at `url` stands outside the domains of these URLs (`openai.com` for `https://api.openai.com`).
+    Such a one may stand in one's own network, whatever its name: a name does not tell where it leads."""
+    host = (urlsplit(url).hostname or "").rstrip(".").lower()
+    for home in homes:
+        own = (urlsplit(home).hostname or "").rstrip(".").lower()
+        above = own.partition(".")[2]
+        domain = above if "." in above else own
+        if host == domain or (domain and host.endswith(f".{domain}")):
+            return False
+    return True
 
 
 def is_public(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:

@@ -36,14 +36,24 @@ def keep_event(
     db.execute("INSERT INTO events (kind, id, at, body) VALUES (?, ?, ?, ?)", (kind, about, at, written))
 
 
-def keep_policy(db: sqlite3.Connection, policy: str, body: Mapping[str, Any], now: float | None = None) -> None:
-    """Notes that the configuration with the digest `policy` is in force, unless it was the last one noted."""
+def keep_policy(
+    db: sqlite3.Connection, policy: str, text: bytes, body: Mapping[str, Any], now: float | None = None
+) -> None:
+    """Notes that the configuration with the digest `policy` is in force, unless it was the last one noted. Its `text`, of which
+    `policy` is the SHA-256, is kept for good."""
+    db.execute("INSERT INTO policies VALUES (?, ?) ON CONFLICT DO NOTHING", (policy, text))
     last = db.execute("SELECT digest FROM policy").fetchone()
     if last == (policy,):
         return
     db.execute("INSERT INTO policy VALUES (1, ?) ON CONFLICT DO UPDATE SET digest = excluded.digest", (policy,))
     before = {} if last is None else {"before": last[0]}
     keep_event(db, "policy", policy, {**body, **before}, now)
+
+
+def find_policy(db: sqlite3.Connection, policy: str) -> bytes | None:
+    """The text of the configuration with this digest, as it was kept; None where none was."""
+    row = db.execute("SELECT text FROM policies WHERE digest = ?", (policy,)).fetchone()
+    return None if row is None else bytes(row[0])
 
 
 def take_events(db: sqlite3.Connection, taken: Callable[[list[Event]], None]) -> int:
@@ -74,6 +84,16 @@ def count_set_aside(db: sqlite3.Connection) -> tuple[int, int]:
     (events,) = db.execute("SELECT count(*) FROM unwritten_events").fetchone()
     (lines,) = db.execute("SELECT count(*) FROM unreadable_lines").fetchone()
     return int(events), int(lines)
+
+
+def count_told(db: sqlite3.Connection, kind: str, about: str) -> int:
+    """How many events of this kind about this id there are or were: in the ledger, on their way there, or set aside."""
+    (count,) = db.execute(
+        "SELECT (SELECT count(*) FROM entries WHERE id = ?2 AND kind = ?1) + (SELECT count(*) FROM events WHERE id = ?2 AND kind = ?1)"
+        " + (SELECT count(*) FROM unwritten_events WHERE id = ?2 AND kind = ?1)",
+        (kind, about),
+    ).fetchone()
+    return int(count)
 
 
 def find_waiting(db: sqlite3.Connection, kind: str, about: str) -> Event | None:

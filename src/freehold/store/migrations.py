@@ -335,6 +335,16 @@ CANARIES_BY_BATCH: tuple[str, ...] = (
     "DROP TRIGGER canaries_hear_of_records",
 )
 
+POLICIES: tuple[str, ...] = (
+    # The text of every configuration that was in force, without its secrets; its SHA-256 is its digest.
+    """
+    CREATE TABLE policies (
+        digest TEXT PRIMARY KEY,
+        text   BLOB NOT NULL
+    ) WITHOUT ROWID
+    """,
+)
+
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
     CALLERS_AND_RECORDS,
     LEDGER,
@@ -343,4 +353,5 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
     UNWRITTEN,
     SUMS_BY_BATCH,
     CANARIES_BY_BATCH,
+    POLICIES,
 )

@@ -23,7 +23,8 @@ does not keep all others from being stored."""
 
 class Attempt(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True, gc=False):
     """One request to one deployment. `ms` from its dispatch to its end, `status` the vendor's HTTP status, `code` the code
-    of our error; `hedge` says that it was sent because another one was slow."""
+    of our error; `hedge` says that it was sent because another one was slow, `estimated` that no vendor told us the cost: it is the most
+    that may be billed for an answer that did not come."""
 
     deployment: str
     outcome: Outcome
@@ -32,6 +33,7 @@ class Attempt(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unkn
     code: str | None = None
     cost_nano: int = 0
     hedge: bool = False
+    estimated: bool = False
 
 
 class AppliedPrice(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True, gc=False):

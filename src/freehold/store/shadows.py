@@ -81,6 +81,11 @@ def keep_test(db: sqlite3.Connection, workload: str, candidate: str, state: byte
     )
 
 
+def forget_units(db: sqlite3.Connection, test: str) -> None:
+    """Forgets which conversations a test has counted, before it begins anew. In the caller's transaction."""
+    db.execute("DELETE FROM canary_units WHERE canary = ?", (test,))
+
+
 def list_tests(db: sqlite3.Connection) -> list[tuple[str, str, bytes]]:
     """(workload, candidate, state) of every test."""
     rows = db.execute("SELECT workload, candidate, state FROM shadow_tests ORDER BY workload, candidate")

@@ -25,7 +25,7 @@ from msgspec import Struct
 from freehold.errors import RegistryError
 from freehold.ledger.folder import alone, flush_folder
 from freehold.store.database import transaction
-from freehold.store.events import keep_event
+from freehold.store.events import count_told, keep_event
 from freehold.store.folder import make_private, write_once
 from freehold.training.manifest import File, Manifest, Named, check_paths, decode, digest_of, encode, named
 
@@ -227,7 +227,7 @@ class Registry:
                 key = (KINDS[line.deed], line.id)
                 left = counts.get(key)
                 if left is None:
-                    left = _known(db, *key)
+                    left = count_told(db, *key)
                 if left == 0:
                     body = {"model": f"own/{line.model}", "version": line.version, "digest": line.digest}
                     keep_event(
@@ -381,16 +381,6 @@ def _told(manifest: Manifest) -> dict[str, Any]:
         "dataset": lineage.dataset,
         "licence": lineage.licence,
     }
-
-
-def _known(db: sqlite3.Connection, kind: str, about: str) -> int:
-    """How many entries and events of this kind about this id there are: in the ledger, on their way there, or set aside."""
-    (count,) = db.execute(
-        "SELECT (SELECT count(*) FROM entries WHERE id = ?2 AND kind = ?1) + (SELECT count(*) FROM events WHERE id = ?2 AND kind = ?1)"
-        " + (SELECT count(*) FROM unwritten_events WHERE id = ?2 AND kind = ?1)",
-        (kind, about),
-    ).fetchone()
-    return int(count)
 
 
 def _copy(source: Path, target: Path, file: File) -> None:

@@ -8,17 +8,24 @@
         ancestry.json    what it is made from, as its trainer found it
         stop             asks the process that trains to end with a checkpoint
         lock             held while a process trains; holds its number
+        lives.jsonl      when a process took it up, and how that ended (lives.py)
+        home             the machine whose ledger is told of it by the process that trains
         log.txt          what that process said
         progress.jsonl   what it told (progress.py)
         checkpoint.pt    what it goes on from
         model/           the weights, when it is done
 
-It knows files and no model. A run goes on as long as somebody holds its lock, so a run whose process was killed is never taken for one that runs.
+It knows files and no model, and tells the ledger of the data folder when a run begins and how it ends. A run goes on as long as somebody holds its lock, so a run whose process was killed is never taken for one that runs.
 """
 
+import contextlib
 import fcntl
 import hashlib
+import logging
 import os
+import platform
+import sqlite3
+import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -30,8 +37,10 @@ from msgspec import Struct
 
 from freehold import __version__
 from freehold.catalog.terms import Terms
-from freehold.errors import ConfigError
+from freehold.errors import ConfigError, FreeholdError, StoreError
+from freehold.store.database import open_database
 from freehold.training.dataset import Dataset, read_dataset, write_dataset
+from freehold.training.lives import How, Life, read_lives, tell, write_life
 from freehold.training.progress import Alarm, Ended, Line, Scored, Step, read_progress
 from freehold.training.provenance import Override
 from freehold.training.recipe import Recipe, write_recipe
@@ -39,6 +48,9 @@ from freehold.training.recipe import Recipe, write_recipe
 State = Literal["running", "done", "stopped"]
 
 ANCESTRY = "ancestry.json"
+RUNS = "runs"
+
+log = logging.getLogger("freehold.training")
 
 
 class Run(Struct, frozen=True, kw_only=True):
@@ -154,7 +166,62 @@ class RunFolder:
             file.truncate(0)
             file.write(str(os.getpid()).encode())
             file.flush()
+            with self._life():
+                yield
+
+    def settle_here(self) -> None:
+        """Says that the data folder's ledger is on this machine, so the process that trains tells it by itself when it is here too. On another one it
+        cannot: a database over the network is not safe to write."""
+        (self.path / "home").write_text(platform.node())
+
+    @contextmanager
+    def _life(self) -> Generator[None, None, None]:
+        """One life, noted when it begins and when it ends, however it ends; what must be told of it is, at once where this is its home."""
+        life = Life(number=len(read_lives(self._lives)) + 1, begun_at=_now())
+        write_life(self._lives, life)
+        self._tell_at_home()
+        try:
             yield
+        except BaseException as error:
+            why = error.code if isinstance(error, FreeholdError) else type(error).__name__
+            write_life(self._lives, self._over(life, "failed", why))
+            raise
+        else:
+            ends = [line for line in self.lines() if isinstance(line, Ended)]
+            done, why = (ends[-1].done, ends[-1].why) if ends else (False, "")
+            write_life(self._lives, self._over(life, "done" if done else "stopped", why))
+        finally:
+            self._tell_at_home()
+
+    def _over(self, life: Life, how: How, why: str) -> Life:
+        told = [line for line in self.lines() if isinstance(line, Step | Ended)]
+        written = sorted(self.weights.glob("*.safetensors")) if how == "done" else []
+        ancestry = self.path / ANCESTRY
+        return msgspec.structs.replace(
+            life,
+            ended_at=_now(),
+            how=how,
+            why=why,
+            step=told[-1].step if told else 0,
+            tokens=told[-1].tokens if told else 0,
+            weights={path.name: _hash(path) for path in written},
+            ancestry=_hash(ancestry) if ancestry.is_file() else "",
+        )
+
+    def _tell_at_home(self) -> None:
+        home = self.path / "home"
+        with contextlib.suppress(FileNotFoundError):
+            if home.read_text() == platform.node():
+                tell_if_possible(self, alive=True)
+
+    @property
+    def _lives(self) -> Path:
+        return self.path / "lives.jsonl"
+
+    @property
+    def lives(self) -> list[Life]:
+        """Each time that a process took the run up, and how that ended."""
+        return read_lives(self._lives)
 
 
 class Standing(Struct, frozen=True, kw_only=True):
@@ -191,7 +258,7 @@ def new_run(
     base = (
         f"{name}-{made_at:%Y%m%d-%H%M%S}-{hashlib.sha256(written + str(made_at.timestamp()).encode()).hexdigest()[:6]}"
     )
-    path = data / "runs" / base
+    path = data / RUNS / base
     path.mkdir(parents=True)
     run = Run(
         id=base,
@@ -214,9 +281,43 @@ def new_run(
     return RunFolder(path)
 
 
+def tell_ledger(folder: RunFolder, *, alive: bool | None = None) -> int:
+    """Has the ledger of the run's data folder told when the run was taken up and how that ended, as far as it does not know; says of how much.
+
+    Whoever looks at a run calls it, any number of times. Raises StoreError, ConfigError."""
+    lives = folder.lives  # before the question who holds it: who begins in between is not taken for dead
+    if not lives or folder.path.absolute().parent.name != RUNS:
+        return 0
+    going = folder.process() is not None if alive is None else alive
+    run = folder.run()
+    about = {"model": run.model, "stage": run.stage, "recipe": run.recipe, "code": run.code}
+    about |= {name: value for name, value in (("rows", run.rows), ("sealed", run.sealed)) if value}
+    try:
+        with contextlib.closing(open_database(folder.path.absolute().parent.parent)) as db:
+            return tell(db, run.id, lives, about, alive=going, now=_now())
+    except sqlite3.Error as error:
+        raise StoreError(
+            f"What became of {run.id} cannot be noted: {error}.", "Free some space on the disk."
+        ) from error
+
+
+def tell_if_possible(folder: RunFolder, *, alive: bool | None = None) -> None:
+    """`tell_ledger`, where that can be; a ledger that cannot be told now is told by whoever looks next, and neither a training nor a look fails of it."""
+    try:
+        tell_ledger(folder, alive=alive)
+    except (OSError, FreeholdError) as error:
+        log.warning("the ledger could not be told of the run %s: %s", folder.path.name, error)
+
+
+def tell_of_all(data: Path) -> None:
+    """`tell_if_possible` for every run of a data folder."""
+    for place in sorted((data / RUNS).glob("*/lives.jsonl")):
+        tell_if_possible(RunFolder(place.parent))
+
+
 def list_runs(data: Path) -> list[RunFolder]:
     """All runs of a data folder, the oldest first."""
-    found = [RunFolder(path.parent) for path in (data / "runs").glob("*/run.json")]
+    found = [RunFolder(path.parent) for path in (data / RUNS).glob("*/run.json")]
     return sorted(found, key=lambda one: one.run().made_at)
 
 
@@ -255,6 +356,15 @@ def standing(folder: RunFolder) -> Standing:
         alarms=tuple(one for one in lines if isinstance(one, Alarm)),
         ended=ends[-1] if ends else None,
     )
+
+
+def _now() -> int:
+    return int(time.time() * 1000)
+
+
+def _hash(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _read(path: Path, kind: type[Kind]) -> Kind:

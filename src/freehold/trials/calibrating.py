@@ -1,19 +1,46 @@
 """How far a judge can be believed: what it says of replies that people have labelled, asked in the trial itself.
 
-The replies are captured ones, with a human label of the model that gave them. A judge's share of errors goes into the
-interval of a trial (`comparing.py`); without labels it goes nowhere, and neither does the trial.
+The replies are captured ones with a human label of the model that gave them, and the trial's own that people have labelled
+since (`labels.py`). The share of errors of a judge who says right or wrong goes into the interval of a trial (`comparing.py`);
+without labels it goes nowhere, and neither does the trial.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import Final
 
+from msgspec import Struct
+
+from freehold.graders import calibration as counting
+from freehold.graders.calibration import POOLED, Judged, differ
 from freehold.graders.grader import AnyGrader, Ask, AskingGrader
-from freehold.items import Item, Label
-from freehold.trials.plan import PlannedGrader
+from freehold.items import Given, Item, Label
+from freehold.trials.plan import Plan, PlannedGrader
 from freehold.trials.results import Calibration
 from freehold.trials.scoring import Answers, grade
 
-GOOD = 0.5
-"""The score from which a reply counts as good, for people and for judges."""
+LEAST_LABELS: Final = 10
+"""Human labels of each kind, good and bad, below which a judge counts as not calibrated."""
+
+UNLIKE: Final = 0.05
+"""Where Fisher's exact test finds less than this (half of it on each side), two models do not share one calibration."""
+
+
+class Labelled(Struct, frozen=True):
+    """A reply of a model that people have given a score."""
+
+    model: str
+    item: Item
+    given: Given
+    score: float
+
+
+def judges_of(plan: Plan) -> list[int]:
+    """The places of the judges that decide something: the primary grader and those that are gates."""
+    return [
+        place
+        for place, grader in enumerate(plan.graders)
+        if grader.judge and (place == 0 or grader.name in plan.gates.graders)
+    ]
 
 
 def labelled_asks(grader: AnyGrader, item: Item) -> list[Ask]:
@@ -23,35 +50,73 @@ def labelled_asks(grader: AnyGrader, item: Item) -> list[Ask]:
     return list(grader.asks(item, item.given))
 
 
-def calibrate(planned: PlannedGrader, grader: AnyGrader, items: Iterable[Item], answers: Answers) -> list[Calibration]:
+def captured(items: Iterable[Item]) -> list[Labelled]:
+    """The captured replies that people have labelled."""
+    return [
+        Labelled(label.model, item, item.given, label.score)
+        for item in items
+        if item.given is not None and (label := _label(item)) is not None
+    ]
+
+
+def calibrate(
+    planned: PlannedGrader, grader: AnyGrader, replies: Iterable[Labelled], answers: Answers
+) -> list[Calibration]:
     """How the judge did: for each model whose replies were labelled, and under the name "" for all together. Empty for a
-    grader that is no judge."""
+    grader that is no judge of single replies."""
     if not planned.judge or not isinstance(grader, AskingGrader):
         return []
-    counts: dict[str, list[int]] = {}
-    for item in items:
-        label = _label(item)
-        if label is None or item.given is None:
-            continue
-        score = grade(grader, item, item.given, answers).score
-        if score is None:
-            continue
-        good, called_good = label.score >= GOOD, score >= GOOD
-        for model in dict.fromkeys((label.model, "")):
-            tally = counts.setdefault(model, [0, 0, 0, 0])
-            tally[2 * good] += 1
-            tally[2 * good + 1] += good == called_good
+    pairs: list[Judged] = []
+    for reply in replies:
+        score = grade(grader, reply.item, reply.given, answers).score
+        if score is not None:
+            pairs.append(Judged(reply.model, reply.score, score))
     return [
-        Calibration(
-            grader=planned.name,
-            model=model,
-            q0=right0 / m0 if m0 else 0.0,
-            q1=right1 / m1 if m1 else 0.0,
-            m0=m0,
-            m1=m1,
-        )
-        for model, (m0, right0, m1, right1) in sorted(counts.items())
+        Calibration(grader=planned.name, model=model, q0=one.q0 or 0.0, q1=one.q1 or 0.0, m0=one.m0, m1=one.m1)
+        for model, one in counting.calibrate(pairs).items()
+        if one.n
     ]
+
+
+def believed(
+    plan: Plan, grader: PlannedGrader, calibrations: Sequence[Calibration]
+) -> tuple[Calibration, Calibration] | str:
+    """The calibrations for (candidate, incumbent): each model's own, else that of all labelled replies, as long as what is known
+    of the two does not show that the judge treats them differently. A sentence where there are none to believe."""
+    of = {one.model: one for one in calibrations if one.grader == grader.name}
+    usable = {model: one for model, one in of.items() if min(one.m0, one.m1) >= LEAST_LABELS and one.q0 + one.q1 > 1}
+    arms = (plan.candidate.model, plan.incumbent.model)
+    mine, theirs = (usable.get(model) or usable.get(POOLED) for model in arms)
+    if mine is None or theirs is None:
+        return (
+            f"the judge `{grader.name}` is not calibrated: label at least {LEAST_LABELS} good and {LEAST_LABELS} bad replies "
+            f"(`freehold trial label {plan.id}`)"
+        )
+    if (
+        POOLED in (mine.model, theirs.model)
+        and (p := alike(of.get(arms[0]), of.get(arms[1]))) is not None
+        and p < UNLIKE
+    ):
+        return (
+            f"the judge `{grader.name}` does not treat both models alike (p = {p:.2g}), so one calibration cannot serve both: "
+            f"label more replies of each (`freehold trial label {plan.id}`)"
+        )
+    return mine, theirs
+
+
+def alike(one: Calibration | None, other: Calibration | None) -> float | None:
+    """How surprising what is known would be if the judge erred alike on both models' replies: the smaller p of Fisher's exact
+    test on good and on bad ones, doubled for there are two. None where one of them has no label."""
+    if one is None or other is None:
+        return None
+    return min(1.0, 2 * min(differ(_counts(one), _counts(other))))
+
+
+def _counts(one: Calibration) -> counting.Calibration:
+    right, wrong = round(one.q1 * one.m1), round(one.q0 * one.m0)
+    return counting.Calibration(
+        model=one.model, true_right=right, false_wrong=one.m1 - right, true_wrong=wrong, false_right=one.m0 - wrong
+    )
 
 
 def _label(item: Item) -> Label | None:

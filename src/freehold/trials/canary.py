@@ -47,7 +47,18 @@ from freehold.store.in_flight import Settled
 from freehold.store.records import Record
 from freehold.trials.drift import Watch, begin_watch, drift_evidence, drift_reason, drift_test, watch_one
 from freehold.trials.grading import Score
-from freehold.trials.rollouts import Decision, Seen, State, advanced, arrived, begin, decide, evidence, observe
+from freehold.trials.rollouts import (
+    Decision,
+    Seen,
+    State,
+    advanced,
+    arrived,
+    begin,
+    decide,
+    difference,
+    evidence,
+    observe,
+)
 
 AT_ONCE: Final = 1_000
 """Outcomes in one transaction: a tenth of a second at most, so that others who write need not wait."""
@@ -277,10 +288,13 @@ def encode_state(state: State, heard: int = 0, watch: Watch | None = None) -> by
 
 
 def standing(db: sqlite3.Connection, canary: Canary) -> dict[str, Any]:
-    """What a canary has shown so far, as the evidence of a decision would have it."""
+    """What a canary has shown so far, as the evidence of a decision would have it, and the estimate of the difference."""
     rules = msgspec.convert(canary.rules, CanaryRules)
     kept = _kept(db, canary, rules)
     shown = evidence(kept.state, rules, canary.steps, canary.step)
+    estimate = difference(kept.state)
+    if canary.graded and estimate is not None:
+        shown = {**shown, "difference": estimate}
     watch = kept.watch
     if watch is None and canary.phase == "promoted" and canary.graded:
         watch = begin_watch(kept.state, rules)

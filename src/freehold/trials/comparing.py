@@ -6,21 +6,24 @@ Every gate passes when its one-sided test rejects "it does not hold" at alpha, a
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from statistics import NormalDist, fmean
 from typing import Final
 
 from msgspec import Struct
 from msgspec.structs import replace
 
+from freehold.trials.extras import library
 from freehold.trials.power import items_needed_binary, items_needed_graded
 from freehold.trials.results import Calibration, Gate, Outcome, Told
 from freehold.trials.statistics import (
     Interval,
     design_effect_of,
+    effective_items,
     judge_corrected,
     paired,
     paired_test,
+    ppi_error,
     quantile_ratio,
     quantile_ratio_test,
     tango,
@@ -46,12 +49,13 @@ class Rule(Struct, frozen=True):
 
 
 class Pairs(Struct, frozen=True):
-    """Scores of both models on the same items, their differences, and the items' clusters."""
+    """Scores of both models on the same items, their differences, the items' clusters, and the items by id."""
 
     candidate: Sequence[float]
     incumbent: Sequence[float]
     differences: Sequence[float]
     clusters: Sequence[str]
+    items: Sequence[str] = ()
 
 
 def compare_binary(gate: Gate, pairs: Pairs, margin: float, rule: Rule) -> Gate:
@@ -98,26 +102,57 @@ def compare_graded(gate: Gate, pairs: Pairs, margin: float, rule: Rule) -> Gate:
 
 
 def compare_corrected(
-    gate: Gate, pairs: Pairs, calibrations: tuple[Calibration, Calibration], margin: float, rule: Rule
+    gate: Gate,
+    pairs: Pairs,
+    calibrations: tuple[Calibration, Calibration],
+    margin: float,
+    rule: Rule,
+    samples: int = 1,
 ) -> Gate:
-    """A judge's verdicts, corrected for its errors (Lee et al. 2025, arXiv:2511.21140), combined by MOVER (Newcombe 1998).
+    """The verdicts of a judge who says right or wrong, corrected for its errors (Lee et al. 2025, arXiv:2511.21140), combined by
+    MOVER (Newcombe 1998). Items in clusters, and means of several `samples`, count as the number of single ones that would
+    tell as much.
 
-    A score of one half or more counts as good. The two corrected shares are combined as if they were independent, which is
-    the careful side: pairing and a shared calibration both make the difference more certain than that."""
+    The two corrected shares are combined as if they were independent, which is the careful side: pairing and a shared
+    calibration both make the difference more certain than that."""
     mine, theirs = calibrations
-    at = _corrected_difference(pairs, mine, theirs)
+    at = _corrected_difference(pairs, mine, theirs, samples)
     shown = at(1 - 2 * rule.alpha)
-    p = _p_of(lambda level: at(level).low, -margin)
-    outcome = _outcome(p <= rule.alpha, at(1 - 2 * rule.alpha_fail).high < -margin)
-    gap = shown.estimate + margin
-    more = (
-        _more_by_width(len(pairs.differences), shown.estimate - shown.low, gap, rule)
-        if outcome == "inconclusive"
-        else None
-    )
-    shared = "" if mine.model else ", one calibration for both models"
-    filled = _filled(gate, pairs, shown, f"judge-corrected, {mine.m0 + mine.m1} labels{shared}")
-    return replace(filled, p=p, outcome=outcome, more=more)
+    more = _more_by_width(len(pairs.differences), shown.estimate - shown.low, shown.estimate + margin, rule)
+    groups = len(set(pairs.clusters))
+    told = [
+        f"judge-corrected, {mine.m0 + mine.m1 + (theirs.m0 + theirs.m1 if mine.model != theirs.model else 0)} labels"
+    ]
+    told += ["one calibration for both models"] if not mine.model and not theirs.model else []
+    told += [f"{groups:,} clusters"] if groups < len(pairs.clusters) else []
+    return _by_interval(_filled(gate, pairs, shown, ", ".join(told)), at, margin, rule, more)
+
+
+def compare_with_people(gate: Gate, pairs: Pairs, human: Mapping[str, float], margin: float, rule: Rule) -> Gate:
+    """A judge's differences, of grades or of preferences, set right by people's on some of the same items, drawn at random
+    (`ppi_error`). `human` has a difference by item.
+
+    A judge who errs seldom may err on none of the items that people saw, and the variance then misses it. So two items are
+    added on which people and the judge differ by a whole point, one to each side: what Bonett & Price (2012) do for pairs."""
+    known = [(human[item], f, cluster) for item, f, cluster in _by_item(pairs) if item in human]
+    others = [(f, cluster) for item, f, cluster in _by_item(pairs) if item not in human]
+    n, middle = len(known), fmean(y for y, _, _ in known)
+    said = [*(y for y, _, _ in known), middle + 1, middle - 1]
+    judged = [*(f for _, f, _ in known), *[fmean(f for _, f, _ in known)] * 2]
+    clusters = ([*(cluster for _, _, cluster in known), 0, 1], [cluster for _, cluster in others])
+    estimate, se, df = ppi_error(said, judged, [f for f, _ in others], clusters)
+
+    def at(level: float) -> Interval:
+        half = _t(level, df) * se
+        return Interval(max(-1.0, estimate - half), min(1.0, max(-1.0, estimate)), min(1.0, estimate + half))
+
+    shown = at(1 - 2 * rule.alpha)
+    method = f"prediction-powered, people on {n:,} of {len(pairs.differences):,} items"
+    found = _by_interval(_filled(gate, pairs, shown, method), at, margin, rule, None)
+    if found.outcome != "inconclusive":
+        return found
+    more = _more_by_width(n, shown.estimate - shown.low, shown.estimate + margin, rule)
+    return replace(found, reason=BEYOND if more is None else f"about {more:,} more labelled items would decide it")
 
 
 def compare_latency(both: Sequence[tuple[Told, Told, str]], limit: float, rule: Rule) -> Gate:
@@ -185,21 +220,43 @@ def _filled(gate: Gate, pairs: Pairs, shown: Interval, method: str) -> Gate:
     )  # fmt: skip
 
 
-def _corrected_difference(pairs: Pairs, mine: Calibration, theirs: Calibration) -> Callable[[float], Interval]:
-    """The corrected difference at a level."""
-    n = len(pairs.differences)
-    share = sum(score >= 0.5 for score in pairs.candidate) / n
-    other = sum(score >= 0.5 for score in pairs.incumbent) / n
+def _by_interval(gate: Gate, at: Callable[[float], Interval], margin: float, rule: Rule, more: int | None) -> Gate:
+    """The gate decided by intervals of any level: p is the alpha at which the lower limit meets the margin."""
+    p = _p_of(lambda level: at(level).low, -margin)
+    outcome = _outcome(p <= rule.alpha, at(1 - 2 * rule.alpha_fail).high < -margin)
+    return replace(gate, p=p, outcome=outcome, more=more if outcome == "inconclusive" else None)
+
+
+def _by_item(pairs: Pairs) -> list[tuple[str, float, str]]:
+    return list(zip(pairs.items, pairs.differences, pairs.clusters, strict=True))
+
+
+def _corrected_difference(
+    pairs: Pairs, mine: Calibration, theirs: Calibration, samples: int
+) -> Callable[[float], Interval]:
+    """The corrected difference at a level. Where items come in clusters, Student's t takes the place of the normal."""
+    share, other = fmean(pairs.candidate), fmean(pairs.incumbent)
+    n, m = (effective_items(scores, pairs.clusters, samples) for scores in (pairs.candidate, pairs.incumbent))
+    groups = len(set(pairs.clusters))
 
     def at(level: float) -> Interval:
-        a = judge_corrected(share, n, mine.q0, mine.q1, mine.m0, mine.m1, level)
-        b = judge_corrected(other, n, theirs.q0, theirs.q1, theirs.m0, theirs.m1, level)
+        known = 1.0 if groups == len(pairs.clusters) else (_z(level) / _t(level, groups - 1)) ** 2
+        a = judge_corrected(share, n * known, mine.q0, mine.q1, mine.m0, mine.m1, level)
+        b = judge_corrected(other, m * known, theirs.q0, theirs.q1, theirs.m0, theirs.m1, level)
         difference = a.estimate - b.estimate
         below = math.hypot(a.estimate - a.low, b.high - b.estimate)
         above = math.hypot(a.high - a.estimate, b.estimate - b.low)
         return Interval(max(-1.0, difference - below), difference, min(1.0, difference + above))
 
     return at
+
+
+def _z(level: float) -> float:
+    return _NORMAL.inv_cdf((1 + level) / 2)
+
+
+def _t(level: float, df: int) -> float:
+    return float(library("scipy.special").stdtrit(df, (1 + level) / 2))
 
 
 def _p_of(low: Callable[[float], float], limit: float) -> float:

@@ -10,6 +10,7 @@ import logging
 import sqlite3
 import time
 from collections.abc import Callable, Mapping, Sequence
+from hashlib import sha256
 from statistics import fmean
 from typing import Any, Final, Literal
 
@@ -19,6 +20,7 @@ from msgspec import Struct
 from freehold.errors import ContentsDamaged, InvalidGrader, NotConfigured, SubjectErased, UnknownContents
 from freehold.graders import build
 from freehold.graders.grader import AnyGrader, Ask, AskingGrader, Grader, PairwiseGrader
+from freehold.graders.selftest import proven
 from freehold.items import Given, Item, Label
 from freehold.ledger.sealing import RecordContents
 from freehold.store.items import find_item, labels_of
@@ -102,6 +104,11 @@ class Grading:
     def judged(self, workload: str) -> bool:
         """Whether judges take part in a workload, so that a score may have to be waited for."""
         return self._judges is not None and self._judges.seconds(workload) is not None
+
+    def digest(self, workload: str) -> str:
+        """The digest of who grades a workload now, with the versions of their code: 64 hexadecimal digits."""
+        grading = [(grader.label, grader.version) for grader in self._graders(workload)]
+        return sha256(msgspec.json.encode([grading, list(self._tables(workload))], order="sorted")).hexdigest()
 
     def prepare(self, record: Record, now: float) -> None:
         """Has the judges asked about an answer whose turn has not come yet."""
@@ -198,11 +205,11 @@ class Grading:
 
 def taking_part(tables: Sequence[Mapping[str, Any]], *, judged: bool) -> tuple[Taking, ...]:
     """The graders of these tables that take part: those that grade by themselves, and where the workload is `judged` those that
-    ask models. One that cannot be made is said and left out."""
+    ask models. One that cannot be made, or does not stand its own test, is said and left out."""
     made: list[Taking] = []
     for table in tables:
         try:
-            grader = build(table)
+            grader = proven(table)
         except (InvalidGrader, NotConfigured) as error:
             log.error("a grader takes no part: %s", error.sentence)
             continue

@@ -106,15 +106,38 @@ class PlannedItem(Struct, frozen=True, array_like=True):
     segments: tuple[str, ...] = ()
 
 
+class Chance(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The chance that an equal candidate passes one gate with the `items` that it is asked about; None where nothing is known of it,
+    and `reason` says why, or why it is none."""
+
+    name: str
+    items: int
+    chance: float | None
+    reason: str = ""
+
+
 class Expectation(Struct, frozen=True, kw_only=True):
     """What was expected when the plan was made: the share of items on which the two differ, where that comes from, how many
-    items the plan needs, its power with those it has, and the cost in nano-dollars (None: a price is unknown)."""
+    items it takes until all gates are passed with the plan's power (None: no number does), the chance of that with those there are
+    (None, and no number either: labels that are not there yet decide), and the cost in nano-dollars (None: a price is unknown), judges included, which are in `judges_nano` by themselves.
+    `needed_nano` is the cost with the items needed."""
 
     discordance: float
     source: str
-    needed: int
-    power: float
+    needed: int | None
+    power: float | None
     cost_nano: int | None
+    chances: tuple[Chance, ...] = ()
+    judges_nano: int | None = 0
+    needed_nano: int | None = None
+
+    @property
+    def told(self) -> str:
+        """Items needed and power, in words."""
+        if self.power is None:
+            return "unknown, since people's labels decide"
+        needed = "no number of items enough" if self.needed is None else f"{self.needed:,} items needed"
+        return f"{needed}, power {self.power:.0%} with those there are"
 
 
 class Plan(Struct, frozen=True, kw_only=True):

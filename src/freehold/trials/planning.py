@@ -7,7 +7,6 @@ is looked at, but for the share on which earlier trials of the same two models d
 import random
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from statistics import fmean
 from typing import Any, Final
 
 import msgspec
@@ -16,7 +15,9 @@ from msgspec import Struct
 from freehold.errors import TrialError
 from freehold.graders import build
 from freehold.graders.grader import AnyGrader, Ask, AskingGrader, PairwiseGrader
+from freehold.graders.selftest import proven
 from freehold.items import Given, Item
+from freehold.trials.expecting import Asked, expect
 from freehold.trials.plan import (
     Arm,
     Expectation,
@@ -28,19 +29,14 @@ from freehold.trials.plan import (
     Segments,
     item_hash,
 )
-from freehold.trials.power import design_effect, items_needed_graded, power_graded
 from freehold.trials.results import Results
 
-ASSUMED_DISCORDANCE: Final = 0.2
-"""How often two models differ in being right, until a trial has shown it."""
-
-ASSUMED_ICC: Final = 0.1
-"""How alike the items of one cluster are, until a trial has shown it."""
-
-LEAST_DISCORDANCE: Final = 0.02
 BYTES_PER_TOKEN: Final = 4
 ASSUMED_OUTPUT: Final = 256
-"""Tokens of an answer to an item that was never answered."""
+"""Tokens of an answer to an item that was never answered, and of a judge's."""
+
+PROBED: Final = 200
+"""Items whose questions to judges are made to see what they cost; the others cost as much on average."""
 
 
 class Wish(Struct, frozen=True, kw_only=True):
@@ -105,16 +101,17 @@ def make_plan(
         most_unscored=wish.most_unscored,
         source=wish.source,
         source_sha256=wish.source_sha256,
-        expectation=_expect(wish, chosen, planned, pilot),
+        expectation=_expect(wish, graders, chosen, planned, pilot),
         items=planned,
     )
 
 
 def plan_graders(tables: Sequence[Mapping[str, Any]], items: Sequence[Item]) -> tuple[PlannedGrader, ...]:
-    """The graders of these tables, pinned; a name that comes twice gets a number. Raises InvalidGrader, NotConfigured."""
+    """The graders of these tables, pinned; a name that comes twice gets a number. Raises InvalidGrader, also for one that does
+    not stand its own test, and NotConfigured."""
     planned: list[PlannedGrader] = []
     for table in tables:
-        grader = build(table)
+        grader = proven(table)
         try:
             same = sum(one.name.partition("#")[0] == grader.label for one in planned)
             planned.append(
@@ -149,11 +146,11 @@ def _is_judge(grader: AnyGrader, items: Sequence[Item]) -> bool:
     return any(ask.operation == "chat" for ask in _probe(grader, items))
 
 
-def _probe(grader: AnyGrader, items: Sequence[Item]) -> tuple[Ask, ...]:
+def _probe(grader: AnyGrader, items: Sequence[Item], text: str = "An answer.") -> tuple[Ask, ...]:
     """What the grader would ask about some answer to the first item."""
-    said = Given(text="An answer.")
+    said = Given(text=text)
     if items and isinstance(grader, PairwiseGrader):
-        return grader.asks(items[0], said, Given(text="Another answer."))
+        return grader.asks(items[0], said, Given(text=f"{text} Or another."))
     return grader.asks(items[0], said) if items and isinstance(grader, AskingGrader) else ()
 
 
@@ -214,44 +211,85 @@ def _question(wish: Wish, primary: PlannedGrader) -> str:
     )
 
 
-def _expect(wish: Wish, items: Sequence[Item], planned: Sequence[PlannedItem], pilot: Results | None) -> Expectation:
-    spread, source = _spread(pilot)
-    sizes = Counter(item.cluster for item in planned).values()
-    effect = design_effect(sum(size * size for size in sizes) / sum(sizes), ASSUMED_ICC)
-    sd = spread**0.5
+def _expect(
+    wish: Wish,
+    graders: tuple[PlannedGrader, ...],
+    items: Sequence[Item],
+    planned: Sequence[PlannedItem],
+    pilot: Results | None,
+) -> Expectation:
+    costs = [_cost(wish, arm, items) for arm in (wish.candidate, wish.incumbent)]
+    known = [cost for cost in costs if cost is not None]
+    judges = _judges_cost(wish, items)
+    asked = Asked(
+        margin=wish.margin,
+        alpha=wish.alpha,
+        power=wish.power,
+        gates=wish.gates,
+        segments=wish.segments,
+        graders=graders,
+        samples=wish.sampling.samples,
+        candidate=wish.candidate.model,
+        incumbent=wish.incumbent.model,
+        costs=(known[0] / len(items), known[1] / len(items)) if len(known) == len(costs) else None,
+        seed=wish.seed,
+    )
+    found = expect(asked, items, planned, pilot)
+    total = None if judges is None or len(known) < len(costs) else sum(known) + judges
     return Expectation(
-        discordance=round(spread, 4),
-        source=source + (f", a design effect of {effect:.2f} for clusters" if effect > 1 else ""),
-        needed=items_needed_graded(wish.margin, sd, 0.0, wish.alpha, wish.power, effect),
-        power=round(power_graded(len(items), wish.margin, sd, 0.0, wish.alpha, effect), 4),
-        cost_nano=_cost(wish, items),
+        discordance=found.discordance,
+        source=found.source,
+        needed=found.needed,
+        power=found.power,
+        cost_nano=total,
+        chances=found.chances,
+        judges_nano=judges,
+        needed_nano=None if total is None or found.needed is None else -(-total * found.needed // len(items)),
     )
 
 
-def _spread(pilot: Results | None) -> tuple[float, str]:
-    """The mean squared difference of an item, which for right and wrong is the share on which the two differ."""
-    gate = pilot.verdict.gates[0] if pilot is not None else None
-    if pilot is None or gate is None or gate.n < 2:
-        return ASSUMED_DISCORDANCE, "assumed: no trial of these two models on this workload has ended yet"
-    squares = [
-        (mine - theirs) ** 2
-        for row in pilot.rows
-        for mine, theirs in zip(
-            list(row.candidate.scores.values())[:1], list(row.incumbent.scores.values())[:1], strict=True
-        )
-        if mine is not None and theirs is not None
-    ]
-    return max(LEAST_DISCORDANCE, fmean(squares) if squares else ASSUMED_DISCORDANCE), f"as in {pilot.trial}"
-
-
-def _cost(wish: Wish, items: Sequence[Item]) -> int | None:
-    """About what asking both models costs, judges not included; None where a price is unknown."""
+def _cost(wish: Wish, arm: Arm, items: Sequence[Item]) -> int | None:
+    """About what asking one model costs, in nano-dollars; None where its price is unknown."""
+    if arm.input_rate is None or arm.output_rate is None:
+        return None
     total = 0
-    for arm in (wish.candidate, wish.incumbent):
-        if arm.input_rate is None or arm.output_rate is None:
-            return None
-        for item in items:
-            read = item.input_tokens or len(msgspec.json.encode(item.input)) // BYTES_PER_TOKEN
-            written = item.output_tokens or min(wish.sampling.max_tokens or ASSUMED_OUTPUT, ASSUMED_OUTPUT)
-            total += wish.sampling.samples * (read * arm.input_rate + written * arm.output_rate)
+    for item in items:
+        read = item.input_tokens or len(msgspec.json.encode(item.input)) // BYTES_PER_TOKEN
+        total += wish.sampling.samples * (read * arm.input_rate + _written(wish, item) * arm.output_rate)
     return -(-total // 1_000_000)
+
+
+def _written(wish: Wish, item: Item) -> int:
+    """About how many tokens an answer to an item has."""
+    return item.output_tokens or min(wish.sampling.max_tokens or ASSUMED_OUTPUT, ASSUMED_OUTPUT)
+
+
+def _judges_cost(wish: Wish, items: Sequence[Item]) -> int | None:
+    """About what the graders that ask models cost: every sample of both models, each pair of samples where replies are compared, and
+    the labelled replies that calibrate. None where a price is unknown."""
+    rates = {arm.model: (arm.input_rate, arm.output_rate) for arm in wish.judges}
+    probed = [items[len(items) * place // min(len(items), PROBED)] for place in range(min(len(items), PROBED))]
+    total = 0
+    for table in wish.tables:
+        grader = build(table)
+        try:
+            for item in probed:
+                for ask in _probe(grader, [item], "word" * _written(wish, item)):
+                    read, written = rates.get(str(ask.body["model"]), (None, None))
+                    if read is None or (written is None and ask.operation == "chat"):
+                        return None
+                    said = min(int(ask.body.get("max_tokens") or ASSUMED_OUTPUT), ASSUMED_OUTPUT)
+                    cost = len(msgspec.json.encode(ask.body)) // BYTES_PER_TOKEN * read
+                    cost += said * written if written is not None and ask.operation == "chat" else 0
+                    total += cost * _times(grader, wish, item)
+        finally:
+            grader.close()
+    return -(-total * len(items) // (1_000_000 * len(probed)))
+
+
+def _times(grader: AnyGrader, wish: Wish, item: Item) -> int:
+    """How often a grader asks about one item."""
+    if isinstance(grader, PairwiseGrader):
+        return wish.sampling.samples
+    labelled = item.given is not None and any(label.source == "human" for label in item.labels)
+    return 2 * wish.sampling.samples + labelled

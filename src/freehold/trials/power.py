@@ -68,6 +68,59 @@ def sd_of_repeats(
     return math.sqrt(between + noise_candidate / repeats_candidate + noise_incumbent / repeats_incumbent)
 
 
+def items_needed_quantile_ratio(
+    limit: float,
+    sd_log: float,
+    ratio: float = 1.0,
+    alpha: float = 0.025,
+    power: float = 0.8,
+    design_effect: float = 1.0,
+    q: float = 0.95,
+) -> int:
+    """Items for `quantile_ratio_test`: those of `items_needed_graded` for the margin ln(limit/ratio) and `sd_of_quantile_ratio`,
+    where `ratio` is what is supposed to be true. Raises ValueError for a ratio that is at the limit or above it."""
+    _expect(0 < ratio < limit, f"no number of items shows that a ratio of {ratio:g} is below {limit:g}")
+    return items_needed_graded(
+        math.log(limit / ratio), sd_of_quantile_ratio(sd_log, q), 0.0, alpha, power, design_effect
+    )
+
+
+def power_quantile_ratio(
+    n: int,
+    limit: float,
+    sd_log: float,
+    ratio: float = 1.0,
+    alpha: float = 0.025,
+    design_effect: float = 1.0,
+    q: float = 0.95,
+) -> float:
+    """The chance that n items show the ratio of two q-quantiles to be below `limit`."""
+    return power_graded(n, math.log(limit / ratio), sd_of_quantile_ratio(sd_log, q), 0.0, alpha, design_effect)
+
+
+def sd_of_quantile_ratio(sd_log: float, q: float = 0.95) -> float:
+    """√2 sd √(q(1-q))/φ(z_q): what, divided by √n, is the standard error of the logarithm of a ratio of two sample quantiles, of
+    times whose logarithm is normal with this standard deviation (David & Nagaraja 2003, section 10.2). As if the two models'
+    times on one item had nothing in common, which is the careful side."""
+    _expect(sd_log >= 0 and 0 < q < 1, f"a deviation of {sd_log} or a quantile of {q} is out of range")
+    return math.sqrt(2 * q * (1 - q)) * sd_log / _NORMAL.pdf(_NORMAL.inv_cdf(q))
+
+
+def items_needed_mcnemar(difference: float, discordance: float, alpha: float = 0.05, power: float = 0.8) -> int:
+    """Pairs for `mcnemar`, two-sided: n = ((z₁₋α/₂ √ψ + z_power √(ψ - Δ²))/Δ)² (Connor 1987, Biometrics 43:207)."""
+    _expect(difference != 0, "no number of items shows a difference of nothing")
+    null, true = math.sqrt(discordance), _sd_binary(discordance, difference)
+    reach = _upper(alpha / 2) * null + _NORMAL.inv_cdf(power) * true
+    return max(1, math.ceil((reach / difference) ** 2 - 1e-9))
+
+
+def power_mcnemar(n: int, difference: float, discordance: float, alpha: float = 0.05) -> float:
+    """The chance that n pairs show a difference by `mcnemar`: Φ((|Δ| √n - z₁₋α/₂ √ψ)/√(ψ - Δ²))."""
+    true = _sd_binary(discordance, difference)
+    gap = abs(difference) * math.sqrt(n) - _upper(alpha / 2) * math.sqrt(discordance)
+    return _NORMAL.cdf(gap / true) if true else float(gap > 0)
+
+
 def design_effect(size: float, icc: float) -> float:
     """What clusters of `size` items cost: 1 + (k - 1) ICC, at least 1 (Kish 1965). With unequal sizes k is Σk²/Σk."""
     return max(1.0, 1 + (size - 1) * icc)

@@ -12,8 +12,11 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
-from freehold.trials.plan import ARMS, Arm, ArmName, Plan
-from freehold.trials.results import Gate, Results, Row, Told
+from freehold.graders.calibration import POOLED
+from freehold.trials.calibrating import alike, believed
+from freehold.trials.plan import ARMS, Arm, ArmName, Plan, PlannedGrader
+from freehold.trials.results import Calibration, Gate, Results, Row, Told
+from freehold.trials.statistics import mcnemar
 
 QUANTILE: Final = 0.95
 ALL: Final = "all items"
@@ -31,7 +34,9 @@ class Point(Struct, frozen=True, kw_only=True):
 
 class Paired(Struct, frozen=True, kw_only=True):
     """Both models on the same items, by the primary grader: mean scores, and on how many items which of them is ahead. `where`
-    is a segment, or `all items`; items that could not be scored for both are not counted."""
+    is a segment, or `all items`; items that could not be scored for both are not counted. `mid_p` is the two-sided mid-P value of
+    McNemar's test that both are ahead equally often, None where it does not apply: graded scores, several samples, clusters, and
+    judges, whose errors it does not know."""
 
     where: str
     n: int
@@ -40,6 +45,7 @@ class Paired(Struct, frozen=True, kw_only=True):
     ahead: int
     behind: int
     """Items on which the candidate scores more, and less, than the incumbent."""
+    mid_p: float | None = None
 
 
 class Disagreement(Struct, frozen=True, kw_only=True):
@@ -99,14 +105,15 @@ def frontier(points: Sequence[Point], cost: str) -> list[Point]:
 
 def paired(plan: Plan, results: Results) -> list[Paired]:
     """How the two compare item by item: on all items, then in each segment by name. Empty where nothing has a score."""
-    name = plan.graders[0].name
-    found: dict[str, list[tuple[float, float]]] = {ALL: []}
+    primary = plan.graders[0]
+    tested = primary.binary and not (primary.judge or primary.pairwise) and plan.sampling.samples == 1
+    found: dict[str, list[tuple[float, float, str]]] = {ALL: []}
     for row in results.rows:
-        mine, theirs = row.candidate.scores.get(name), row.incumbent.scores.get(name)
+        mine, theirs = row.candidate.scores.get(primary.name), row.incumbent.scores.get(primary.name)
         if mine is not None and theirs is not None:
             for where in (ALL, *row.segments):
-                found.setdefault(where, []).append((mine, theirs))
-    return [_paired(where, found[where]) for where in (ALL, *sorted(set(found) - {ALL})) if found[where]]
+                found.setdefault(where, []).append((mine, theirs, row.cluster))
+    return [_paired(where, found[where], tested=tested) for where in (ALL, *sorted(set(found) - {ALL})) if found[where]]
 
 
 def disagreeing(plan: Plan, results: Results) -> list[Row]:
@@ -141,8 +148,8 @@ def markdown(report: Report) -> str:
         "|---|---|--:|---|--:|--:|--:|---|",
         *(_gate_row(gate) for gate in verdict.gates),
         "",
-        "| item by item | items | candidate | incumbent | candidate ahead | incumbent ahead | the same |",
-        "|---|--:|--:|--:|--:|--:|--:|",
+        "| item by item | items | candidate | incumbent | candidate ahead | incumbent ahead | the same | mid-P |",
+        "|---|--:|--:|--:|--:|--:|--:|--:|",
         *(_paired_row(one) for one in paired(plan, results)),
         "",
         "| model | | mean score | $ per 1,000 answers | p95 |",
@@ -156,7 +163,7 @@ def markdown(report: Report) -> str:
         f"{plan.sampling.samples} answer{'s' if plan.sampling.samples > 1 else ''} each; parameters: "
         f"{_parameters(plan)}; seed {plan.seed}; Freehold {plan.code}.",
         f"- Graders: {graders_of(plan)}.",
-        f"- Expected before: {plan.expectation.needed:,} items needed, power {plan.expectation.power:.0%} with those there are.",
+        f"- Expected before: {plan.expectation.told}.",
         f"- Plan SHA-256 `{report.noted.plan}`, ledger entry {_entry(report.noted.planned_entry)}.",
         f"- Results SHA-256 `{report.noted.results}`, ledger entry {_entry(report.noted.ended_entry)}.",
         f"- {results.asked:,} answers asked for, {results.cached:,} of earlier trials, {results.captured:,} captured; "
@@ -177,13 +184,55 @@ def notes(report: Report) -> list[str]:
             "If every item without a score counted against the candidate, the lower limit of the difference would be "
             f"{100 * verdict.against:+.1f} points."
         )
+    found += _flips(report.results.rows)
     for one in report.results.calibrations:
         whose = one.model or "all replies together"
         found.append(
             f"The judge {one.grader}, on replies that people had labelled ({whose}): it took {one.q1:.0%} of {one.m1} good ones "
             f"for good and {one.q0:.0%} of {one.m0} bad ones for bad."
         )
+    for grader in report.plan.graders:
+        if grader.judge and grader.binary and not grader.pairwise:
+            found += _shared(report.plan, grader, report.results.calibrations)
+    if report.results.labels:
+        found.append(f"People have labelled replies of this trial; SHA-256 of what they said: {report.results.labels}.")
     return found
+
+
+def _flips(rows: Sequence[Row]) -> list[str]:
+    """For each grader of pairs, how often its judges changed their verdict with the order."""
+    told: list[str] = []
+    for name in dict.fromkeys(name for row in rows for name in row.flips):
+        flips = [row.flips[name] for row in rows if name in row.flips]
+        changed, asked = sum(one.changed for one in flips), sum(one.asked for one in flips)
+        if asked:
+            told.append(
+                f"The judges of {name} changed their verdict with the order of the replies in {changed:,} of {asked:,} "
+                f"comparisons ({changed / asked:.1%}); those count as ties."
+            )
+    return told
+
+
+def _shared(plan: Plan, grader: PlannedGrader, calibrations: Sequence[Calibration]) -> list[str]:
+    """Whether a model is judged by what is known of others' replies, and what speaks for that."""
+    found = believed(plan, grader, calibrations)
+    if isinstance(found, str):
+        return []
+    of = {one.model: one for one in calibrations if one.grader == grader.name}
+    models = (plan.candidate.model, plan.incumbent.model)
+    without = [model for model, one in zip(models, found, strict=True) if one.model == POOLED]
+    if not without:
+        return []
+    p = alike(of.get(models[0]), of.get(models[1]))
+    known = (
+        "whether the judge errs alike on both models is an assumption, for one of them has no labelled reply"
+        if p is None
+        else f"that the judge errs alike on both models is not refuted (Fisher's exact test, p = {p:.2g})"
+    )
+    return [
+        f"Too few replies of {' and '.join(without)} are labelled, so the errors of {grader.name} on them are taken to be those on "
+        f"all labelled replies: {known}. `freehold trial label {plan.id}` asks people about them."
+    ]
 
 
 def graders_of(plan: Plan) -> str:
@@ -216,20 +265,25 @@ def _point(arm: Arm, role: str, told: Sequence[Told], grader: str) -> Point:
     )
 
 
-def _paired(where: str, scores: Sequence[tuple[float, float]]) -> Paired:
+def _paired(where: str, scores: Sequence[tuple[float, float, str]], *, tested: bool) -> Paired:
+    ahead = sum(mine > theirs for mine, theirs, _ in scores)
+    behind = sum(mine < theirs for mine, theirs, _ in scores)
+    alone = len({cluster for _, _, cluster in scores}) == len(scores)
     return Paired(
         where=where,
         n=len(scores),
-        candidate=fmean(mine for mine, _ in scores),
-        incumbent=fmean(theirs for _, theirs in scores),
-        ahead=sum(mine > theirs for mine, theirs in scores),
-        behind=sum(mine < theirs for mine, theirs in scores),
+        candidate=fmean(mine for mine, _, _ in scores),
+        incumbent=fmean(theirs for _, theirs, _ in scores),
+        ahead=ahead,
+        behind=behind,
+        mid_p=mcnemar(ahead, behind).mid_p if tested and alone else None,
     )
 
 
 def _paired_row(one: Paired) -> str:
     scores = f"{100 * one.candidate:.1f} % | {100 * one.incumbent:.1f} %"
-    return f"| {_cell(one.where)} | {one.n:,} | {scores} | {one.ahead:,} | {one.behind:,} | {one.n - one.ahead - one.behind:,} |"
+    same, mid_p = one.n - one.ahead - one.behind, "" if one.mid_p is None else f"{one.mid_p:.4f}"
+    return f"| {_cell(one.where)} | {one.n:,} | {scores} | {one.ahead:,} | {one.behind:,} | {same:,} | {mid_p} |"
 
 
 def _gate_row(gate: Gate) -> str:
@@ -238,6 +292,7 @@ def _gate_row(gate: Gate) -> str:
     if gate.estimate is None or gate.low is None or gate.high is None:
         return f"| {_cell(gate.name)} | {outcome} | | | | | {gate.n:,} | {_cell(how)} |"
     p = "" if gate.p is None else f"{gate.p:.4f}"
+    p += "" if gate.adjusted_p is None else f" (BH {gate.adjusted_p:.4f})"
     if gate.kind in ("latency", "cost"):
         numbers = f"{gate.estimate:.2f}x | {gate.low:.2f} to {gate.high:.2f} | {gate.limit:g}x"
     else:

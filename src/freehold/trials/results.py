@@ -19,11 +19,12 @@ FORMAT: Final = 1
 
 class Told(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What one model did on one item. `scores` are the means over its samples by grader, None where one could not say, with
-    the reason in `reasons`; `ms` is one duration for each sample that this trial asked for;
-    `cost_nano` the mean of a sample."""
+    the reason in `reasons`; `lost` has the numbers of the samples that a grader could not score, where it could score others;
+    `ms` is one duration for each sample that this trial asked for; `cost_nano` the mean of a sample."""
 
     scores: dict[str, float | None] = {}
     reasons: dict[str, str] = {}
+    lost: dict[str, tuple[int, ...]] = {}
     ms: tuple[float, ...] = ()
     cost_nano: float | None = None
     input_tokens: int = 0
@@ -32,16 +33,23 @@ class Told(Struct, frozen=True, kw_only=True, omit_defaults=True):
     receipts: tuple[str, ...] = ()
 
 
+class Flips(Struct, frozen=True, array_like=True):
+    """How often the judges of pairs changed their verdict with the order of the replies, of how many times they were asked."""
+
+    changed: int
+    asked: int
+
+
 class Row(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One item: what both models did. `duel` is what a pairwise judge said, 1 for the candidate, None where it could not;
-    `missing` says why the item could not be asked at all."""
+    """One item: what both models did. What a grader of pairs said is the candidate's score, and 1 minus it the incumbent's;
+    `flips` is told by such a grader's name. `missing` says why the item could not be asked at all."""
 
     item: str
     cluster: str
     segments: tuple[str, ...] = ()
     candidate: Told = Told()
     incumbent: Told = Told()
-    duel: float | None = None
+    flips: dict[str, Flips] = {}
     missing: str = ""
 
 
@@ -111,6 +119,8 @@ class Results(Struct, frozen=True, kw_only=True):
     verdict: Verdict
     calibrations: tuple[Calibration, ...]
     rows: tuple[Row, ...]
+    labels: str = ""
+    """The SHA-256 of what people said of the replies (`labels.py`), empty where they said nothing."""
     notes: tuple[str, ...] = ()
 
 

@@ -29,7 +29,16 @@ from msgspec.structs import replace
 from freehold.config.canary_rules import CanaryRules
 from freehold.store.canaries import MILLION, Arm
 from freehold.trials.quantiles import QUANTILE, Times, took
-from freehold.trials.sequential import Betting, advance, ipw, ipw_range, start_cap, start_ipw, start_ipw_harm
+from freehold.trials.sequential import (
+    Betting,
+    advance,
+    asymptotic_cs,
+    ipw,
+    ipw_range,
+    start_cap,
+    start_ipw,
+    start_ipw_harm,
+)
 
 Kind = Literal["advanced", "promoted", "rolled_back"]
 
@@ -69,6 +78,17 @@ class Side(Struct, frozen=True):
     unscored: int = 0
 
 
+class Weighted(Struct, frozen=True):
+    """Sums over the scores of `ipw` at their weights, which are those of their shares: what the estimate that is displayed is made of.
+    Each weight, weight times score, and the squares of weights times powers of the score."""
+
+    weights: float = 0.0
+    total: float = 0.0
+    squares0: float = 0.0
+    squares1: float = 0.0
+    squares2: float = 0.0
+
+
 class State(Struct, frozen=True):
     """Everything that a canary has shown. `passing` holds one test for each step but the last; `at_step` counts the candidate's
     conversations at the step in force, `recent` whether its last requests failed."""
@@ -83,6 +103,7 @@ class State(Struct, frozen=True):
     times: Times = Times()
     at_step: int = 0
     recent: tuple[bool, ...] = ()
+    differences: Weighted = Weighted()
 
 
 class Decision(Struct, frozen=True):
@@ -142,7 +163,7 @@ def decide(
     alarm = _alarm(state, rules)
     if alarm is not None:
         return Decision("rolled_back", alarm, evidence(state, rules, steps, step))
-    if paused or state.at_step < rules.min_items or _too_many_unscored(state):
+    if paused or state.at_step < rules.min_items or _too_little_scored(state):
         return None
     if step == len(steps) - 1:
         return Decision("promoted", "every step is passed", evidence(state, rules, steps, step))
@@ -176,6 +197,30 @@ def evidence(state: State, rules: CanaryRules, steps: Sequence[int], step: int) 
     if state.times.limit is not None:
         told["p95_limit_us"] = round(state.times.limit * 1000)
     return {**told, "tests": {name: _test(test) for name, test in tests.items() if test is not None}}
+
+
+def difference(state: State) -> dict[str, int] | None:
+    """The estimate of Delta with a band that holds at all times at 95 %, asymptotically, in millionths; None while there is too little.
+    For display: nothing is decided by it."""
+    sums = state.differences
+    if not sums.weights:
+        return None
+    mean = sums.total / sums.weights
+    spread = sums.squares2 - 2 * mean * sums.squares1 + mean * mean * sums.squares0
+    return banded(mean, asymptotic_cs(sums.weights, mean, max(0.0, spread) / sums.weights))
+
+
+def banded(mean: float, band: tuple[float, float] | None) -> dict[str, int] | None:
+    """An estimate and its band in millionths, within what a difference can be."""
+    if band is None:
+        return None
+    low, high = max(-1.0, band[0]), min(1.0, band[1])
+    return {"mean_ppm": round(MILLION * mean), "low_ppm": round(MILLION * low), "high_ppm": round(MILLION * high)}
+
+
+def too_many_unscored(unscored: int, everything: int) -> bool:
+    """Whether so many of these have no grade that nothing good may be concluded from the others."""
+    return unscored > MOST_UNSCORED * everything
 
 
 # --- one outcome ---
@@ -224,7 +269,18 @@ def _compare(state: State, seen: Seen, score: float) -> State:
         test if test.crossed else advance(test, x, worst=test.null - low, weight=weight) for test in state.passing
     )
     harm = advance(state.harm, x, worst=high - state.harm.null, weight=weight)
-    return replace(state, passing=passing, harm=harm)
+    return replace(state, passing=passing, harm=harm, differences=_weighed(state.differences, x, weight))
+
+
+def _weighed(sums: Weighted, x: float, weight: float) -> Weighted:
+    square = weight * weight
+    return Weighted(
+        sums.weights + weight,
+        sums.total + weight * x,
+        sums.squares0 + square,
+        sums.squares1 + square * x,
+        sums.squares2 + square * x * x,
+    )
 
 
 # --- what follows ---
@@ -244,10 +300,10 @@ def _alarm(state: State, rules: CanaryRules) -> str | None:
     return None
 
 
-def _too_many_unscored(state: State) -> bool:
+def _too_little_scored(state: State) -> bool:
     unscored = state.candidate.unscored + state.incumbent.unscored
     everything = unscored + state.candidate.scored + state.incumbent.scored
-    return everything >= LEAST_FOR_UNSCORED and unscored > MOST_UNSCORED * everything
+    return everything >= LEAST_FOR_UNSCORED and too_many_unscored(unscored, everything)
 
 
 def _test(test: Betting) -> dict[str, int]:

@@ -27,8 +27,9 @@ from freehold.items import Item
 from freehold.trials import results as results_file
 from freehold.trials.asking import CHAT, EMBEDDINGS, Asker, Door, Failed, Question
 from freehold.trials.billing import Bills, bills_of
-from freehold.trials.calibrating import calibrate, labelled_asks
+from freehold.trials.calibrating import Labelled, calibrate, captured, judges_of, labelled_asks
 from freehold.trials.keeping import Keeper
+from freehold.trials.labels import Said, counting, drawn, read_labels
 from freehold.trials.plan import ARMS, Arm, ArmName, Plan, Sampling, TrialFolder
 from freehold.trials.results import Calibration, Results
 from freehold.trials.samples import Kept, Replies, Role, Sample, SampleLog, Source, sample_key
@@ -118,8 +119,10 @@ class Run:
         cases = self._cases(asked)
         rows = await asyncio.to_thread(lambda: [self._scored(case, place) for place, case in enumerate(cases)])
         # 6 the verdict
-        calibrations = self._calibrations()
-        verdict = decide(job.plan, rows, calibrations)
+        labels, labels_digest = read_labels(job.folder.path)
+        said = counting(drawn(job.plan, rows), labels)
+        calibrations = self._calibrations(cases, said)
+        verdict = decide(job.plan, rows, calibrations, said)
         # 7 the results
         results = Results(
             trial=job.plan.id,
@@ -132,6 +135,7 @@ class Run:
             verdict=verdict,
             calibrations=tuple(calibrations),
             rows=tuple(rows),
+            labels=labels_digest,
             notes=tuple(_notes(job.plan, self._counts, unbilled)),
         )
         job.folder.write_results(results_file.encode(results))
@@ -279,7 +283,8 @@ class Run:
             if case.item is None or isinstance(loaded, str):
                 continue
             asks = questions_of(self._job.graders, case)
-            asks += labelled_asks(self._job.graders[0], loaded.item)
+            for place in judges_of(self._job.plan):
+                asks += labelled_asks(self._job.graders[place], loaded.item)
             asked += [self._asked("judge", loaded, self._question(ask, loaded), 0) for ask in asks]
         return asked
 
@@ -325,9 +330,28 @@ class Run:
         self._progress("Grading", place + 1, len(self._job.plan.items))
         return score(self._job.plan, self._job.graders, case, self._answer)
 
-    def _calibrations(self) -> list[Calibration]:
-        items = [loaded.item for loaded in self._job.items.values() if isinstance(loaded, Loaded)]
-        return calibrate(self._job.plan.graders[0], self._job.graders[0], items, self._answer)
+    def _calibrations(self, cases: Sequence[Case], said: Sequence[Said]) -> list[Calibration]:
+        """How each judge that decides something did, on captured replies that people labelled and on this trial's."""
+        replies = captured(loaded.item for loaded in self._job.items.values() if isinstance(loaded, Loaded))
+        replies += _labelled(self._job.plan, cases, said)
+        found: list[Calibration] = []
+        for place in judges_of(self._job.plan):
+            found += calibrate(self._job.plan.graders[place], self._job.graders[place], replies, self._answer)
+        return found
+
+
+def _labelled(plan: Plan, cases: Sequence[Case], said: Sequence[Said]) -> list[Labelled]:
+    """The first reply of each model on each item, where people have given it a score."""
+    by_item = {case.planned.id: case for case in cases}
+    found: list[Labelled] = []
+    for one in said:
+        case = by_item[one.item]
+        for arm in ARMS:
+            score = one.score(arm)
+            given = next((reply.kept.given for reply in case.replies.get(arm, ()) if reply.kept is not None), None)
+            if case.item is not None and score is not None and given is not None:
+                found.append(Labelled(plan.arm(arm).model, case.item, given, score))
+    return found
 
 
 def body_of(item: Item, sampling: Sampling) -> dict[str, Any]:

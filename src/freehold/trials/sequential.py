@@ -232,11 +232,12 @@ def advance_running(state: Running, x: float) -> Running:
 
 
 def asymptotic_cs(
-    n: int, mean: float, variance: float, alpha: float = 0.05, rho: float = 0.28
+    n: float, mean: float, variance: float, alpha: float = 0.05, rho: float = 0.28
 ) -> tuple[float, float] | None:
     """mean ± √((nvρ²+1)/(n²ρ²) ln((nvρ²+1)/α²)), for display only: its level holds as n grows, so before n = 100 it is None
     (Waudby-Smith et al. 2024, Ann. Stat. 52(6)). ρ is fixed beforehand: 1/√`mixture_rho` of the variance Σ at which the
-    band should be tightest; 0.28 stands for 1,000 items with a discordance of 0.1."""
+    band should be tightest; 0.28 stands for 1,000 items with a discordance of 0.1. Of weighted observations n is Σw, `mean` Σwx/Σw
+    and `variance` Σw²(x - mean)²/Σw, where each weight was fixed before its observation."""
     if n < LEAST_SHOWN:
         return None
     half = mixture_bound(n * variance, 1 / rho**2, alpha) / n

@@ -194,6 +194,17 @@ def design_effect_of(differences: Sequence[float], clusters: Sequence[Hashable])
     return max(1.0, (_clustered_se(_groups(differences, clusters)) / alone) ** 2) if alone else 1.0
 
 
+def effective_items(scores: Sequence[float], clusters: Sequence[Hashable], samples: int = 1) -> float:
+    """How many items that stand alone, right or wrong once each, tell as much of the mean score p: n divided by the variance of
+    the mean over clusters in units of p(1-p)/n (Rao & Scott 1992), which for means of K samples may fall to 1/K. Where all
+    scores are 0 or all are 1, nothing shows how alike a cluster is, and each counts as one item."""
+    n, mean, groups = len(scores), fmean(scores), _groups(scores, clusters)
+    alone = mean * (1 - mean) / (n - 1)  # with the factor n/(n-1), as that of the clusters has G/(G-1)
+    if alone < 1e-12:
+        return float(len(groups))
+    return n / max(1 / samples, _clustered_se(groups) ** 2 / alone)
+
+
 def repeats(candidate: Sequence[Sequence[float]], incumbent: Sequence[Sequence[float]]) -> Repeats:
     """Several samples an item: averaged first, then paired. Var(d̄) = (ω² + σ_A²/K_A + σ_B²/K_B)/n with σ² the mean variance
     within items and ω² what remains between them (Miller 2024, arXiv:2411.00640, section 5). With one sample an item its
@@ -320,7 +331,7 @@ def _unpaired_z(k1: int, n1: int, k2: int, n2: int, delta: float) -> float:
     return _score(k1 / n1 - k2 / n2 - delta, p1 * (1 - p1) / n1 + p2 * (1 - p2) / n2)
 
 
-def judge_corrected(p: float, n: int, q0: float, q1: float, m0: int, m1: int, level: float = 0.95) -> Interval:
+def judge_corrected(p: float, n: float, q0: float, q1: float, m0: int, m1: int, level: float = 0.95) -> Interval:
     """The true share behind a judge's share p of n: q₀ of m₀ wrong replies were called wrong, q₁ of m₁ right ones right.
 
     θ = (p+q₀-1)/(q₀+q₁-1). The limits are θ + dθ ± z SE, SE² = [p(1-p)/n + (1-θ)²q₀(1-q₀)/m₀ + θ²q₁(1-q₁)/m₁]/(q₀+q₁-1)² and
@@ -338,19 +349,50 @@ def judge_corrected(p: float, n: int, q0: float, q1: float, m0: int, m1: int, le
 
 
 def ppi_paired(
-    human: Sequence[float], judged_on_human: Sequence[float], judged: Sequence[float], level: float = 0.95
-) -> Interval:
-    """The mean of n paired differences y scored by people, sharpened by a judge's f on the same and on N further items.
+    human: Sequence[float], judged_on_human: Sequence[float], judged: Sequence[float], level: float = 0.95,
+    clusters: tuple[Sequence[Hashable], Sequence[Hashable]] | None = None,
+) -> Interval:  # fmt: skip
+    """The mean of n paired differences y scored by people, sharpened by a judge's f on the same and on N further items: the
+    interval of `ppi_error`, by Student's t in the place of the normal, for the n are few."""
+    estimate, se, df = ppi_error(human, judged_on_human, judged, clusters)
+    half = float(library("scipy.special").stdtrit(df, (1 + level) / 2)) * se
+    return Interval(estimate - half, estimate, estimate + half)
+
+
+def ppi_error(
+    human: Sequence[float], judged_on_human: Sequence[float], judged: Sequence[float],
+    clusters: tuple[Sequence[Hashable], Sequence[Hashable]] | None = None,
+) -> tuple[float, float, int]:  # fmt: skip
+    """The estimate, its standard error, and the labelled clusters - 1.
 
     θ = λ mean(f_N) + mean(y - λf), λ = Cov(y, f)/((1+n/N) Var f), SE² = λ²Var(f)/N + Var(y - λf)/n: never wider than
-    people alone, asymptotically (PPI++; Angelopoulos et al. 2023, arXiv:2311.01453)."""
+    people alone, asymptotically (PPI++; Angelopoulos et al. 2023, arXiv:2311.01453). `clusters` are those of the n and of the
+    N items: each variance is then that of sums over clusters, and what a cluster has in both adds up."""
     n, more = len(human), len(judged)
+    of_human, of_judged = clusters or (range(n), range(n, n + more))
     spread = variance([*judged_on_human, *judged])
-    tuned = covariance(human, judged_on_human) / ((1 + n / more) * spread) if spread else 0.0
+    tuned = covariance(human, judged_on_human) / ((1 + n / more) * spread) if spread and more else 0.0
     rest = [y - tuned * f for y, f in zip(human, judged_on_human, strict=True)]
-    estimate = tuned * fmean(judged) + fmean(rest)
-    half = _two_sided(level) * math.sqrt(tuned * tuned * spread / more + variance(rest) / n)
-    return Interval(estimate - half, estimate, estimate + half)
+    mine, theirs = _influence(rest, of_human), _influence([tuned * f for f in judged], of_judged) if tuned else {}
+    both = math.fsum(mine[name] * theirs[name] for name in mine.keys() & theirs.keys())
+    se = math.sqrt(_sum_of_squares(mine) + _sum_of_squares(theirs) + 2 * max(0.0, both))
+    return fmean(rest) + (tuned * fmean(judged) if tuned else 0.0), se, len(mine) - 1
+
+
+def _influence(values: Sequence[float], clusters: Sequence[Hashable]) -> dict[Hashable, float]:
+    """What each cluster adds to the mean beyond its share."""
+    mean, found = fmean(values), dict[Hashable, float]()
+    for value, cluster in zip(values, clusters, strict=True):
+        found[cluster] = found.get(cluster, 0.0) + (value - mean) / len(values)
+    _expect(len(found) > 1, "one cluster shows no variance")
+    return found
+
+
+def _sum_of_squares(influence: dict[Hashable, float]) -> float:
+    """G/(G-1) Σ: the variance of the mean; 0 of nothing."""
+    return (
+        len(influence) / (len(influence) - 1) * math.fsum(one * one for one in influence.values()) if influence else 0.0
+    )
 
 
 # --- what they share ---------------------------------------------------------------------------------------------------

@@ -2,7 +2,8 @@
 
 1 what cannot be scored is counted, and too much of it voids the trial
 2 quality: the candidate is no worse than the incumbent by more than the margin (Tango's score test for binary scores of single
-  samples, else the cluster-robust paired test; a judge's error is carried into the interval, or nothing is concluded)
+  samples, else the cluster-robust paired test; a judge's error is carried into the interval by what people said of the same
+  replies, or nothing is concluded)
 3 each segment that the plan judges, held to the segments' margin
 4 further graders, latency and cost
 5 pass when every gate passes at alpha (intersection-union, Berger 1982: no correction); fail when any is shown not to hold, at
@@ -15,8 +16,10 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from msgspec import Struct
 from msgspec.structs import replace
 
+from freehold.trials.calibrating import believed
 from freehold.trials.comparing import (
     Pairs,
     Rule,
@@ -25,33 +28,48 @@ from freehold.trials.comparing import (
     compare_cost,
     compare_graded,
     compare_latency,
+    compare_with_people,
 )
+from freehold.trials.labels import Said, differences, preferences
 from freehold.trials.plan import Plan, PlannedGrader
 from freehold.trials.results import Calibration, Gate, Row, Told, Verdict
 from freehold.trials.statistics import FEW_CLUSTERS, all_must_pass, benjamini_hochberg
 
-LEAST_LABELS: Final = 10
-"""Human labels of each kind, good and bad, below which a judge counts as not calibrated."""
+LEAST_COMPARED: Final = 50
+"""Items that people must have labelled for both models, of as many conversations, before a judge of grades or of pairs is
+believed: at the margin itself, with 30 of them, 3 in 100 trials passed where 2.5 may (600 runs of a judge who errs seldom and
+for the candidate)."""
 
 
-def decide(plan: Plan, rows: Sequence[Row], calibrations: Sequence[Calibration] = ()) -> Verdict:
-    """The verdict on a trial whose rows are all there, missing items included."""
+class Known(Struct, frozen=True):
+    """What is known of the judges: how they did on single replies that people labelled, and what people said of the trial's."""
+
+    calibrations: Sequence[Calibration] = ()
+    said: Sequence[Said] = ()
+
+
+def decide(
+    plan: Plan, rows: Sequence[Row], calibrations: Sequence[Calibration] = (), said: Sequence[Said] = ()
+) -> Verdict:
+    """The verdict on a trial whose rows are all there, missing items included. `said` is what people said of its replies, as far
+    as it counts (`labels.py`)."""
+    known = Known(calibrations, said)
     judged, shown = _segments(plan)
     count = 1 + len(judged) + len(plan.gates.graders) + (plan.gates.p95 is not None) + (plan.gates.cost is not None)
     rule = Rule(plan.alpha, plan.alpha / count, plan.power, plan.seed)
     primary = plan.graders[0]
     # 1 what cannot be scored
-    unscored = {grader.name: _unscored(rows, grader) for grader in plan.graders}
+    unscored = {grader.name: _unscored(plan, rows, grader) for grader in plan.graders}
     gating = [primary.name, *plan.gates.graders]
     void = _void(plan, unscored, gating)
     # 2 quality
-    gates = [_graded_gate("quality", plan, primary, plan.margin, rows, calibrations, rule)]
+    gates = [_graded_gate("quality", plan, primary, plan.margin, rows, known, rule)]
     # 3 segments
-    gates += _segment_gates(plan, rows, judged, shown, calibrations, rule)
+    gates += _segment_gates(plan, rows, judged, shown, known, rule)
     # 4 further graders, latency, cost
     by_name = {grader.name: grader for grader in plan.graders}
     for name, margin in plan.gates.graders.items():
-        gate = _graded_gate("grader", plan, by_name[name], margin, rows, calibrations, rule)
+        gate = _graded_gate("grader", plan, by_name[name], margin, rows, known, rule)
         gates.append(replace(gate, name=name))
     if plan.gates.p95 is not None:
         gates.append(compare_latency(_both(rows), plan.gates.p95, rule))
@@ -73,21 +91,21 @@ def _segment_gates(
     rows: Sequence[Row],
     judged: Sequence[str],
     shown: Sequence[str],
-    calibrations: Sequence[Calibration],
+    known: Known,
     rule: Rule,
 ) -> list[Gate]:
     gates: list[Gate] = []
     for name in (*judged, *shown):
         within = [row for row in rows if name in row.segments]
-        gate = _graded_gate("segment", plan, plan.graders[0], plan.segments.margin, within, calibrations, rule)
+        gate = _graded_gate("segment", plan, plan.graders[0], plan.segments.margin, within, known, rule)
         gate = replace(gate, name=name)
         if name in shown:
             few = f"{gate.n} of at least {plan.segments.least} items: shown, not judged"
             gate = replace(gate, judged=False, outcome="inconclusive", reason=few, more=None)
         gates.append(gate)
-    known = [place for place, gate in enumerate(gates) if gate.judged and gate.p is not None]
-    adjusted = benjamini_hochberg([gates[place].p or 0.0 for place in known]) if known else ()
-    for place, p in zip(known, adjusted, strict=True):
+    tested = [place for place, gate in enumerate(gates) if gate.judged and gate.p is not None]
+    adjusted = benjamini_hochberg([gates[place].p or 0.0 for place in tested]) if tested else ()
+    for place, p in zip(tested, adjusted, strict=True):
         gates[place] = replace(gates[place], adjusted_p=float(p))
     return gates
 
@@ -98,7 +116,7 @@ def _graded_gate(
     grader: PlannedGrader,
     margin: float,
     rows: Sequence[Row],
-    calibrations: Sequence[Calibration],
+    known: Known,
     rule: Rule,
 ) -> Gate:
     """The gate of one grader's scores: non-inferiority by `margin`."""
@@ -107,64 +125,79 @@ def _graded_gate(
     pairs = _pairs(rows, grader)
     if len(pairs.differences) < 2:
         return replace(gate, n=len(pairs.differences), reason="fewer than two items were scored for both models")
-    if grader.judge and not grader.pairwise:
-        of_arm = _calibration_of(plan, grader, calibrations)
-        if of_arm is not None:
-            return compare_corrected(gate, pairs, of_arm, margin, rule)
+    if len(set(pairs.clusters)) < 2:
+        return replace(
+            gate, n=len(pairs.differences), reason="all items come from one conversation, which shows no variance"
+        )
+    if grader.judge:
+        return _judged_gate(gate, plan, grader, margin, pairs, known, rule)
+    return _plain_gate(gate, plan, grader, margin, pairs, rule)
+
+
+def _plain_gate(gate: Gate, plan: Plan, grader: PlannedGrader, margin: float, pairs: Pairs, rule: Rule) -> Gate:
     groups = len(set(pairs.clusters))
     enough = groups == len(pairs.clusters) or groups >= FEW_CLUSTERS
     if grader.binary and not grader.pairwise and plan.sampling.samples == 1 and enough:
-        gate = compare_binary(gate, pairs, margin, rule)
+        return compare_binary(gate, pairs, margin, rule)
+    return compare_graded(gate, pairs, margin, rule)
+
+
+def _judged_gate(
+    gate: Gate, plan: Plan, grader: PlannedGrader, margin: float, pairs: Pairs, known: Known, rule: Rule
+) -> Gate:
+    """A judge's gate. One who says right or wrong is corrected by its shares of errors; one who gives grades or compares is set
+    right by what people said of some of the same items."""
+    if grader.binary and not grader.pairwise:
+        found = believed(plan, grader, known.calibrations)
+        if not isinstance(found, str):
+            return compare_corrected(gate, pairs, found, margin, rule, plan.sampling.samples)
     else:
-        gate = compare_graded(gate, pairs, margin, rule)
-    if grader.judge:
-        why = f"the judge `{grader.name}` is not calibrated: label at least {LEAST_LABELS} good and {LEAST_LABELS} bad replies"
-        return replace(gate, outcome="inconclusive", reason=why, more=None)
-    return gate
-
-
-def _calibration_of(
-    plan: Plan, grader: PlannedGrader, calibrations: Sequence[Calibration]
-) -> tuple[Calibration, Calibration] | None:
-    """The calibrations for (candidate, incumbent): each model's own, else the one of all replies; None when one is missing."""
-    usable = {
-        one.model: one
-        for one in calibrations
-        if one.grader == grader.name and min(one.m0, one.m1) >= LEAST_LABELS and one.q0 + one.q1 > 1
-    }
-    found = [usable.get(arm.model) or usable.get("") for arm in (plan.candidate, plan.incumbent)]
-    return (found[0], found[1]) if found[0] is not None and found[1] is not None else None
+        human = preferences(known.said) if grader.pairwise else differences(known.said)
+        count = len({cluster for item, cluster in zip(pairs.items, pairs.clusters, strict=True) if item in human})
+        if count >= LEAST_COMPARED:
+            return compare_with_people(gate, pairs, human, margin, rule)
+        what = "which reply is better" if grader.pairwise else "how good both replies are"
+        found = (
+            f"people have said of {count} conversations {what}; the judge `{grader.name}` is believed from {LEAST_COMPARED} on "
+            f"(`freehold trial label {plan.id}`)"
+        )
+    return replace(
+        _plain_gate(gate, plan, grader, margin, pairs, rule), outcome="inconclusive", reason=found, more=None
+    )
 
 
 def _pairs(rows: Sequence[Row], grader: PlannedGrader) -> Pairs:
-    """The scores of both models where both could be scored. A duel's score of 0 to 1 is a difference of -1 to 1."""
-    candidate: list[float] = []
-    incumbent: list[float] = []
-    differences: list[float] = []
-    clusters: list[str] = []
+    """The scores of both models where both could be scored. Those of a grader of pairs add up to 1, so that their difference is
+    -1 to 1."""
+    scored: list[tuple[float, float, Row]] = []
     for row in rows:
-        if grader.pairwise:
-            if row.duel is None:
-                continue
-            mine, theirs = row.duel, 1 - row.duel
-        else:
-            mine, theirs = row.candidate.scores.get(grader.name), row.incumbent.scores.get(grader.name)
-            if mine is None or theirs is None:
-                continue
-        candidate.append(mine)
-        incumbent.append(theirs)
-        differences.append(mine - theirs)
-        clusters.append(row.cluster)
-    return Pairs(candidate, incumbent, differences, clusters)
+        mine, theirs = row.candidate.scores.get(grader.name), row.incumbent.scores.get(grader.name)
+        if mine is not None and theirs is not None:
+            scored.append((mine, theirs, row))
+    return Pairs(
+        [mine for mine, _, _ in scored],
+        [theirs for _, theirs, _ in scored],
+        [mine - theirs for mine, theirs, _ in scored],
+        [row.cluster for _, _, row in scored],
+        [row.item for _, _, row in scored],
+    )
 
 
 def _both(rows: Sequence[Row]) -> list[tuple[Told, Told, str]]:
     return [(row.candidate, row.incumbent, row.cluster) for row in rows]
 
 
-def _unscored(rows: Sequence[Row], grader: PlannedGrader) -> float:
-    """The share of items that this grader could not score for both models."""
-    return (len(rows) - len(_pairs(rows, grader).differences)) / len(rows) if rows else 1.0
+def _unscored(plan: Plan, rows: Sequence[Row], grader: PlannedGrader) -> float:
+    """The share that this grader could not score for both models: of an item with several samples, the samples."""
+    return sum(_lost(plan, row, grader) for row in rows) / len(rows) if rows else 1.0
+
+
+def _lost(plan: Plan, row: Row, grader: PlannedGrader) -> float:
+    """The share of one item's samples, of either model, without a score."""
+    if row.candidate.scores.get(grader.name) is None or row.incumbent.scores.get(grader.name) is None:
+        return 1.0
+    either = {*row.candidate.lost.get(grader.name, ()), *row.incumbent.lost.get(grader.name, ())}
+    return len(either) / plan.sampling.samples
 
 
 def _void(plan: Plan, unscored: Mapping[str, float], gating: Sequence[str]) -> str:
@@ -175,17 +208,21 @@ def _void(plan: Plan, unscored: Mapping[str, float], gating: Sequence[str]) -> s
 
 
 def _against(plan: Plan, rows: Sequence[Row], rule: Rule) -> float | None:
-    """The lower limit of the difference if every item without a score were right for the incumbent and wrong for the
-    candidate: how much the missing ones could matter."""
+    """The lower limit of the difference if everything without a score were right for the incumbent and wrong for the candidate:
+    how much the missing ones could matter."""
     primary = plan.graders[0]
-    known = _pairs(rows, primary)
-    lost = len(rows) - len(known.differences)
-    if len(rows) < 2 or not lost or (primary.judge and not primary.pairwise):
+    lost = [_lost(plan, row, primary) for row in rows]
+    clusters = [row.cluster for row in rows]
+    if len(set(clusters)) < 2 or not any(lost) or primary.judge:
         return None
-    scored = {row.item for row in rows if len(_pairs([row], primary).differences)}
-    clusters = [*known.clusters, *(row.cluster for row in rows if row.item not in scored)]
-    pairs = Pairs([*known.candidate, *[0.0] * lost], [*known.incumbent, *[1.0] * lost],
-                  [*known.differences, *[-1.0] * lost], clusters)  # fmt: skip
+    candidate = [
+        (row.candidate.scores.get(primary.name) or 0.0) * (1 - share) for row, share in zip(rows, lost, strict=True)
+    ]
+    incumbent = [
+        (row.incumbent.scores.get(primary.name) or 0.0) * (1 - share) + share
+        for row, share in zip(rows, lost, strict=True)
+    ]
+    pairs = Pairs(candidate, incumbent, [a - b for a, b in zip(candidate, incumbent, strict=True)], clusters)
     blank = Gate(name="", kind="quality", outcome="inconclusive")
     return compare_graded(blank, pairs, plan.margin, rule).low
 

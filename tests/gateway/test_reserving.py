@@ -1,0 +1,336 @@
+"""What is reserved is at least what it costs: whatever a vendor counts, and whatever became of the attempts before.
+
+The costs here come from bodies that vendors send, read as they are read in earnest, and never from the bounds themselves.
+"""
+
+import asyncio
+import contextlib
+import tempfile
+import time
+from collections.abc import Generator, Iterator
+from pathlib import Path
+from typing import Any, Literal
+from unittest.mock import patch
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from freehold.catalog.cost import cost
+from freehold.catalog.rows import Model, Price, Service, Tier
+from freehold.config.settings import Timeouts, VendorSettings
+from freehold.dialects import get
+from freehold.dialects.dialect import Traits
+from freehold.errors import BudgetExhausted, FreeholdError, RateLimited, Unbounded, UnpricedModel
+from freehold.gateway import asking as asking_module
+from freehold.gateway.answer import Whole
+from freehold.gateway.asking import Asking, Trail
+from freehold.gateway.deployments import Deployment, Way
+from freehold.gateway.needs import measure
+from freehold.gateway.reserving import reserve, reserve_more
+from freehold.gateway.routing import Target
+from freehold.gateway.visit import Visit
+from freehold.outbound.pool import Pool
+from freehold.store.callers import Key
+from freehold.store.counters import Counters
+from freehold.vendors import load
+from gateway.settled import book_of
+
+ECHO = load()["echo"]
+WINDOW = 5_000
+MOST = 700
+KEY = Key(id="key_1", name="k", prefix="fh_", organisation="o", project="p", role="member", created_at=0.0)
+
+rates = st.integers(0, 10**10)
+kinds = st.fixed_dictionaries(
+    dict.fromkeys(("input", "output", "cache_read", "cache_write_5m", "cache_write_1h", "reasoning"), rates)
+)
+
+
+@st.composite
+def prices(draw: st.DrawFn) -> Price:
+    """A price with a tier for long inputs, a dearer or cheaper service and a price for searches."""
+    tier = Tier(above=draw(st.integers(0, 2 * WINDOW)), **draw(kinds))
+    service = Service(name="priority", **draw(kinds))
+    return Price(**draw(kinds), search=draw(st.integers(0, 10**8)), tiers=(tier,), services=(service,))
+
+
+def target_of(
+    price: Price | None, name: str = "echo/echo", respond: Any = None, *, window: int | None = WINDOW
+) -> Target:
+    vendor = ECHO
+    if respond is not None:
+        vendor = replace(vendor, respond=respond)
+    way = Way(get("openai-chat"), None, "", b"", Traits())
+    account = VendorSettings(name="echo", like="echo")
+    model = Model(id=name, context_tokens=window)
+    return Target(Deployment(name, name, vendor, account, {"openai-chat": way}, "0" * 16, model), price)
+
+
+def visit_of(dialect: str, body: dict[str, Any]) -> Visit:
+    raw = msgspec.json.encode(body)
+    made = Visit("rec_1", dialect, KEY, time.time(), 0.0)
+    made.request = get(dialect).read_request(raw)
+    made.needs = measure(made.request, len(raw))
+    return made
+
+
+# --- one attempt, as vendors count it ---
+
+
+def split(draw: st.DrawFn, total: int, pieces: int) -> list[int]:
+    cuts = sorted(draw(st.lists(st.integers(0, total), min_size=pieces - 1, max_size=pieces - 1)))
+    return [right - left for left, right in zip([0, *cuts], [*cuts, total], strict=True)]
+
+
+@st.composite
+def answers(draw: st.DrawFn) -> tuple[str, dict[str, Any], dict[str, Any]]:
+    """(dialect, a request's body, the body of an answer to it): the vendor reads its whole window in each round."""
+    uses = draw(st.integers(0, 3))
+    rounds = uses + 1
+    read, written = draw(st.integers(0, WINDOW * rounds)), draw(st.integers(0, MOST * rounds))
+    tier = draw(st.sampled_from(["default", "priority", "flex", "unheard-of"]))
+    if draw(st.booleans()):
+        tools = [{"type": "web_search_20250305", "name": "web_search", "max_uses": uses}]
+        stored = {"type": "document", "source": {"type": "file", "file_id": "file_1"}}
+        asked: dict[str, Any] = {
+            "model": "m",
+            "max_tokens": MOST,
+            "messages": [{"role": "user", "content": [stored]}],
+        }
+        fresh, cached, short, long = split(draw, read, 4)
+        usage = {
+            "input_tokens": fresh,
+            "cache_read_input_tokens": cached,
+            "cache_creation_input_tokens": short + long,
+            "cache_creation": {"ephemeral_5m_input_tokens": short, "ephemeral_1h_input_tokens": long},
+            "output_tokens": written,
+            "server_tool_use": {"web_search_requests": draw(st.integers(0, uses))},
+            "service_tier": tier,
+        }
+        said: dict[str, Any] = {
+            "id": "msg_1",
+            "type": "message",
+            "role": "assistant",
+            "model": "m",
+            "content": [],
+            "usage": usage,
+        }
+        return "anthropic-messages", asked | ({"tools": tools} if uses else {}), said | {"stop_reason": "end_turn"}
+    asked = {"model": "m", "max_output_tokens": MOST, "previous_response_id": "resp_0", "input": "hi"}
+    cached, written_to_cache, _ = split(draw, read, 3)
+    usage = {
+        "input_tokens": read,
+        "input_tokens_details": {"cached_tokens": cached, "cache_write_tokens": written_to_cache},
+        "output_tokens": written,
+        "output_tokens_details": {"reasoning_tokens": draw(st.integers(0, written))},
+    }
+    said = {"id": "resp_1", "model": "m", "status": "completed", "output": [], "usage": usage, "service_tier": tier}
+    searched = {"web_search": {"num_requests": draw(st.integers(0, uses))}}
+    tools = {"tools": [{"type": "web_search"}], "max_tool_calls": uses}
+    return "openai-responses", asked | (tools if uses else {}), said | {"tool_usage": searched}
+
+
+@settings(max_examples=50, deadline=None)
+@given(answers(), prices())
+def test_no_usage_that_a_vendor_can_report_costs_more_than_the_worst_case(
+    answer: tuple[str, dict[str, Any], dict[str, Any]], price: Price
+) -> None:
+    dialect, asked, said = answer
+    usage = get(dialect).read_reply(msgspec.json.encode(said)).usage
+    assert usage is not None
+    assert cost(price, usage) <= visit_of(dialect, asked).worst(target_of(price))
+
+
+# --- a whole request, through failures, retries and hedges ---
+
+Outcome = Literal["busy", "garbled", "good"]
+OUTCOMES: tuple[Outcome, ...] = ("busy", "garbled", "good")
+scripts = st.lists(st.sampled_from(OUTCOMES), min_size=1, max_size=4)
+SAID = {"id": "c", "object": "chat.completion", "created": 1, "model": "m"}
+CHOICE = {"index": 0, "message": {"role": "assistant", "content": "yes"}, "finish_reason": "stop"}
+ASKED: dict[str, Any] = {"model": "m", "max_tokens": MOST, "messages": [{"role": "user", "content": "hello"}]}
+
+
+class Scripted:
+    """Answers of a vendor, one after the other; the last one goes on."""
+
+    def __init__(self, script: list[Outcome], read: int, written: int) -> None:
+        self._script = script
+        self._usage = {"prompt_tokens": read, "completion_tokens": written}
+
+    def __call__(self, model: str, dialect: str, body: bytes) -> tuple[int, dict[str, str], list[bytes]]:
+        now = self._script.pop(0) if len(self._script) > 1 else self._script[0]
+        if now == "busy":
+            return 503, {"content-type": "application/json"}, [b'{"error": {"message": "busy"}}']
+        if now == "garbled":
+            return 200, {"content-type": "application/json"}, [b"{"]
+        said = msgspec.json.encode({**SAID, "choices": [CHOICE], "usage": self._usage})
+        return 200, {"content-type": "application/json"}, [said]
+
+
+@st.composite
+def routes(draw: st.DrawFn) -> list[Target]:
+    size = len(msgspec.json.encode(ASKED))
+    return [
+        target_of(
+            draw(prices()),
+            f"echo/{number}",
+            Scripted(draw(scripts), draw(st.integers(0, size)), draw(st.integers(0, MOST))),
+        )
+        for number in range(draw(st.integers(1, 3)))
+    ]
+
+
+@contextlib.contextmanager
+def opened() -> Generator[Counters]:
+    with tempfile.TemporaryDirectory() as folder:
+        Counters.create(Path(folder) / "counters.bin", time.time(), slots=16)
+        with contextlib.closing(Counters.open(Path(folder) / "counters.bin", 0)) as counters:
+            yield counters
+
+
+async def asked_of(counters: Counters, visit: Visit, targets: list[Target]) -> None:
+    loop = asyncio.get_running_loop()
+    assert visit.request is not None
+    asking = Asking(
+        pool=Pool(),
+        now=loop.time,
+        front=get("openai-chat"),
+        request=visit.request,
+        body=b"",
+        likely=visit.needs.likely,
+        forwarded=b"",
+        timeouts=Timeouts(),
+        retries=1,
+        hedge=None,
+        deadline=loop.time() + 60,
+        trail=Trail(
+            visit.attempts,
+            lambda target, beside: reserve_more(counters, visit, target, beside),
+            lambda target, whole: visit.spent_on_failure(target, whole=whole),
+            visit.dropped,
+        ),
+    )
+    answer = visit.answer = await asking.first_to_commit(targets)
+    assert isinstance(answer.content, Whole)
+    visit.tally.take_reply(answer.content.reply)
+    visit.whole = True
+    visit.status = "answered"
+
+
+@settings(max_examples=25, deadline=None)
+@given(routes=st.lists(routes(), min_size=1, max_size=4), dollars=st.decimals("0.0001", "0.05", places=6))
+def test_whatever_fails_and_is_billed_a_hard_budget_is_never_passed(routes: list[list[Target]], dollars: Any) -> None:
+    toml = f"""
+        [vendors.echo]
+
+        [workloads.default]
+        route = ["requested"]
+        budget = {{ usd = "{dollars}", per = "month" }}
+    """
+    with opened() as counters, patch.object(asking_module, "FIRST_PAUSE", 0.0):
+        book = book_of(toml, counters)
+        for targets in routes:
+            visit = visit_of("openai-chat", ASKED)
+            visit.plan = book.plan(None, "m")
+            with contextlib.suppress(FreeholdError):
+                reserve(counters, visit, book, tuple(targets))
+                asyncio.run(asked_of(counters, visit, targets))
+            if visit.grant is not None:
+                assert counters.settle(visit.grant, visit.record(0.0, 0.0).cost_nano, 0, time.time()) == 0
+        [charge] = book.payers(KEY, "default").budgets
+        assert charge.hard is not None
+        assert counters.remaining(charge, time.time()).spent <= charge.hard
+
+
+# --- the cases by name ---
+
+PRICE = Price(input=10**9, output=10**9)  # a nano-dollar is a thousandth of a token
+WORST = 10**3 * (77 + MOST)
+
+
+def budgeted(counters: Counters, nano: int, visit: Visit, targets: list[Target]) -> tuple[Target, ...]:
+    toml = f"""
+        [vendors.echo]
+
+        [workloads.default]
+        route = ["requested"]
+        budget = {{ usd = "{nano / 1e9:.9f}", per = "month" }}
+        limits = {{ requests_per_minute = 1 }}
+    """
+    book = book_of(toml, counters)
+    visit.plan = book.plan(None, "m")
+    return reserve(counters, visit, book, tuple(targets))
+
+
+@pytest.fixture
+def counters() -> Iterator[Counters]:
+    with opened() as found:
+        yield found
+
+
+def scripted(name: str, *script: Outcome) -> Target:
+    return target_of(PRICE, f"echo/{name}", Scripted(list(script), 5, 5))
+
+
+async def test_the_next_target_is_asked_only_if_the_budget_covers_it_beside_a_failure_that_is_billed(
+    counters: Counters,
+) -> None:
+    visit = visit_of("openai-chat", ASKED)
+    targets = [scripted("bad", "garbled"), scripted("good", "good")]
+    budgeted(counters, 2 * WORST - 1, visit, targets)
+    assert visit.reserved == WORST
+    with pytest.raises(BudgetExhausted):
+        await asked_of(counters, visit, targets)
+    assert [attempt.deployment for attempt in visit.attempts] == ["echo/bad"]
+    assert visit.attempts[0].cost_nano == WORST
+    assert visit.attempts[0].estimated
+
+
+async def test_a_budget_that_covers_both_lets_the_next_one_answer(counters: Counters) -> None:
+    visit = visit_of("openai-chat", ASKED)
+    targets = [scripted("bad", "garbled"), scripted("good", "good")]
+    budgeted(counters, 2 * WORST, visit, targets)
+    await asked_of(counters, visit, targets)
+    assert visit.reserved == 2 * WORST
+    assert visit.record(0.0, 0.0).cost_nano == WORST + 10**3 * 10
+
+
+async def test_a_failure_that_costs_nothing_needs_no_more_budget(counters: Counters) -> None:
+    visit = visit_of("openai-chat", ASKED)
+    targets = [scripted("bad", "busy"), scripted("good", "good")]
+    with patch.object(asking_module, "FIRST_PAUSE", 0.0):
+        budgeted(counters, WORST, visit, targets)
+        await asked_of(counters, visit, targets)
+    assert visit.reserved == WORST
+    assert [attempt.outcome for attempt in visit.attempts] == ["failed", "failed", "answered"]
+
+
+def test_a_request_without_a_bound_is_refused_under_a_hard_budget(counters: Counters) -> None:
+    searching = {**ASKED, "tools": [{"type": "web_search_20250305", "name": "web_search"}]}
+    with pytest.raises(Unbounded, match="as often as the model likes") as caught:
+        budgeted(counters, 10**15, visit_of("anthropic-messages", searching), [target_of(PRICE)])
+    assert "max_uses" in caught.value.advice
+    going_on = {"model": "m", "input": "hi", "previous_response_id": "resp_0"}
+    with pytest.raises(Unbounded, match="context window of echo/echo is unknown"):
+        budgeted(counters, 10**15, visit_of("openai-responses", going_on), [target_of(PRICE, window=None)])
+
+
+def test_of_a_route_those_stay_that_have_a_price_and_a_bound(counters: Counters) -> None:
+    going_on = {"model": "m", "input": "hi", "previous_response_id": "resp_0"}
+    free, known = target_of(Price(input=0, output=0), window=None), target_of(PRICE)
+    given = [target_of(PRICE, window=None), target_of(None), free, known]
+    assert budgeted(counters, 10**15, visit_of("openai-responses", going_on), given) == (free, known)
+
+
+def test_a_request_beyond_budget_price_or_rate_is_refused(counters: Counters) -> None:
+    with pytest.raises(UnpricedModel):
+        budgeted(counters, 10**9, visit_of("openai-chat", ASKED), [target_of(None)])
+    with pytest.raises(BudgetExhausted, match=r"could cost up to \$0\.000777"):
+        budgeted(counters, WORST - 1, visit_of("openai-chat", ASKED), [target_of(PRICE)])
+    budgeted(counters, 10**9, visit_of("openai-chat", ASKED), [target_of(PRICE)])
+    with pytest.raises(RateLimited):
+        budgeted(counters, 10**9, visit_of("openai-chat", ASKED), [target_of(PRICE)])
