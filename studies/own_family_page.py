@@ -55,14 +55,16 @@ def write_page(place: Place, page: Path, minutes: float, seeds: int, few: int) -
 def _head(book: Book, minutes: float, seeds: int, a_minute: float) -> str:
     done = sum(len(book.of(cell.name)) for cell in CELLS)
     whole = len(CELLS) * seeds
-    small = minutes < FULL_MINUTES or seeds < FULL_SEEDS or done < whole
-    said = (
-        f"**This is a small run, not the study.** It was made with `--minutes {minutes:g} --seeds {seeds}`: {minutes / FULL_MINUTES:.1%} of the budget of a cell, "
-        f"{seeds} of {FULL_SEEDS} seeds, and a record of {done} of {whole} cells. The full one, `--minutes {FULL_MINUTES:g} --seeds {FULL_SEEDS}`, was not run. "
-        "What stands here shows what the study measures, and not how good the models get.\n\n"
-        if small
-        else f"Made with `--minutes {minutes:g} --seeds {seeds}`.\n\n"
-    )
+    command = f"`--minutes {minutes:g} --seeds {seeds}`"
+    if minutes < FULL_MINUTES or seeds < FULL_SEEDS:
+        said = (
+            f"**This is a small run, not the study.** It was made with {command}: {minutes / FULL_MINUTES:.1%} of the budget of a cell, {seeds} of {FULL_SEEDS} "
+            f"seeds, and a record of {done} of {whole} cells. What stands here shows what the study measures, and not how good the models get.\n\n"
+        )
+    elif done < whole:
+        said = f"**The study is not whole:** of {whole} cells ({command}) {done} have been run, each with its full budget. The others are named below.\n\n"
+    else:
+        said = f"Made with {command}.\n\n"
     return (
         "# The own family, measured\n\n"
         + said

@@ -101,6 +101,7 @@ def test_a_request_says_nothing_that_was_not_said() -> None:
         "inputs": (),
         "fields": {},
         "unknown": (),
+        "references": (),
     }
 
 

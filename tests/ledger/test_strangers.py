@@ -43,7 +43,7 @@ def strangers(tmp_path_factory: pytest.TempPathFactory) -> Path:
     digest = hashlib.sha256(REQUIREMENTS.read_bytes()).hexdigest()
     done = folder / "requirements.sha256"
     if not done.exists() or done.read_text() != digest:
-        subprocess.run([sys.executable, "-m", "venv", "--clear", str(folder)], check=True, env=bare())
+        subprocess.run([sys.executable, "-m", "venv", "--clear", "--without-pip", str(folder)], check=True, env=bare())
         install(programs / "python", required=bool(cached))
         done.write_text(digest)
     return programs
@@ -52,9 +52,11 @@ def strangers(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def install(python: Path, *, required: bool) -> None:
     """Installs the strangers, or skips the test when there is no registry to install them from."""
     command = [
-        str(python),
+        sys.executable,
         "-m",
         "pip",
+        "--python",
+        str(python),
         "--disable-pip-version-check",
         "--no-input",
         "-q",

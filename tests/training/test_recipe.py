@@ -37,7 +37,17 @@ def test_a_recipe_is_read_with_its_defaults() -> None:
 def test_every_recipe_of_the_repository_can_be_read_and_has_tasks_that_are_there() -> None:
     paths = sorted((ROOT / "recipes").glob("*.toml"))
     names = {path.stem for path in paths}
-    assert {"nano", "micro", "mini", "nano-direct", "nano-distil", "nano-grpo", "smollm2-sft"} <= names
+    assert {
+        "nano",
+        "micro",
+        "mini",
+        "nano-arithmetic",
+        "nano-equations",
+        "nano-direct",
+        "nano-distil",
+        "nano-grpo",
+        "smollm2-sft",
+    } <= names
     for path in paths:
         assert tasks_of(read_recipe(path)), path.name
 
