@@ -41,9 +41,8 @@ def recipes(book: Book) -> str:
     """The recipe of each cell that has a record, as TOML that `freehold train run` takes."""
     parts = ["## The recipes\n\nAs the first seed ran them, without what is a default but for the shape.\n"]
     for cell in CELLS:
-        found = book.of(cell.name)
-        shown = _toml(found[0].recipe) if found else f"# {NOT_RUN}\n"
-        parts.append(f"`{cell.name}`: {_title(cell)}.\n\n```toml\n{shown}```\n")
+        if found := book.of(cell.name):
+            parts.append(f"`{cell.name}`: {_title(cell)}.\n\n```toml\n{_toml(found[0].recipe)}```\n")
     return "\n".join(parts)
 
 

@@ -17,6 +17,7 @@ from freehold.config.reading import read
 from freehold.errors import FreeholdError, NotConfigured
 from freehold.graders import build, load
 from freehold.graders.selftest import self_test
+from freehold.training.recipe import parse_recipe
 from freehold.trials.plan import decode, digest
 
 DOCS = ROOT / "docs"
@@ -103,14 +104,26 @@ def test_paths_that_pages_name_exist(page: Path) -> None:
         assert (ROOT / path).exists(), f"{named(page)} names {path}"
 
 
-def configurations() -> list[tuple[str, str]]:
-    """Every whole configuration that a page shows: a block of TOML that has workloads or vendors."""
+def blocks(*, recipes: bool) -> list[tuple[str, str]]:
+    """The blocks of TOML that pages show: recipes, which have a `stage`, or configurations."""
     found: list[tuple[str, str]] = []
     for page in PAGES:
         for number, block in enumerate(re.findall(r"^```toml\n(.*?)^```", page.read_text(), flags=re.M | re.S)):
-            found.append((f"{named(page)}#{number}", block))
+            if bool(re.search(r"^stage = ", block, flags=re.M)) == recipes:
+                found.append((f"{named(page)}#{number}", block))
+    return found
+
+
+def configurations() -> list[tuple[str, str]]:
+    """Every whole configuration that a page or an example shows."""
+    found = blocks(recipes=False)
     found += [(named(path), path.read_text()) for path in sorted((ROOT / "examples").glob("*.toml"))]
     return found
+
+
+@pytest.mark.parametrize(("where", "block"), blocks(recipes=True), ids=lambda value: value if len(value) < 60 else "")
+def test_a_recipe_that_is_shown_can_be_read(where: str, block: str) -> None:
+    assert parse_recipe(block.encode()).model.startswith("own/")
 
 
 @pytest.mark.parametrize(("where", "block"), configurations(), ids=lambda value: value if len(value) < 60 else "")
