@@ -27,7 +27,7 @@ from freehold.ledger.commitments import verify
 from gateway.door_in_process import Answer
 from gateway.misbehaving import misbehaving
 
-DRILL = int(os.environ.get("FREEHOLD_DRILL", "450"))
+DRILL = int(os.environ.get("FREEHOLD_DRILL", "300"))
 SEED = 20_261_125
 REFUSED = {"/v1/chat/completions": "server_error", "/v1/messages": "overloaded_error"}
 ENDS = {"/v1/chat/completions": b"data: [DONE]", "/v1/messages": b"event: message_stop"}
