@@ -37,8 +37,7 @@ from freehold.trials.statistics import FEW_CLUSTERS, all_must_pass, benjamini_ho
 
 LEAST_COMPARED: Final = 50
 """Items that people must have labelled for both models, of as many conversations, before a judge of grades or of pairs is
-believed: at the margin itself, with 30 of them, 3 in 100 trials passed where 2.5 may (600 runs of a judge who errs seldom and
-for the candidate)."""
+believed: with fewer, errors that are seldom and favour the candidate are missed too often by chance, and no interval tells."""
 
 
 class Known(Struct, frozen=True):
