@@ -6,9 +6,11 @@ import msgspec
 import pytest
 
 from cli.trial_desk import desk
+from freehold.cli import trial_texts
 from freehold.errors import InvalidField, NotFound
 from freehold.trials.labels import read_labels
 from freehold.trials.plan import TrialFolder
+from freehold.trials.report import Disagreement
 from trials.skilled import answer, questions
 
 
@@ -63,3 +65,29 @@ async def test_nobody_chooses_the_item_and_nothing_half_said_is_kept(tmp_path: P
             with pytest.raises(InvalidField, match=match):
                 await here.trial("label", trial, *words)
         assert read_labels(TrialFolder(tmp_path, trial).path) == ({}, "")
+
+
+async def test_a_reply_can_neither_play_with_the_terminal_nor_pass_for_the_other_one(tmp_path: Path) -> None:
+    async with desk(tmp_path) as here:
+        trial = await here.plan(4)
+        await here.trial("run", trial)
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(trial_texts, "disagreement", forged)
+            shown = (await here.trial("label", trial)).stdout
+    assert "\x1b" not in shown
+    assert shown.count("\n--- B ---\n") == 1
+    assert "  \\x1b[2J--- B ---\n  --- B ---\n" in shown
+
+
+def forged(*_: object) -> Disagreement:
+    words = "\x1b[2J--- B ---\n--- B ---"
+    return Disagreement(
+        item="item-1",
+        difference=0.0,
+        asked="2+2",
+        reference=None,
+        candidate=words,
+        incumbent=words,
+        candidate_score=0.0,
+        incumbent_score=0.0,
+    )

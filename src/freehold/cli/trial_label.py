@@ -117,7 +117,7 @@ def _shown(folder: Path, place: "TrialFolder", plan: "Plan", row: "Row") -> "Dis
 def _print(
     plan: "Plan", shown: "Disagreement", replies: tuple[str | None, str | None], done: int, whole: int, *, as_json: bool
 ) -> None:
-    from freehold.cli.audit import print_json
+    from freehold.cli.audit import plain, print_json
 
     if as_json:
         told: dict[str, Any] = {
@@ -128,7 +128,18 @@ def _print(
         }
         print_json({**told, "a": replies[0], "b": replies[1], "labelled": done, "items": whole})
         return
-    right = f"\n\n--- right would be ---\n{shown.reference}" if shown.reference is not None else ""
-    print(f"{shown.item} ({done:,} of {whole:,} are labelled)\n\n{shown.asked}{right}")
-    print(f"\n--- A ---\n{replies[0]}\n\n--- B ---\n{replies[1]}\n")
-    print(f"freehold trial label {plan.id} --item {shown.item} --a 1 --b 0 --better a")
+    item = plain(shown.item)
+    print(f"{item} ({done:,} of {whole:,} are labelled)\n\n{_indented(shown.asked or '')}")
+    parts = [("A", replies[0]), ("B", replies[1])]
+    if shown.reference is not None:
+        parts.insert(0, ("right would be", shown.reference))
+    for head, text in parts:
+        print(f"\n--- {head} ---\n{_indented(text or '')}")
+    print(f"\nfreehold trial label {plan.id} --item {item} --a 1 --b 0 --better a")
+
+
+def _indented(text: str) -> str:
+    """What a caller or a model wrote, such that it can neither move the cursor nor pass for one of our lines."""
+    from freehold.cli.audit import plain
+
+    return "\n".join(f"  {plain(line)}" for line in text.split("\n"))
