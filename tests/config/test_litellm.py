@@ -21,6 +21,7 @@ EXAMPLE = Path(__file__).parents[2] / "examples" / "litellm-config.yaml"
 EXPECTED = """\
 [timeouts]
 first_token = 60
+whole = 60
 
 [vendors.openai]
 api_key = { env = "OPENAI_API_KEY" }
@@ -122,7 +123,7 @@ def test_sizes_and_times_of_the_whole_proxy_are_kept(known: Mapping[str, KnownVe
 
     assert body(made.toml) == (
         "[door]\nmax_body_mb = 64\nmax_in_flight = 100\n\n"
-        "[timeouts]\nfirst_token = 900\nidle = 15.5\ntotal = 900\n\n"
+        "[timeouts]\nfirst_token = 900\nwhole = 900\nidle = 15.5\ntotal = 900\n\n"
         '[workloads.default]\nroute = ["requested"]\n'
     )
     assert made.left_out == ()

@@ -29,6 +29,9 @@ OWN_STYLE: Final = """
 """
 
 SAID: Final[Mapping[str, str]] = {
+    "training.started": "A training began",
+    "training.ended": "A training ended",
+    "training.override": "Somebody answered for a training that terms forbid",
     "trial.planned": "A trial was planned",
     "trial.ended": "The trial ended",
     "model.registered": "A version was registered",
@@ -40,6 +43,7 @@ SAID: Final[Mapping[str, str]] = {
     "canary.rolled_back": "A canary was taken back",
     "canary.drifted": "A promotion was taken back",
     "canary.aborted": "A canary was ended",
+    "shadow.restarted": "The shadow began anew, since what it is held against changed",
     "shadow.passed": "The shadow was shown to be no worse",
     "shadow.harmed": "The shadow was shown to be worse",
 }

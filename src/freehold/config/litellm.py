@@ -146,7 +146,7 @@ def _door(config: Mapping[str, object]) -> Iterator[str]:
 
 
 def _timeouts(config: Mapping[str, object]) -> Iterator[str]:
-    """LiteLLM's timeout is that of one try: our first_token. Its stream_timeout bounds each wait for a chunk: our idle.
+    """LiteLLM's timeout is that of one try: our first_token, and whole where the answer is one piece. Its stream_timeout bounds each wait for a chunk: our idle.
     The total must leave room for one try at least."""
     router, general = mapping(config.get("router_settings")), mapping(config.get("litellm_settings"))
     one_try = number(router.get("timeout")) or number(general.get("request_timeout"))
@@ -155,6 +155,7 @@ def _timeouts(config: Mapping[str, object]) -> Iterator[str]:
         yield "[timeouts]"
         if one_try:
             yield f"first_token = {toml.value(one_try)}"
+            yield f"whole = {toml.value(one_try)}"
         if idle:
             yield f"idle = {toml.value(idle)}"
         if one_try and one_try > Timeouts().total:
