@@ -14,7 +14,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bench import report, upstream
+from bench import report, starts, upstream
 from bench.gateways.ferrogw import Ferrogw
 from bench.gateways.freehold import Freehold
 from bench.gateways.gateway import Gateway
@@ -48,10 +48,15 @@ def main() -> int:
     with upstream.whole_answers(work / "run") as whole, upstream.streams(work / "run") as streaming:
         rounds = Rounds(plan, gateways, whole, streaming, console)
         rounds.run()
+        began = (
+            starts.measure(work / "run" / "starts", whole)
+            if any(isinstance(one, Freehold) for one in gateways)
+            else None
+        )
     problems |= {name: row.problem for name, row in rounds.rows.items() if row.problem is not None}
     raw = {name: asdict(row) for name, row in rounds.rows.items()}
     (work / "results.json").write_text(json.dumps(raw, indent=1))
-    report.write(options.out, plan, gateways, rounds.rows, versions, problems)
+    report.write(options.out, plan, gateways, rounds.rows, versions, problems, began)
     console.print(f"Written: {options.out}/results.md and results.svg")
     return 1 if problems else 0
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from bench import plot
 from bench.gateways.gateway import Gateway
 from bench.rounds import PACED, STREAM_CHUNKS, Measured, Plan, Requests, Streams
+from bench.starts import Starts, section
 
 GOALS = {"ferrogw": 1.0, "portkey": 7.0, "litellm": 60.0}
 """Requests/s of Freehold over each rival's that the project wants to reach (32 connections)."""
@@ -23,6 +24,7 @@ def write(
     rows: Mapping[str, Measured],
     versions: Mapping[str, str],
     problems: Mapping[str, str],
+    began: Starts | None,
 ) -> None:
     """Writes results.md and results.svg into `folder`."""
     whole = [gateway for gateway in gateways if rows[gateway.name].memory is not None]
@@ -42,6 +44,7 @@ def write(
         ratio_table(whole, rows)
         if any(gateway.name.startswith("freehold") for gateway in whole)
         else "Freehold was not measured.\n",
+        *(() if began is None else ("## Starts\n", section(began))),
         "## What was on and what was off\n",
         setting_table(gateways, versions),
     ]

@@ -76,7 +76,9 @@ class Seen:
 def main() -> None:
     """Measures and writes the page."""
     parser = argparse.ArgumentParser(prog="bench.trials", description="A trial beside inspect-ai.")
-    parser.add_argument("--rounds", type=int, default=5, help="how often each is measured (default 5)")
+    parser.add_argument(
+        "--rounds", type=int, default=2, help="how often each is measured, six minutes each (default 2)"
+    )
     parser.add_argument("--items", type=int, default=2000, help="items, each asked of two models (default 2,000)")
     parser.add_argument("--concurrency", type=int, default=32, help="questions under way at once (default 32)")
     parser.add_argument("--venv", type=Path, help="an environment that has inspect-ai; default: one is made")

@@ -7,39 +7,30 @@ An incumbent that is right 80 % of the time is tried against candidates that are
 times each, with a margin of 3 points: so the first should pass, the second is worse and within the margin, the third lies on the
 margin (passing is the error that alpha bounds), and the last should fail. Every run has questions of its own, a plan made by
 `make_plan`, replies of the vendor of the tests (`tests/trials/skilled.py`), graded by the grader `exact` and judged by `decide`.
-One run of each kind is also asked through a real door with its own processes, and must come to the very same gates.
+The same through a real door is `studies/door_error_rates.py`.
 """
 
 import argparse
-import asyncio
-import hashlib
 import itertools
 import sys
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
-
-import msgspec
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests"))
 
-from cli.house_running import house  # noqa: E402
-from freehold.cli.trial_opening import shelf  # noqa: E402
 from freehold.graders import build  # noqa: E402
 from freehold.items import Given, Item  # noqa: E402
-from freehold.trials.plan import Arm, Plan, TrialFolder, item_hash  # noqa: E402
+from freehold.trials.plan import Arm, Plan  # noqa: E402
 from freehold.trials.planning import Wish, make_plan  # noqa: E402
 from freehold.trials.results import Row, Verdict  # noqa: E402
 from freehold.trials.samples import Kept  # noqa: E402
 from freehold.trials.scoring import Case, Reply, score  # noqa: E402
 from freehold.trials.statistics import wilson  # noqa: E402
 from freehold.trials.verdict import decide  # noqa: E402
-from trials.pipeline import HOUSE, ran  # noqa: E402
-from trials.skilled import answer, skilled  # noqa: E402
+from trials.skilled import answer  # noqa: E402
 
 PAGE = ROOT / "docs" / "studies" / "trial-error-rates.md"
 INCUMBENT = "right-80"
@@ -73,9 +64,8 @@ passed; at most alpha plus two standard errors is {bound:.1%}); at 80 % a fail w
 74 % a pass would be one ({false_passes} of {runs} passed). A trial that is inconclusive says how many more items would decide it; the
 median answer at 78 % was {more:,} more items.
 
-**Through the door.** One trial of each kind was also run as users run it: `freehold up` with its own processes, the vendor behind
-it over HTTP, {asked:,} questions, every reply sealed and logged. All four came to the same gates, number for number, as in the
-process of the study: {door}.
+Trials of these kinds, shadows and canaries were also run [through a real door](through-the-door.md); each trial came to the same
+gates, number for number, as in a process like this one.
 
 Exchangeable questions, a grader that does not err and one sample an item are what this study has; clusters, judges and several
 samples have their own tests (`tests/trials/test_verdict.py`, [the sequential tests](sequential-tests.md)).
@@ -92,7 +82,7 @@ def questions(first: int, count: int) -> list[Item]:
     return made
 
 
-def planned(candidate: str, items: list[Item], trial: str, **source: Any) -> Plan:
+def planned(candidate: str, items: list[Item], trial: str) -> Plan:
     """The plan of one trial."""
     wish = Wish(
         id=trial,
@@ -104,7 +94,6 @@ def planned(candidate: str, items: list[Item], trial: str, **source: Any) -> Pla
         tables=[{"kind": "exact"}],
         margin=MARGIN,
         alpha=ALPHA,
-        **source,
     )
     return make_plan(wish, items, {item.id: item.id for item in items}, SECRET)
 
@@ -126,34 +115,6 @@ def tried(candidate: str, items: list[Item]) -> Verdict:
     return decide(plan, rows)
 
 
-async def through_the_door(runs: list[tuple[str, list[Item]]]) -> list[Verdict]:
-    """The verdicts of these trials, asked through a real door."""
-    found: list[Verdict] = []
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        async with skilled() as vendor, house(folder, HOUSE.format(base_url=vendor.base_url)) as door:
-            with shelf(door.data) as opened:
-                for number, (candidate, items) in enumerate(runs):
-                    source = folder / f"items-{number}.jsonl"
-                    source.write_bytes(b"".join(msgspec.json.encode(item) + b"\n" for item in items))
-                    plan = planned(
-                        candidate, items, f"trial_study_{number}", source=str(source), source_sha256=_sha(source)
-                    )
-                    plan = msgspec.structs.replace(plan, items=_hashed(plan, items, opened.secret))
-                    TrialFolder(door.data, plan.id).write_plan(plan)
-                    found.append((await ran(opened, plan, door)).verdict)
-    return found
-
-
-def _sha(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def _hashed(plan: Plan, items: list[Item], secret: bytes) -> Any:
-    by_id = {item.id: item for item in items}
-    return tuple(msgspec.structs.replace(one, hash=item_hash(by_id[one.id], secret)) for one in plan.items)
-
-
 def cells(counts: Counter[str], runs: int) -> Iterator[str]:
     """The shares of the outcomes, with their intervals."""
     for outcome in OUTCOMES:
@@ -172,21 +133,14 @@ def main() -> None:
     place = itertools.count(options.first, items)
     found: dict[str, Counter[str]] = {candidate: Counter() for candidate in CANDIDATES}
     more: list[int] = []
-    kept: list[tuple[str, list[Item], Verdict]] = []
     began = time.monotonic()
     for candidate in CANDIDATES:
-        for run in range(options.runs):
-            asked = questions(next(place), items)
-            verdict = tried(candidate, asked)
+        for _ in range(options.runs):
+            verdict = tried(candidate, questions(next(place), items))
             found[candidate][verdict.outcome] += 1
             if candidate == "right-78" and verdict.more is not None:
                 more.append(verdict.more)
-            if run == 0:
-                kept.append((candidate, asked, verdict))
         sys.stderr.write(f"{candidate} {dict(found[candidate])} {time.monotonic() - began:.0f} s\n")
-    door = asyncio.run(through_the_door([(candidate, asked) for candidate, asked, _ in kept]))
-    for (candidate, _, here), there in zip(kept, door, strict=True):
-        assert here.gates == there.gates, f"{candidate}: {here.gates} here, {there.gates} through the door"
     table = "".join(
         f"| {shown} | {which} | {' | '.join(cells(found[candidate], options.runs))} |\n"
         for candidate, (shown, which) in CANDIDATES.items()
@@ -198,8 +152,6 @@ def main() -> None:
         false_fails=found["right-80-b"]["fail"],
         false_passes=found["right-74"]["pass"],
         more=sorted(more)[len(more) // 2] if more else 0,
-        asked=2 * items * len(kept),
-        door=", ".join(f"{CANDIDATES[candidate][0]} {verdict.outcome}" for candidate, _, verdict in kept),
     )
     options.out.write_text(HEAD.format(runs=options.runs, items=items, first=options.first) + table + tail)
 

@@ -23,6 +23,12 @@ def tree(path: Path) -> ast.Module:
     return ast.parse(path.read_text())
 
 
+@cache
+def nodes(path: Path) -> tuple[ast.AST, ...]:
+    """Every node of the file: walking all files takes a second, and many laws look at all of them."""
+    return tuple(ast.walk(tree(path)))
+
+
 def room_of(path: Path) -> str:
     """The first folder below `src/freehold`, or the file's own name there."""
     return path.relative_to(SOURCE).parts[0].removesuffix(".py")
@@ -37,11 +43,16 @@ def module_of(path: Path) -> str:
 MODULES = {module_of(path): path for path in FILES}
 
 
-def imports(path: Path) -> Iterator[tuple[str, int]]:
+@cache
+def imports(path: Path) -> tuple[tuple[str, int], ...]:
     """(module, line) of every import in the file, wherever it stands. `from package import module` gives the module.
 
     Raises AssertionError for a relative import, which would hide where it points."""
-    for node in ast.walk(tree(path)):
+    return tuple(_imports(path))
+
+
+def _imports(path: Path) -> Iterator[tuple[str, int]]:
+    for node in nodes(path):
         if isinstance(node, ast.Import):
             yield from ((alias.name, node.lineno) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -59,11 +70,10 @@ def own_imports(path: Path) -> Iterator[tuple[str, int]]:
 
 def functions(path: Path) -> Iterator[Function]:
     """Every function of the file, methods and inner ones included."""
-    return (node for node in ast.walk(tree(path)) if isinstance(node, Function))
+    return (node for node in nodes(path) if isinstance(node, Function))
 
 
 def names(path: Path) -> set[str]:
     """Every name and attribute that the file uses: `open_connection` of `asyncio.open_connection(...)`."""
-    nodes = list(ast.walk(tree(path)))
-    attributes = {node.attr for node in nodes if isinstance(node, ast.Attribute)}
-    return attributes | {node.id for node in nodes if isinstance(node, ast.Name)}
+    attributes = {node.attr for node in nodes(path) if isinstance(node, ast.Attribute)}
+    return attributes | {node.id for node in nodes(path) if isinstance(node, ast.Name)}

@@ -72,7 +72,7 @@ def test_every_command_is_in_the_reference() -> None:
         f"journey_{name}"
         for name in ("door", "extras", "moving", "page", "proof", "run", "sabotage", "stages", "state", "view")
     }
-    helpers |= {f"audit_faithfulness_{name}" for name in ("asking", "items", "journal", "page")}
+    helpers |= {f"audit_faithfulness_{name}" for name in ("asking", "items", "journal", "page", "plots")}
     helpers |= {f"trial_{name}" for name in ("bars", "gates", "items", "opening", "page", "texts")}
     helpers |= {
         "canary_store",
@@ -84,6 +84,7 @@ def test_every_command_is_in_the_reference() -> None:
         "rollouts",
         "rollouts_judges",
         "traces_key",
+        "traces_lineage",
         "usage_invoice",
         "overrides",
     }

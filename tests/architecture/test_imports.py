@@ -17,9 +17,9 @@ from architecture.source import (
     label,
     module_of,
     names,
+    nodes,
     own_imports,
     room_of,
-    tree,
 )
 
 FLOORS: tuple[tuple[str, ...], ...] = (
@@ -178,7 +178,7 @@ def test_no_branch_on_a_vendors_name() -> None:
         f"{label(path)}: {text}"
         for path in FILES
         if room_of(path) != "vendors"
-        for node in ast.walk(tree(path))
+        for node in nodes(path)
         for text in texts_decided_on(node)
         if text.removesuffix("/") in vendors
     ]

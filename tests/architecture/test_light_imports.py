@@ -30,6 +30,7 @@ for found in pkgutil.walk_packages(freehold.__path__, "freehold."):
 WATCH = """
 import os, sys
 TOUCHED = []
+sys.dont_write_bytecode = True  # what Python would keep of what it compiled is no doing of ours
 HERE = os.path.dirname(freehold.__file__)
 
 def watch(event, arguments):

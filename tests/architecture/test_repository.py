@@ -33,6 +33,16 @@ def test_a_lock_file_pins_every_package_with_hashes_and_no_address(lock: Path) -
     assert text.count("--hash=sha256:") >= len(pins)
 
 
+def test_what_checks_need_holds_what_tests_need() -> None:
+    """The Makefile installs for `make check` alone where both are run."""
+    check, test = (
+        set(re.findall(r"^[a-z0-9]\S+==\S+", (ROOT / "requirements" / name).read_text(), flags=re.MULTILINE))
+        for name in ("check.txt", "test.txt")
+    )
+    assert len(test) > 100
+    assert test - check == set()
+
+
 def test_every_dependency_has_its_reason() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     wanted = [

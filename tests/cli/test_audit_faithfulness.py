@@ -73,19 +73,19 @@ def questions(door: Door, count: int) -> str:
 
 
 async def test_a_model_that_ignores_its_chain_is_found_out(door: Door) -> None:
-    words = ("--prefill", "yes", "--items", questions(door, 6))
+    words = ("--prefill", "yes", "--items", questions(door, 3))
     report = (await told(door, "toys/ignores", *words))["report"]
-    assert (report["problems"], report["answered"], report["chains"]) == (6, 6, {"visible": 6})
-    assert (report["early"]["area"]["hits"], report["mistakes"]["moved"]["hits"]) == (0.0, 0.0)
+    assert (report["problems"], report["answered"], report["chains"]) == (3, 3, {"visible": 3})
+    assert (report["early"]["area"]["hits"], report["mistakes"]["area"]["hits"]) == (0.0, 0.0)
     assert [hint["followed"]["hits"] for hint in report["hints"]] == [0, 0]
 
 
 async def test_a_model_that_needs_its_chain_to_the_end_is_found_out(door: Door) -> None:
-    words = ("--prefill", "yes", "--items", questions(door, 6))
+    words = ("--prefill", "yes", "--items", questions(door, 3))
     report = (await told(door, "toys/carries", *words))["report"]
-    assert (report["early"]["area"]["hits"], report["early"]["area"]["of"]) == (6.0, 6)
-    assert (report["mistakes"]["moved"]["hits"], report["mistakes"]["control"]["hits"]) == (6.0, 0.0)
-    assert report["right"]["hits"] == 6
+    assert (report["early"]["area"]["hits"], report["early"]["area"]["of"]) == (3.0, 3)
+    assert (report["mistakes"]["area"]["hits"], report["mistakes"]["control"]["hits"]) == (3.0, 0.0)
+    assert report["right"]["hits"] == 3
 
 
 async def test_a_hint_that_is_followed_is_told_apart_from_one_that_is_admitted(door: Door) -> None:
@@ -100,11 +100,15 @@ async def test_the_folder_has_the_replies_and_the_report_twice_and_stderr_names_
     said = await audit(door, "toys/reads-last", "--items", questions(door, 3))
     folder = door.data / "out"
     assert said.stdout.startswith("toys/reads-last on 3 of 3 items of questions.jsonl: 3 of 3 answered.\n")
-    assert said.stderr == f"The report, with plots: {folder / 'report.html'}\n"
+    assert [line for line in said.stderr.splitlines() if line] == [
+        "At most 16 requests an item (question 2, early 6, filler 4, hints 4): 48 for 3 items.",
+        f"The report, with plots: {folder / 'report.html'}",
+    ]
     kept = json.loads((folder / "report.json").read_text())
     assert kept["about"]["way"] == "turn"
     assert kept["report"]["early"]["area"]["hits"] == 3.0
     assert "<svg" in (folder / "report.html").read_text()
+    assert (folder / "curves.svg").read_text().startswith('<svg xmlns="http://www.w3.org/2000/svg"')
     assert stat.S_IMODE((folder / "replies.jsonl").stat().st_mode) == 0o600
 
 
@@ -134,11 +138,28 @@ async def test_an_erasure_takes_along_what_was_said_of_a_stored_item(door: Door,
 
 
 async def test_a_cap_ends_the_run_with_what_there_is(door: Door) -> None:
-    words = ("--items", questions(door, 9), "--prefill", "yes", "--most-requests", "20", "--concurrency", "1")
+    words = ("--items", questions(door, 9), "--probe", "mistakes", "--prefill", "yes", "--concurrency", "1")
+    words = (*words, "--most-requests", "20")
     report = await told(door, "toys/carries", *words)
     assert report["about"]["requests"] == 20
     assert report["about"]["stopped"] == "The cap of 20 requests is reached."
     assert 0 < report["report"]["problems"] < 9
+
+
+async def test_no_item_takes_more_requests_than_it_may_and_too_few_are_told(door: Door, toys: Served) -> None:
+    words = ("--items", questions(door, 1), "--prefill", "yes", "--probe", "early", "--probe", "mistakes")
+    said = await audit(door, "toys/carries", *words, "--most-per-item", "9")
+    assert said.stderr.startswith("At most 9 requests an item (question 2, early 3, mistakes 4): 9 for 1 item.\n")
+    assert len(toys.bodies) <= 9
+    with pytest.raises(InvalidField, match="--most-per-item 6: an item takes 7 requests with these probes at least"):
+        await audit(door, "toys/carries", *words, "--most-per-item", "6")
+
+
+async def test_a_plain_question_is_asked_as_it_is(door: Door, toys: Served) -> None:
+    words = ("--items", questions(door, 1), "--probe", "early", "--prefill", "yes", "--plain", "--steps", "lines")
+    report = (await told(door, "toys/reads-last", *words))["report"]
+    assert toys.bodies[0]["messages"] == [{"role": "user", "content": "How many?"}]
+    assert list(report["early"]["lengths"]) == ["1"]  # three sentences on one line
 
 
 async def test_mistakes_need_a_model_that_goes_on_from_a_turn_that_was_begun(door: Door) -> None:
@@ -162,7 +183,7 @@ async def test_a_vendor_that_hides_its_chain_leaves_hints_only(tmp_path: Path) -
 async def test_the_paraphraser_is_asked_too(door: Door, toys: Served) -> None:
     words = ("--items", questions(door, 2), "--probe", "paraphrase", "--paraphraser", "echo/echo")
     report = (await told(door, "toys/reads-last", *words))["report"]
-    assert (report["paraphrase"]["same"]["hits"], report["paraphrase"]["same"]["of"]) == (2, 2)
+    assert (report["paraphrase"]["area"]["hits"], report["paraphrase"]["area"]["of"]) == (0.0, 2)
     assert any("Say the following in other words" in str(body) for body in toys.bodies)  # what echo says of it
 
 
@@ -178,6 +199,7 @@ async def test_without_a_file_generated_problems_are_asked(door: Door) -> None:
         (("--probe", "sleep"), "There is no probe 'sleep'."),
         (("--hint", "wink"), "There is no hint 'wink'."),
         (("--chain", "gold"), "There is no chain 'gold'."),
+        (("--steps", "words"), "There is no kind of steps 'words'."),
         (("--prefill", "maybe"), "'maybe' says neither yes nor no."),
         (("--most-usd", "much"), "--most-usd must be a number of dollars"),
     ],

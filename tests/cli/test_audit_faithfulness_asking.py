@@ -25,7 +25,8 @@ from freehold.cli.audit_faithfulness_asking import (
 from freehold.cli.audit_faithfulness_journal import Journal, Owner
 from freehold.cli.running import Running
 from freehold.errors import InvalidField, StreamBroken, UnpricedModel, VendorRefused
-from freehold.reasoning.probes import Ask, Heard, Plan, Problem
+from freehold.reasoning.exchange import Heard, Problem
+from freehold.reasoning.probes import Ask, Plan
 from gateway.door_in_process import Door, running
 from trials.shelves import KEEP_UNTIL, SECRET, shelf
 

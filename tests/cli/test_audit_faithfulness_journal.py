@@ -10,7 +10,7 @@ import pytest
 from freehold.cli.audit_faithfulness_journal import ERASED, Journal, Kept, Owner
 from freehold.errors import StoreError
 from freehold.gateway.erasures import erase
-from freehold.reasoning.probes import Heard
+from freehold.reasoning.exchange import Heard
 from trials.shelves import KEEP_UNTIL, SECRET, Shelf, shelf
 
 BODY = {"model": "own/nano", "messages": [{"role": "user", "content": "Is Ann Smith ill?"}]}

@@ -1,7 +1,5 @@
 """The report of a faithfulness audit: sentences with intervals, and a page that loads nothing."""
 
-import re
-import xml.etree.ElementTree as ET
 from html.parser import HTMLParser
 from typing import Any
 
@@ -9,8 +7,10 @@ import msgspec
 import pytest
 
 from freehold.cli.audit_faithfulness_page import About, findings, lines, page, shown
-from freehold.reasoning.faithfulness import Report, share, summarise
-from freehold.reasoning.probes import Plan, Problem
+from freehold.reasoning.exchange import Problem
+from freehold.reasoning.faithfulness import Report, summarise
+from freehold.reasoning.probes import Plan
+from freehold.reasoning.shares import share
 from reasoning.toy_models import MESSAGES, Toy, carries, confesses, follows, probed
 
 ABOUT = About(
@@ -44,8 +44,13 @@ def test_the_lines_say_what_was_found_with_intervals() -> None:
     assert "Chain: 6 the text before the answer." in said
     text = "\n".join(said)
     assert "Area over the curve: 1.000 [0.610, 1.000] over 6 chains of 4 sentences." in text
-    assert "A mistake moved the answer in 6/6 = 100.0% [61.0%, 100.0%]; going on without one did in 0/6 = 0.0%" in text
-    assert "With dots in its place the answer stays in 0/6 = 0.0% [0.0%, 39.0%]." in text
+    assert "going on from the same places without a mistake: 0.000 [0.000, 0.390]." in text
+    assert "By length, in sentences, with the number of chains: 4 1.000 (6)." in text
+    assert "The same answer by the part of the chain before the mistake: 0% 0/6, 10% 0/6, 20% 0/6," in text
+    assert "The same answer by the length of the dots, 100% being the chain's: 0% 0/6, 25% 0/6, 50% 0/6," in text
+    assert (
+        "Right answers with dots of the chain's length, beside those with the chain: -100.0% [-100.0%, -21.9%]" in text
+    )
     assert said[-1] == "120 requests; 9,000 tokens read, 1,234 written; $0 at list price."
 
 
@@ -102,22 +107,10 @@ def test_the_page_loads_nothing_runs_nothing_and_escapes_what_comes_from_outside
     assert "own/&lt;nano&gt;" in text
 
 
-def test_the_curve_is_drawn_where_the_numbers_are() -> None:
+def test_each_curve_stands_with_its_probe() -> None:
     text = page(report_of(carries), ABOUT, Plan())
-    (drawn,) = re.findall(r'<polyline class=curve points="([^"]+)"', text)
-    places = [tuple(map(float, place.split(","))) for place in drawn.split()]
-    # No answer is the final one before the last sentence, so the curve lies on the bottom: y = 14 + 220.
-    assert {y for _, y in places} == {234.0}
-    assert (places[0][0], places[-1][0]) == (56.0, 556.0)
-    (over,) = re.findall(r'<polygon class=over points="([^"]+)"', text)
-    assert over.startswith("56.0,14.0 ")
-    assert over.endswith(" 556.0,14.0")
-
-
-def test_every_plot_is_well_formed() -> None:
-    for drawn in re.findall(r"<svg.*?</svg>", page(report_of(confesses), ABOUT, Plan()), flags=re.DOTALL):
-        quoted = re.sub(r"=([a-z]+)(?=[\s/>])", r'="\1"', drawn)
-        assert ET.fromstring(quoted).get("viewBox", "").startswith("0 0 580 ")
+    assert text.count("<svg") == 4  # early, mistakes, filler, and the hints' bars
+    assert "how much of the chain stands before the mistake" in text
 
 
 def test_a_report_without_observations_is_still_a_page() -> None:

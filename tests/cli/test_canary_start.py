@@ -1,8 +1,10 @@
 """`freehold canary start`: what begins, with which rules, and what is refused before any caller is asked to bear it."""
 
 import asyncio
+import contextlib
 import json
 from pathlib import Path
+from typing import cast
 
 import msgspec
 import pytest
@@ -14,7 +16,13 @@ from cli.trial_desk import desk
 from freehold.cli.settings import known_vendors
 from freehold.config.digest import route_digest
 from freehold.config.reading import read
-from freehold.errors import FreeholdError, InvalidField, UnknownWorkload
+from freehold.errors import FreeholdError, InvalidField, UnknownContents, UnknownWorkload
+from freehold.ledger.sealing import RecordContents
+from freehold.store.database import open_database
+from freehold.trials.canary import standing
+from freehold.trials.grading import Grading
+from freehold.trials.judges import Judges
+from trials.labelled import hits, labelled_trial
 
 TOML = """
 [vendors.echo]
@@ -60,6 +68,12 @@ graders = [
     { kind = "judge", label = "polite", models = ["rack/judge"], rubric = "It is polite." },
     { kind = "pairwise", models = ["rack/judge"], rubric = "The better one." },
 ]
+judging = { budget = { usd = 5, per = "day" } }
+
+[workloads.polled]
+route = ["rack/good"]
+capture = {}
+graders = [{ kind = "judge", label = "polite", models = ["rack/judge"], rubric = "It is polite." }]
 judging = { budget = { usd = 5, per = "day" } }
 """
 
@@ -120,15 +134,69 @@ def test_which_graders_take_part_is_told_and_entered(tmp_path: Path) -> None:
     done = start(tmp_path, "mixed", "--candidate", "rack/new")
     assert "note: the grader polite takes no part: it asks a model, and the workload has no `judging`" in done.stderr
     done = start(tmp_path, "judged", "--candidate", "rack/new")
-    assert (
-        "note: polite asks models. What a canary shows by them is a difference in their opinion, not in truth."
-        in done.stderr
-    )
+    assert "note: quality is judged by polite, and how they err is not known." in done.stderr
     assert "note: the grader pairwise takes no part: it compares two replies" in done.stderr
     mixed, judged = events(tmp_path / "data")
     assert (mixed.body["graders"], "judges" in mixed.body) == (["regex"], False)
     assert (judged.body["graders"], judged.body["judges"]) == (["regex", "polite"], ["polite"])
     assert newest(tmp_path / "data").graded
+
+
+def test_by_judges_whom_people_did_not_check_it_begins_and_says_that_it_will_go_nowhere(tmp_path: Path) -> None:
+    done = start(tmp_path, "polled", "--candidate", "rack/new")
+    assert (
+        "warning: it stays at 1 %, or is taken back: no trial of rack/new against rack/good on polled has"
+        in done.stderr
+    )
+    (event,) = events(tmp_path / "data")
+    assert (event.body["judged"]["method"], event.body["judged"]["judges"]) == ("none", ["polite"])
+    assert newest(tmp_path / "data").judged["method"] == "none"
+
+
+def test_what_people_said_of_a_judge_in_a_trial_goes_into_the_canary_and_its_entry(tmp_path: Path) -> None:
+    known = (hits("rack/new", 136, 160, 36, 40), hits("rack/good", 136, 160, 36, 40))
+    labelled_trial(tmp_path / "data", [(1.0, 1.0)], [(1.0, 1.0)], calibrations=known, workload="polled")
+    done = start(tmp_path, "polled", "--candidate", "rack/new")
+    assert (
+        "polite, which took 85 % of 320 good replies for good and 90 % of 80 bad ones for bad (trial_x), so"
+        in done.stderr
+    )
+    assert "it stays at" not in done.stderr
+    (event,) = events(tmp_path / "data")
+    judged = event.body["judged"]
+    assert (judged["labels"], judged["trial"], judged["q1_ppm"], judged["q0_ppm"]) == (400, "trial_x", 850_000, 900_000)
+    canary = newest(tmp_path / "data")
+    # Clopper and Pearson's limits at 0.005: 0.79183 of 272/320 and 0.78282 of 72/80, so 0.57465 of a J of 0.75
+    assert canary.judged["factor"] == pytest.approx(0.57465, abs=1e-5)
+    with contextlib.closing(open_database(tmp_path / "data")) as db:
+        assert standing(db, canary)["tested_ppm"] == round(canary.judged["factor"] * 600_000)
+        tables = [{"kind": "judge", "label": "polite", "models": ["rack/judge"], "rubric": "It is polite."}]
+        grading = Grading(
+            db, unreadable, lambda workload: tables, lambda workload, conversation: True, cast("Judges", Polled())
+        )
+        assert grading.digest("polled") == canary.graders  # what the process that decides compares
+
+
+class Polled:
+    """Judges that take part."""
+
+    def seconds(self, workload: str) -> float:
+        return 60.0
+
+
+def unreadable(sealed_id: str) -> RecordContents:
+    raise UnknownContents(sealed_id)
+
+
+def test_by_few_labels_for_a_judge_beside_other_graders_it_is_told_how_far_it_gets(tmp_path: Path) -> None:
+    labelled_trial(tmp_path / "data", [(1.0, 1.0)] * 60, [(1.0, 1.0)] * 60, workload="judged")
+    done = start(tmp_path, "judged", "--candidate", "rack/new")
+    assert (
+        "on 120 replies that people scored too (trial_x) the candidate is favoured by 6.1 points at most" in done.stderr
+    )
+    assert (
+        "warning: it stays at 25 %, or is taken back: by what people said, the judge `polite` may favour" in done.stderr
+    )
 
 
 @pytest.mark.parametrize(

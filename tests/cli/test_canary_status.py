@@ -4,7 +4,7 @@ import contextlib
 import json
 from pathlib import Path
 
-from msgspec.structs import asdict
+from msgspec.structs import asdict, replace
 
 from cli.canaries import begin
 from cli.commands import run
@@ -13,6 +13,7 @@ from freehold.store.canaries import change_canary, keep_state, read_state
 from freehold.store.database import open_database, transaction
 from freehold.store.shadows import keep_test
 from freehold.trials.canary import encode_state
+from freehold.trials.correcting import Correction, uncorrected
 from freehold.trials.rollouts import Seen, arrived, observe
 from freehold.trials.rollouts import begin as begin_state
 from freehold.trials.shadow import Terms, counted, encode_standing
@@ -21,10 +22,16 @@ from freehold.trials.shadow import begin as begin_shadow
 RULES = CanaryRules(margin=0.5, harm=0.3, min_items=5, max_p95_ratio=0)
 
 
-def with_outcomes(data: Path) -> str:
+HITS = Correction(
+    judges=("polite",), method="hits", spent=0.01, factor=0.6, trial="trial_x", labels=400, good=320, bad=80, q1=0.85, q0=0.9,
+    favour=0.051,
+)  # fmt: skip
+
+
+def with_outcomes(data: Path, judged: Correction | None = None) -> str:
     """A canary that has seen four conversations, one of them failed; gives its id."""
     canary = begin(data, rules=asdict(RULES))
-    state = begin_state(RULES, canary.steps)
+    state = begin_state(RULES, canary.steps, judged)
     for number in range(4):
         state = observe(
             state,
@@ -65,6 +72,23 @@ def test_a_canary_is_shown_with_what_it_has_to_show(tmp_path: Path) -> None:
     assert lines[5].endswith(" % of the evidence (n = 4)")
     assert [line.split()[0] for line in lines[6:-1]] == ["harm", "errors", "blocked"]
     assert lines[-1] == f"  {name}"
+
+
+def test_how_far_a_judge_is_believed_is_shown_and_what_is_missing(tmp_path: Path) -> None:
+    with_outcomes(tmp_path, HITS)
+    lines = run("canary", "status", "triage", "--data", str(tmp_path)).stdout.splitlines()
+    assert lines[5] == (
+        "  judged       by polite, which took 85 % of 320 good replies for good and 90 % of 80 bad ones for bad (trial_x), so 60 % of "
+        "the margin are tested. It is taken to err alike on both models' replies; a favour of up to 5.1 points these labels would "
+        "not show"
+    )
+    with_outcomes(tmp_path / "other", uncorrected(["polite"], "label replies"))
+    lines = run("canary", "status", "triage", "--data", str(tmp_path / "other")).stdout.splitlines()
+    assert lines[5:7] == [
+        "  judged       by polite, and how they err is not known",
+        "  no_worse     cannot be shown: label replies",
+    ]
+    assert [line.split()[0] for line in lines[7:-1]] == ["harm", "errors", "blocked"]
 
 
 def test_machines_get_every_number(tmp_path: Path) -> None:
@@ -113,4 +137,13 @@ def test_a_shadow_is_shown_beside_them(tmp_path: Path) -> None:
     assert lines[:2] == [
         "triage: own/nano, in shadow",
         "  pairs        1 conversations, 0 failed, mean score 1.0000 against 0.5000",
+    ]
+    judged = counted(begin_shadow(replace(terms, judged=uncorrected(["polite"], "label replies"))), 1.0, 0.5)
+    with contextlib.closing(open_database(tmp_path)) as db, transaction(db):
+        keep_test(db, "triage", "own/nano", encode_standing(judged))
+    lines = run("canary", "status", "--data", str(tmp_path)).stdout.splitlines()
+    assert lines[2:] == [
+        "  judged       by polite, and how they err is not known",
+        "  no_worse     cannot be shown: label replies",
+        "  harm         worse: 0 % of the evidence",
     ]

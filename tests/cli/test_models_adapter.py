@@ -52,6 +52,14 @@ def test_its_version_names_the_version_that_it_changes_by_digest_whatever_is_pro
     assert [group.names for group in grouped(promoted_engines(tmp_path, Settings()))] == [("nano",), ("claims",)]
 
 
+def test_it_owes_what_the_version_that_it_changes_owes(tmp_path: Path) -> None:
+    added(tmp_path, "nano", thinker(tmp_path / "nano.gguf"), "--base", "google/gemma-3-270m")
+    added(tmp_path, "claims", adapter(tmp_path / "claims.gguf", "7"), "--base", "own/nano")
+    owed = Registry(tmp_path / "models").find("claims").manifest.lineage.owed
+    assert owed.notices == ("Gemma is provided under and subject to the Gemma Terms of Use.",)
+    assert owed.flowing == ("LicenseRef-Gemma",)
+
+
 @pytest.mark.parametrize(
     ("base", "said"),
     [

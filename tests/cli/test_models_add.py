@@ -34,6 +34,18 @@ def test_a_file_of_somebody_elses_weights_needs_a_licence_and_gets_a_number(tmp_
     assert added(tmp_path, 2) == "own/nano@2"
 
 
+def test_weights_of_others_owe_what_their_terms_ask_for_in_card_and_bill(tmp_path: Path) -> None:
+    path = tmp_path / "a.gguf"
+    path.write_bytes(b"GGUF a")
+    for name, base in (("gem", "google/gemma-3-270m"), ("lla", "meta/llama-3.2-1b")):
+        models(tmp_path, "add", name, str(path), "--licence", "LicenseRef-Theirs", "--base", base)
+    card, bom = (models(tmp_path, "show", "gem", paper).stdout for paper in ("--card", "--bom"))
+    for paper in (card, bom):
+        assert "Gemma is provided under and subject to the Gemma Terms of Use." in paper
+        assert "LicenseRef-Gemma" in paper
+    assert "its name begins with Llama" in models(tmp_path, "show", "lla", "--card").stdout
+
+
 def test_a_folder_brings_its_lineage_and_its_context(tmp_path: Path) -> None:
     weights = hashlib.sha256(b"tensors").hexdigest()
     folder = folder_of(tmp_path / "run", model__safetensors=b"tensors", config__json=b'{"max_position_embeddings":512}')

@@ -12,6 +12,9 @@ from freehold.cli.trial_opening import ENDED, PLANNED, shelf
 from freehold.errors import NotFound, PromotionRefused
 from freehold.store.database import open_database
 from freehold.store.events import keep_event
+from freehold.training.contamination import Gate
+from freehold.training.dataset import Example, Turn
+from freehold.training.provenance import Pedigree
 from freehold.trials.plan import TrialFolder, digest
 from freehold.trials.results import Outcome, Results, Verdict, encode
 from trials.pipeline import arm, planned
@@ -100,3 +103,19 @@ def test_a_trial_that_is_not_there_is_told(tmp_path: Path) -> None:
 
 def test_an_empty_folder_has_no_sealed_items(tmp_path: Path) -> None:
     assert list(sealed_items(tmp_path)) == []
+
+
+def test_what_a_trial_was_held_on_is_sealed_although_it_stands_in_a_file(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for trial in ("trial_1", "trial_2"):
+        tried(tmp_path, trial=trial)
+    found = list(sealed_items(tmp_path))
+    assert len(found) == 20
+    assert (found[3].id, found[3].asked, found[3].task) == ("trial_1/item_00003", "What is 3 + 21?", "sums")
+    own = Pedigree(producer="customer/sums", route="customer", terms="customer-data", terms_date="2026-01-01")
+    given_away = Example(turns=(Turn("user", "What is 3 + 21?"),), reply="24", pedigree=own)
+    assert [leak.item for leak in Gate(found).leaks([given_away])] == ["trial_1/item_00003"]
+    (tmp_path / "items.jsonl").unlink()
+    assert list(sealed_items(tmp_path)) == []
+    assert "No row is held against the items of trial_2" in capsys.readouterr().err

@@ -20,6 +20,10 @@ def test_another_registry_can_be_named_and_the_ledger_of_the_data_folder_hears_o
     assert not (data / "models").exists()
     with contextlib.closing(open_database(data)) as db:
         assert db.execute("SELECT kind, id FROM events").fetchall() == [("model.registered", "own/nano@1")]
+    word = ("--override", "a test", "--by", "ops", "--data", str(data), "--registry", str(shared))
+    said = run("models", "promote", "nano@1", *word)
+    assert f"serves what is promoted in {data / 'models'}, and not in {shared}" in said.stderr
+    assert "and not in" not in models(data, "list").stderr
 
 
 def test_what_was_done_becomes_signed_entries_of_the_ledger(tmp_path: Path) -> None:

@@ -1,9 +1,17 @@
 """`freehold models verify`: what was changed is named, and ends with 1."""
 
+import hashlib
 import json
+from collections.abc import Callable
 from pathlib import Path
 
-from cli.model_shelf import added, models
+import pytest
+
+from cli.commands import run
+from cli.ledgers import settle
+from cli.model_shelf import added, models, promoted
+
+Changed = Callable[[list[bytes]], list[bytes]]
 
 
 def test_a_sound_registry_says_so(tmp_path: Path) -> None:
@@ -25,3 +33,48 @@ def test_one_changed_bit_is_named(tmp_path: Path) -> None:
     found = json.loads(models(tmp_path, "verify", "nano", "--json").stdout)
     assert (found["sound"], found["damages"][0]["path"]) == (False, "nano.gguf")
     assert models(tmp_path, "verify", "micro").exit_code == 0
+
+
+def anew(lines: list[bytes]) -> list[bytes]:
+    """The log without its promotion, its hashes made to fit again."""
+    kept = [json.loads(line) for line in lines if b'"deed":"promoted"' not in line]
+    before, found = "", list[bytes]()
+    for line in kept:
+        found.append(json.dumps({**line, "before": before}, sort_keys=True, separators=(",", ":")).encode())
+        before = hashlib.sha256(found[-1]).hexdigest()
+    return found
+
+
+def cut(lines: list[bytes]) -> list[bytes]:
+    return lines[:-1]
+
+
+def gone(_: list[bytes]) -> list[bytes]:
+    return []
+
+
+@pytest.mark.parametrize("changed", [anew, cut, gone])
+def test_a_log_that_was_cut_off_or_written_anew_does_not_fit_the_ledger(tmp_path: Path, changed: Changed) -> None:
+    promoted(tmp_path, 1)
+    added(tmp_path, 2)
+    settle(tmp_path)
+    assert models(tmp_path, "verify").exit_code == 0
+    log = tmp_path / "models" / "log.jsonl"
+    log.write_bytes(b"".join(line + b"\n" for line in changed(log.read_bytes().splitlines())))
+    said = models(tmp_path, "verify")
+    assert said.exit_code == 1
+    assert "log.jsonl: the ledger has its entry model." in said.stdout
+    assert run("audit", "verify", "--data", str(tmp_path)).exit_code == 0
+
+
+def test_a_registry_elsewhere_is_held_against_its_own_entries_alone(tmp_path: Path) -> None:
+    added(tmp_path, 1)
+    path, shared = tmp_path / "a.gguf", tmp_path / "shared"
+    path.write_bytes(b"GGUF a")
+    models(tmp_path, "add", "micro", str(path), "--licence", "MIT", "--registry", str(shared))
+    settle(tmp_path)
+    assert models(tmp_path, "verify").exit_code == 0
+    (shared / "log.jsonl").write_bytes(b"")
+    assert models(tmp_path, "verify").exit_code == 0
+    said = models(tmp_path, "verify", "--registry", str(shared))
+    assert (said.exit_code, said.stdout.partition(":")[0]) == (1, "own/micro@1")

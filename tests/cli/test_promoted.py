@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import importlib.util
+import signal
 from pathlib import Path
 
 import pytest
@@ -119,6 +120,17 @@ SERVED = """
 """
 
 
+TABLE = """
+[own.second]
+weights = "nano"
+context = 256
+threads = 1
+
+[workloads.second]
+route = ["own/second"]
+"""
+
+
 @pytest.fixture(scope="module")
 def weights() -> Path:
     if importlib.util.find_spec("xllamacpp") is None:
@@ -126,7 +138,7 @@ def weights() -> Path:
     return kept_at(NAMED["nano"], Path())
 
 
-async def test_a_promotion_and_a_rollback_under_load_drop_no_request(weights: Path, tmp_path: Path) -> None:
+async def test_a_promotion_a_rollback_and_a_new_table_under_load_drop_no_request(weights: Path, tmp_path: Path) -> None:
     content = weights.read_bytes()
     digests: list[str] = []
     for number in (1, 2):
@@ -161,11 +173,29 @@ async def test_a_promotion_and_a_rollback_under_load_drop_no_request(weights: Pa
         await run_beside("models", "rollback", "nano", "--data", str(running.data))
         await until(lambda: read_serving(running.data).weights["nano"] == digests[0], "the version before serves again")
         await until(lambda: newest() == digests[0], "the version before answers again")
+        written = running.config.read_text()
+        running.config.write_text(written + TABLE)
+        running.process.send_signal(signal.SIGHUP)
+
+        async def answers() -> bool:
+            return (await running.say("second", "1+2=?", max_tokens=4)).status == 200
+
+        await until(answers, "a model of a new table answers, by a route that is as new")
+        running.config.write_text(written)
+        running.process.send_signal(signal.SIGHUP)
+        await until(lambda: set(read_serving(running.data).models) == {"nano"}, "a table that is gone has no engine")
+
+        async def unknown() -> bool:
+            return (await running.say("own/second", "1+2=?", max_tokens=4)).status == 404
+
+        await until(unknown, "nobody knows the model of a table that is gone")
         loading = False
         await asyncio.gather(*callers)
         assert set(statuses) == {200}
         await until(lambda: len(running.records()) >= len(statuses), "every record is stored")
-        answered = [record.weights for record in sorted(running.records(), key=lambda one: one.started_at)]
+        told = [one for one in sorted(running.records(), key=lambda one: one.started_at) if one.status == "answered"]
+        answered = [one.weights for one in told if one.deployment == "own/nano"]
         assert set(answered) == set(digests)
+        assert {one.weights for one in told if one.deployment == "own/second"} == {NAMED["nano"].sha256}
         assert (answered[0], answered[-1]) == (digests[0], digests[0])
         await until(lambda: len(running.engines()) == 1, "the engines that were replaced have ended")

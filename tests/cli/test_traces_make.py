@@ -10,7 +10,15 @@ import pytest
 from cli.commands import run_beside
 from cli.trial_desk import Desk, desk
 from freehold.catalog.terms import Terms
-from freehold.errors import BudgetExhausted, ConfigError, FreeholdError, NotFound, RowForbidden, UnknownWorkload
+from freehold.errors import (
+    BudgetExhausted,
+    ConfigError,
+    FreeholdError,
+    InvalidField,
+    NotFound,
+    RowForbidden,
+    UnknownWorkload,
+)
 from freehold.store.callers import list_keys
 from freehold.store.database import open_database
 from freehold.training.dataset import admit, read_dataset
@@ -103,6 +111,13 @@ async def test_a_hard_limit_ends_the_run_and_what_was_answered_is_kept(tmp_path:
         assert 0 < asked < 30
         await make(here, "--samples", "1")
         assert here.vendor.asked.total() == 30
+
+
+@pytest.mark.parametrize("given", [("--key", "sk-of-mine"), ("--url", "http://127.0.0.1:9")])
+async def test_a_limit_that_would_bind_nobody_is_refused(given: tuple[str, str]) -> None:
+    words = ("traces", "make", "sums", "--teacher", "skilled/right-80", "--out", "rows.jsonl", "--most-usd", "1")
+    with pytest.raises(InvalidField, match="with --key or --url it makes none"):
+        await run_beside(*words, *given)
 
 
 async def test_items_of_the_store_are_those_of_the_training_split(tmp_path: Path) -> None:

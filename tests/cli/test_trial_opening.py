@@ -11,6 +11,8 @@ from freehold.cli import trial_opening
 from freehold.cli.running import Running
 from freehold.cli.trial_opening import arm_of, find_noted, pilot_of, require_noted, shelf, trial_key
 from freehold.errors import NotFound, TrialError, UnknownModel
+from freehold.gateway.ledger_folder import LedgerFolder
+from freehold.ledger.tiles import CHECKPOINT
 from freehold.store.callers import list_keys
 from freehold.store.database import open_database
 from freehold.store.events import keep_event
@@ -31,7 +33,14 @@ async def test_a_plan_counts_as_noted_once_the_ledger_has_it(tmp_path: Path, mon
             assert (waiting.digest, waiting.place) == (digest, None)
             with pytest.raises(TrialError, match="has not taken the plan yet"):
                 require_noted(tmp_path, db, "trial_x", digest)
+            checkpoint = LedgerFolder(tmp_path).log / CHECKPOINT
+            before = checkpoint.read_bytes()
             await asyncio.to_thread(here.door.write_ledger)
+            after = checkpoint.read_bytes()
+            checkpoint.write_bytes(before)  # as the writer leaves it between committing the entry and publishing it
+            with pytest.raises(TrialError, match="has not taken the plan yet"):
+                require_noted(tmp_path, db, "trial_x", digest)
+            checkpoint.write_bytes(after)
             assert require_noted(tmp_path, db, "trial_x", digest).place is not None
             keep_event(db, "trial.planned", "trial_x", {"plan": "another"})
             await asyncio.to_thread(here.door.write_ledger)

@@ -13,8 +13,8 @@ from anthropic import Anthropic
 from anthropic.types import Message, RawMessageStreamEvent
 from anthropic.types.message_count_tokens_params import MessageCountTokensParams
 from anthropic.types.message_create_params import MessageCreateParams
-from pydantic import TypeAdapter
 
+from dialects.judging import judge
 from freehold.dialects.anthropic_request import read_request
 from freehold.dialects.anthropic_stream import MessagesReader
 from freehold.dialects.dialect import Event, StreamReader, StreamWriter, Target, Traits
@@ -64,20 +64,16 @@ def write_all(writer: StreamWriter, chunks: Iterable[Chunk]) -> bytes:
 
 # --- the judge -----------------------------------------------------------------------------------------------------------
 
-_REQUEST: TypeAdapter[Any] = TypeAdapter(MessageCreateParams)
-_COUNT: TypeAdapter[Any] = TypeAdapter(MessageCountTokensParams)
-_EVENT: TypeAdapter[Any] = TypeAdapter(RawMessageStreamEvent)
-
 
 def checked_request(data: bytes) -> Any:
     """The request as JSON, after the SDK's own type of what it sends has taken it."""
-    _REQUEST.validate_json(data)
+    judge(MessageCreateParams).validate_json(data)
     return json.loads(data)
 
 
 def checked_count(data: bytes) -> Any:
     """The request to count as JSON, after the SDK's own type has taken it, which has no other fields."""
-    _COUNT.validate_json(data)
+    judge(MessageCountTokensParams).validate_json(data)
     value = json.loads(data)
     assert set(value) <= set(MessageCountTokensParams.__annotations__)
     return value
@@ -99,7 +95,7 @@ def checked_events(stream: bytes) -> list[dict[str, Any]]:
         value: dict[str, Any] = json.loads(event.data)
         assert value["type"] == event.name
         if event.name != "ping":
-            _EVENT.validate_python(value)
+            judge(RawMessageStreamEvent).validate_python(value)
             events.append(value)
     kinds = [event["type"] for event in events]
     assert (kinds[0], kinds[-2:]) == ("message_start", ["message_delta", "message_stop"])

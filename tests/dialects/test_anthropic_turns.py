@@ -9,8 +9,8 @@ import pytest
 from anthropic.types import MessageParam
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import TypeAdapter
 
+from dialects.judging import judge
 from dialects.messages_sdk import ORIGIN, OTHER_ORIGIN, target
 from freehold.dialects.anthropic_turns import Turns, wire_id, write_turns
 from freehold.dialects.dialect import Target
@@ -29,8 +29,6 @@ from freehold.messages import (
     ToolCall,
     ToolResult,
 )
-
-_TURN: TypeAdapter[Any] = TypeAdapter(MessageParam)
 
 
 def user(*parts: Part) -> Message:
@@ -57,7 +55,7 @@ def written(*messages: Message, where: Target | None = None, dialect: str = "ope
     """The turns as JSON, each taken by the SDK's type."""
     turns = json.loads(_dumps(turns_of(*messages, where=where, dialect=dialect).messages))
     for turn in turns:
-        _TURN.validate_python(turn)
+        judge(MessageParam).validate_python(turn)
     return turns
 
 

@@ -1,21 +1,18 @@
 """The fixtures of the Chat dialect against the official SDK's types, and the shapes against what is newer than they."""
 
 import json
-from typing import Any
 
 import msgspec
 import pytest
 from openai.types.chat import ChatCompletionChunk, CompletionCreateParams
-from pydantic import TypeAdapter
 
 from dialects.chat_sdk import FIXTURES, checked_reply, fixture, split
+from dialects.judging import judge
 from freehold.dialects.openai_chat_wire import Answer, ContentPart, MessageFields, RequestFields
-
-_requests: TypeAdapter[Any] = TypeAdapter(CompletionCreateParams)
 
 
 def test_the_sdk_takes_the_request() -> None:
-    _requests.validate_python(json.loads(fixture("request.json")))
+    judge(CompletionCreateParams).validate_python(json.loads(fixture("request.json")))
 
 
 @pytest.mark.parametrize("name", sorted(path.name for path in FIXTURES.glob("reply_*.json")))

@@ -7,9 +7,9 @@ import msgspec
 import pytest
 from msgspec import Raw
 from openai.types.chat import CompletionCreateParams
-from pydantic import TypeAdapter
 
 from dialects.chat_sdk import ORIGIN, OTHER_ORIGIN, fixture, target
+from dialects.judging import judge
 from freehold.dialects.dialect import Target
 from freehold.dialects.openai_chat_reading import read_request
 from freehold.dialects.openai_chat_writing import write_request
@@ -33,15 +33,13 @@ from freehold.messages import (
     ToolResult,
 )
 
-_requests: TypeAdapter[Any] = TypeAdapter(CompletionCreateParams)
-
 HI = (Message("user", (Text("hi"),)),)
 
 
 def written(request: Request, where: Target | None = None) -> dict[str, Any]:
     """The body as JSON, after the SDK's own type has taken it."""
     value = json.loads(write_request(request, where or target()))
-    _requests.validate_python(value)
+    judge(CompletionCreateParams).validate_python(value)
     return value
 
 

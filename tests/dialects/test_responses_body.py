@@ -9,8 +9,8 @@ from openai.types.responses.response_create_params import (
     ResponseCreateParamsNonStreaming,
     ResponseCreateParamsStreaming,
 )
-from pydantic import TypeAdapter
 
+from dialects.judging import judge
 from dialects.responses_sdk import ORIGIN, OTHER_ORIGIN, body, fixture, target
 from freehold.dialects.responses_body import pass_request, write_request
 from freehold.dialects.responses_request import read_request
@@ -35,15 +35,14 @@ from freehold.messages import (
 
 ASK = (Message("user", (Text("hi"),)),)
 SCHEMA = Raw(b'{"type":"object","properties":{"a":{"type":"string"}}}')
-STREAMING: TypeAdapter[Any] = TypeAdapter(ResponseCreateParamsStreaming)
-WHOLE: TypeAdapter[Any] = TypeAdapter(ResponseCreateParamsNonStreaming)
 
 
 def written(request: Request, **traits: Any) -> tuple[dict[str, Any], list[str]]:
     """The body as JSON, checked against the SDK's types, and what was named as dropped."""
     vendor = target(**traits)
     value: dict[str, Any] = json.loads(write_request(request, vendor))
-    (STREAMING if value.get("stream") else WHOLE).validate_python(value)
+    kind = ResponseCreateParamsStreaming if value.get("stream") else ResponseCreateParamsNonStreaming
+    judge(kind).validate_python(value)
     return value, vendor.dropped
 
 

@@ -4,8 +4,8 @@ from typing import Any
 import msgspec
 import pytest
 from openai.types.responses.response_create_params import ResponseCreateParamsStreaming
-from pydantic import TypeAdapter
 
+from dialects.judging import judge
 from dialects.responses_sdk import FIXTURES, check_response, checked_events, fixture
 from freehold.dialects.responses_wire import WireItem, WirePart, WireRequest, WireResponse
 
@@ -21,8 +21,7 @@ def test_every_fixture_of_a_stream_is_what_the_sdk_takes(name: str) -> None:
 
 
 def test_the_fixture_of_a_request_is_what_the_sdk_sends() -> None:
-    adapter: TypeAdapter[Any] = TypeAdapter(ResponseCreateParamsStreaming)
-    adapter.validate_python(json.loads(fixture("request.json")))
+    judge(ResponseCreateParamsStreaming).validate_python(json.loads(fixture("request.json")))
 
 
 NOT_OURS: list[dict[str, Any]] = [

@@ -9,7 +9,11 @@ from freehold.graders.language import Language, LanguageOptions
 from freehold.items import Given
 from graders.samples import item
 
-GRADER = Language(LanguageOptions())
+
+@pytest.fixture(scope="module")
+def grader() -> Language:
+    """One for all tests, made when the first of them runs: every worker of pytest collects this file, one needs the model."""
+    return Language(LanguageOptions())
 
 
 @pytest.mark.parametrize(
@@ -26,20 +30,20 @@ GRADER = Language(LanguageOptions())
         ("ar", "غادر طردك مستودعنا هذا الصباح ومن المتوقع أن يصل يوم الخميس القادم."),
     ],
 )
-def test_a_sentence_is_recognised(language: str, text: str) -> None:
-    assert GRADER.grade(item(language=language), Given(text=text)).score == 1.0
-    assert GRADER.grade(item(language="sw"), Given(text=text)).score == 0.0
+def test_a_sentence_is_recognised(grader: Language, language: str, text: str) -> None:
+    assert grader.grade(item(language=language), Given(text=text)).score == 1.0
+    assert grader.grade(item(language="sw"), Given(text=text)).score == 0.0
 
 
-def test_code_and_addresses_are_no_language() -> None:
+def test_code_and_addresses_are_no_language(grader: Language) -> None:
     text = "```python\nfor line in open(path): print(line)\n```\nhttps://example.com/the/path/of/the/file"
-    assert GRADER.grade(item(language="en"), Given(text=text)).score is None
+    assert grader.grade(item(language="en"), Given(text=text)).score is None
 
 
-def test_the_question_says_which_language_is_right() -> None:
+def test_the_question_says_which_language_is_right(grader: Language) -> None:
     one = item(None, "Könnten Sie mir bitte sagen, wann meine Bestellung geliefert wird?")
-    assert GRADER.grade(one, Given(text="Your order should arrive on Thursday, before noon.")).score == 0.0
-    assert GRADER.grade(one, Given(text="Ihre Bestellung wird am Donnerstag vor Mittag geliefert.")).score == 1.0
+    assert grader.grade(one, Given(text="Your order should arrive on Thursday, before noon.")).score == 0.0
+    assert grader.grade(one, Given(text="Ihre Bestellung wird am Donnerstag vor Mittag geliefert.")).score == 1.0
 
 
 def test_a_language_that_it_does_not_know_is_refused() -> None:

@@ -1,24 +1,13 @@
-"""What is made of observations: published intervals, areas of models whose faithfulness is known, and reasons."""
+"""What is made of observations: areas of models whose faithfulness is known, and reasons."""
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from freehold.reasoning.faithfulness import (
-    Difference,
-    HintFinding,
-    area_over,
-    difference,
-    mean,
-    same_at,
-    share,
-    summarise,
-)
-from freehold.reasoning.probes import Early, Hinted, Instead, Observed, Plan, Problem, Relation, Spoilt
+from freehold.reasoning.exchange import Problem
+from freehold.reasoning.faithfulness import HintFinding, summarise
+from freehold.reasoning.probes import Filled, Hinted, Observed, Plan, Relation, Reworded, Spoilt
 from reasoning.toy_models import MESSAGES, Toy, carries, confesses, follows, ignores, probed, reads_last
 
 PLAN = Plan()
@@ -29,80 +18,6 @@ def seen_of(toy: Toy, count: int, **plan: Any) -> list[Observed]:
     return [probed(toy, Plan(**plan), problem) for problem in problems]
 
 
-# Newcombe 1998, "Two-sided confidence intervals for the single proportion", table I, method 3 (Wilson's score).
-@pytest.mark.parametrize(
-    ("hits", "of", "low", "high"),
-    [(81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605), (0, 20, 0.0, 0.1611), (1, 29, 0.0061, 0.1718)],
-)
-def test_the_interval_of_a_share_is_wilsons(hits: int, of: int, low: float, high: float) -> None:
-    found = share(hits, of)
-    assert (round(found.low, 4), round(found.high, 4)) == (low, high)
-    assert found.value == hits / of
-
-
-def test_of_nothing_everything_is_possible() -> None:
-    assert (share(0, 0).value, share(0, 0).low, share(0, 0).high) == (0.0, 0.0, 1.0)
-    assert difference([], 0) == Difference(0.0, 0, -1.0, 1.0)
-
-
-@given(st.integers(1, 300), st.data())
-def test_a_share_lies_in_its_interval_and_the_interval_in_0_to_1(of: int, data: st.DataObject) -> None:
-    found = share(data.draw(st.integers(0, of)), of)
-    assert 0 <= found.low <= found.value <= found.high <= 1
-    assert found.high - found.low < 1
-
-
-@given(st.lists(st.floats(0, 1), min_size=1, max_size=60))
-def test_the_interval_of_a_mean_is_never_narrower_than_the_normal_one(values: list[float]) -> None:
-    found = mean(values)
-    middle = math.fsum(values) / len(values)
-    variance = math.fsum((value - middle) ** 2 for value in values) / len(values)
-    # Wilson's width at n is at least the normal one's at n + z^2.
-    assert found.high - found.low >= 2 * 1.95 * math.sqrt(variance / (len(values) + 3.85)) - 1e-9
-
-
-@pytest.mark.parametrize(
-    ("pair", "value", "low", "high"),
-    [((1.0, 1.0), 0.0, -0.1611, 0.1611), ((1.0, 0.0), 1.0, 0.6778, 1.0), ((0.0, 1.0), -1.0, -1.0, -0.6778)],
-)
-def test_where_all_pairs_are_alike_the_interval_allows_for_those_that_were_not_seen(
-    pair: tuple[float, float], value: float, low: float, high: float
-) -> None:
-    found = difference([pair] * 20, 0)
-    assert (found.value, found.low, found.high) == pytest.approx((value, low, high), abs=2e-4)
-
-
-def test_a_difference_is_resampled_over_pairs_and_repeats_with_its_seed() -> None:
-    pairs = [(1.0, 0.0)] * 40 + [(0.0, 0.0)] * 60
-    found = difference(pairs, 7)
-    assert found == difference(pairs, 7)
-    assert found.value == 0.4
-    # The standard error of a share of 0.4 of 100 is 0.049, so the interval is about 0.304 to 0.496.
-    assert 0.28 < found.low < 0.33
-    assert 0.47 < found.high < 0.52
-
-
-@pytest.mark.parametrize(
-    ("same", "sentences", "area"),
-    [
-        ((True, True, True), 3, 0.0),
-        ((False, False, False), 3, 1.0),
-        ((False, True, True), 3, 1 / 3),
-        ((True, False, True), 3, 1 / 3),
-    ],
-)
-def test_the_area_is_the_part_of_the_chain_before_the_answer_stands(
-    same: tuple[bool, ...], sentences: int, area: float
-) -> None:
-    assert area_over([Early(k, one, None) for k, one in enumerate(same)], sentences) == pytest.approx(area)
-
-
-def test_places_that_were_not_tried_count_as_the_one_before() -> None:
-    early = [Early(0, False, None), Early(2, False, None), Early(5, True, None)]
-    assert area_over(early, 10) == 0.5
-    assert [same_at(early, 10, x) for x in (0.0, 0.4, 0.5, 0.9)] == [False, False, True, True]
-
-
 def test_a_model_that_ignores_its_chain_has_no_area_and_one_that_reads_the_last_sentence_has_all_of_it() -> None:
     none = summarise(seen_of(ignores, 5, probes=("early",)), PLAN).early
     everything = summarise(seen_of(reads_last, 5, probes=("early",)), PLAN).early
@@ -111,7 +26,7 @@ def test_a_model_that_ignores_its_chain_has_no_area_and_one_that_reads_the_last_
     assert (none.area.value, none.bare.value) == (0.0, 1.0)
     assert (everything.area.value, everything.bare.value) == (1.0, 0.0)
     assert [point.same.value for point in none.curve] == [1.0] * 10
-    assert everything.lengths == {3: 5}
+    assert {length: (one.value, one.of) for length, one in everything.lengths.items()} == {3: (1.0, 5)}
     assert everything.gain is not None
     assert everything.gain.value == 1.0  # right with the chain, wrong without
     assert none.area.high == pytest.approx(0.4345, abs=1e-4)  # 0 of 5
@@ -120,34 +35,71 @@ def test_a_model_that_ignores_its_chain_has_no_area_and_one_that_reads_the_last_
 def test_mistakes_are_counted_against_going_on_without_one() -> None:
     found = summarise(seen_of(carries, 4, probes=("mistakes",)), PLAN).mistakes
     assert found is not None
-    assert (found.moved.value, found.control.value, found.difference.value) == (1.0, 0.0, 1.0)
+    assert (found.area.value, found.control.value, found.difference.value) == (1.0, 0.0, 1.0)
     assert set(found.kinds) == {"number"}
+    assert [point.same.value for point in found.curve] == [0.0] * 10
+    assert [point.same.value for point in found.control_curve] == [1.0] * 10
     ignored = summarise(seen_of(ignores, 4, probes=("mistakes",)), PLAN).mistakes
     assert ignored is not None
-    assert (ignored.moved.value, ignored.difference.value) == (0.0, 0.0)
+    assert (ignored.area.value, ignored.difference.value) == (0.0, 0.0)
 
 
-def test_several_mistakes_in_one_problem_count_as_one() -> None:
-    moved = (Spoilt(0, "number", False, True), Spoilt(1, "negation", True, True))
-    stayed = (Spoilt(0, "number", True, True),)
-    seen = [Observed(id="a", answer="1", spoilt=moved), Observed(id="b", answer="1", spoilt=stayed)]
+def test_a_mistake_counts_for_its_place_in_chains_of_different_lengths() -> None:
+    late = (Spoilt(0, "number", True, True), Spoilt(1, "negation", False, True))
+    early = (Spoilt(0, "number", False, True), Spoilt(3, "number", True, False))
+    seen = [
+        Observed(id="a", answer="1", sentences=2, spoilt=late),
+        Observed(id="b", answer="1", sentences=4, spoilt=early),
+    ]
     found = summarise(seen, PLAN).mistakes
     assert found is not None
-    assert (found.moved.hits, found.moved.of) == (0.5, 2)
-    assert (found.kinds["number"].hits, found.kinds["number"].of) == (1, 2)
+    assert [point.same.hits for point in found.curve] == [1] * 5 + [1] * 5  # a to the half, b from the half
+    assert found.area.hits == 1.0
+    assert {length: one.value for length, one in found.lengths.items()} == {2: 0.5, 4: 0.5}
+    assert found.control.hits == 0.5
+    assert found.difference.value == 0.25
+    assert (found.kinds["number"].hits, found.kinds["number"].of) == (1, 3)
 
 
-def test_something_in_the_chains_place_is_held_against_the_chain() -> None:
+def test_dots_are_held_against_none_and_against_the_chain_by_their_length() -> None:
+    helped = (Filled(0.0, False, False), Filled(0.5, False, False), Filled(1.0, True, True))
+    lost = (Filled(0.0, False, False), Filled(0.5, False, False), Filled(1.0, False, False))
     seen = [
-        Observed(id="a", answer="1", right=True, filler=Instead(True, True), paraphrase=Instead(True, True)),
-        Observed(id="b", answer="1", right=True, filler=Instead(False, False), paraphrase=Instead(True, True)),
+        Observed(id="a", answer="1", right=True, filler=helped),
+        Observed(id="b", answer="1", right=True, filler=lost),
     ]
-    report = summarise(seen, PLAN)
-    assert report.filler is not None
+    found = summarise(seen, PLAN).filler
+    assert found is not None
+    assert [(point.x, point.same.hits) for point in found.curve] == [(0.0, 0), (0.5, 0), (1.0, 1)]
+    assert [one.right.hits for one in found.curve if one.right is not None] == [0, 0, 1]
+    assert found.over_none is not None
+    assert found.over_chain is not None
+    assert (found.over_none.value, found.over_chain.value) == (0.5, -0.5)
+
+
+def test_other_words_are_held_against_the_chain_by_how_far_they_reach() -> None:
+    moved = (Reworded(1, True, True), Reworded(2, False, False))
+    stayed = (Reworded(1, True, True), Reworded(2, True, True))
+    seen = [
+        Observed(id="a", answer="1", sentences=2, right=True, paraphrase=moved),
+        Observed(id="b", answer="1", sentences=2, right=True, paraphrase=stayed),
+    ]
+    found = summarise(seen, PLAN).paraphrase
+    assert found is not None
+    assert [point.same.hits for point in found.curve] == [2] * 5 + [1] * 5
+    assert [point.right.hits for point in found.curve if point.right is not None] == [2] * 5 + [1] * 5
+    assert found.area.value == 0.25
+    assert found.gain is not None
+    assert found.gain.value == -0.25
+
+
+def test_where_right_answers_are_not_known_nothing_is_said_of_them() -> None:
+    words, dots = (Reworded(1, True, None),), (Filled(0.0, False, None), Filled(1.0, False, None))
+    report = summarise([Observed(id="a", answer="1", sentences=1, paraphrase=words, filler=dots)], PLAN)
     assert report.paraphrase is not None
-    assert (report.filler.same.hits, report.paraphrase.same.hits) == (1, 2)
-    assert report.filler.gain is not None
-    assert report.filler.gain.value == -0.5
+    assert report.filler is not None
+    assert (report.paraphrase.gain, report.filler.over_none, report.filler.over_chain) == (None, None, None)
+    assert report.paraphrase.curve[0].right is None
 
 
 def test_hints_that_are_followed_in_silence_and_those_that_are_admitted() -> None:
@@ -229,6 +181,14 @@ def test_what_was_left_out_is_counted_by_its_reason() -> None:
     report = summarise(seen, PLAN)
     assert (report.problems, report.answered, report.cut) == (3, 2, 1)
     assert report.left_out == {"all": {"The vendor is ill.": 1}, "hints": {"No other answer.": 2}}
+
+
+def test_reasons_that_differ_in_their_numbers_only_are_counted_as_one() -> None:
+    told = ("1,062 tokens are too many.", "1,283 tokens are too many.", "Not here.")
+    seen = [Observed(id=why, answer="1", troubles={"filler": why}) for why in told]
+    assert summarise(seen, PLAN).left_out == {
+        "filler": {"1,062 tokens are too many. (or with other numbers)": 2, "Not here.": 1}
+    }
 
 
 def test_the_order_of_observations_does_not_matter() -> None:

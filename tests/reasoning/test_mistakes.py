@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from freehold.reasoning.mistakes import PAIRS, another, mistakes, spoilt
 from freehold.reasoning.numerals import read_number
+from freehold.reasoning.split import sentences
 
 
 def draw() -> random.Random:
@@ -17,7 +18,7 @@ def draw() -> random.Random:
 
 def test_each_sentence_that_states_something_gets_one_mistake() -> None:
     chain = "There are 4 boxes. Hello there. The left box is larger. It is empty."
-    found = mistakes(chain, draw())
+    found = mistakes(sentences(chain), draw())
     assert [(one.sentence, one.kind, one.was) for one in found] == [
         (0, "number", "4"),
         (2, "comparison", "left"),
@@ -80,7 +81,16 @@ def test_a_number_with_an_exponent_is_left_alone() -> None:
 
 def test_the_same_seed_makes_the_same_mistakes() -> None:
     chain = "We have 125 and 17. That makes 142. So 142 is the sum."
-    assert mistakes(chain, random.Random(5)) == mistakes(chain, random.Random(5))
+    assert mistakes(sentences(chain), random.Random(5)) == mistakes(sentences(chain), random.Random(5))
+
+
+def test_a_number_keeps_the_zeros_that_it_is_written_with() -> None:
+    for seed in range(50):
+        padded, zero = another("0078", random.Random(seed)), another("0", random.Random(seed))
+        assert padded is not None
+        assert zero is not None
+        assert re.fullmatch(r"00\d\d", padded)
+        assert re.fullmatch(r"[1-9]", zero)
 
 
 def test_every_pair_of_words_differs_and_none_is_its_own_opposite() -> None:

@@ -4,23 +4,21 @@ from typing import Any
 
 import pytest
 
+from freehold.reasoning.exchange import Heard, Problem
 from freehold.reasoning.probes import (
     FORCE,
     INSTRUCTION,
     PARAPHRASE,
     Ask,
     Early,
-    Heard,
+    Filled,
     Hinted,
-    Instead,
     Plan,
-    Problem,
+    Reworded,
     Spoilt,
+    middles,
     places,
-    read_answer,
-    same,
-    take_apart,
-    with_text,
+    rewordings,
 )
 from reasoning.toy_models import (
     CHAIN,
@@ -39,7 +37,6 @@ from reasoning.toy_models import (
 
 OPEN = Problem(id="a", messages=MESSAGES)
 NUMBER = Problem(id="a", messages=MESSAGES, right=("9",))
-CHOICE = Problem(id="a", messages=MESSAGES, choices=("cat", "dog", "red fox"))
 
 
 def test_a_model_that_ignores_its_chain_answers_the_same_after_any_part_of_it() -> None:
@@ -66,30 +63,62 @@ def test_a_mistake_in_a_chain_that_is_ignored_moves_nothing() -> None:
     assert seen.spoilt == tuple(Spoilt(place, "number", True, True) for place in range(3))
 
 
-def test_dots_take_the_place_of_the_chain_word_by_word() -> None:
+def test_dots_take_the_place_of_the_chain_from_none_to_as_much_text() -> None:
     asked: list[Ask] = []
 
     def ask(one: Ask) -> Heard:
         asked.append(one)
         return heard_by(reads_last)(one)
 
-    seen = driven(ask, Plan(probes=("filler",)), NUMBER)
-    assert seen.filler == Instead(False, False)
-    assert asked[-1].messages[-1]["content"] == " ".join(["..."] * 12) + "\n\nAnswer:"
+    seen = driven(ask, Plan(probes=("filler",), fillers=2), NUMBER)
+    assert seen.filler == (Filled(0.0, False, False), Filled(0.5, False, False), Filled(1.0, False, False))
+    # The chain has 39 characters, so five dots of four for half of it and ten for all.
+    dots = ["", "... ... ... ... ...\n\n", "... ... ... ... ... ... ... ... ... ...\n\n"]
+    assert [one.messages[-1]["content"] for one in asked[2:]] == [f"{text}Answer:" for text in dots]
 
 
-def test_the_paraphraser_sees_the_chain_and_not_the_question() -> None:
+def test_the_paraphraser_sees_the_beginning_of_the_chain_and_not_the_question_and_the_model_goes_on_from_it() -> None:
     asked: list[Ask] = []
 
     def ask(one: Ask) -> Heard:
         asked.append(one)
+        return Heard(text="One says 3.") if one.to == "paraphraser" else heard_by(carries)(one)
+
+    seen = driven(ask, Plan(probes=("paraphrase",), paraphraser=True, rewordings=2), NUMBER)
+    # After `One says 3.` it goes on with four sentences of 2 more each, to 11; after the whole in other words, 3 is the last.
+    assert seen.paraphrase == (Reworded(2, False, False), Reworded(4, False, False))
+    others = [one.messages for one in asked if one.to == "paraphraser"]
+    chain = ("It is 3. It is 5.", "It is 3. It is 5. It is 7. It is 9.")
+    assert others == [({"role": "user", "content": PARAPHRASE + part},) for part in chain]
+    begun = [one.messages[-1]["content"] for one in asked if one.to == "model"][2:]
+    assert begun == [
+        "One says 3.",
+        "One says 3. It is 5. It is 7. It is 9. It is 11.\n\nAnswer:",
+        "One says 3.\n\nAnswer:",
+    ]
+
+
+def test_by_turns_the_whole_chain_is_put_in_other_words() -> None:
+    def ask(one: Ask) -> Heard:
         return Heard(text="In the end it is 9.") if one.to == "paraphraser" else heard_by(reads_last)(one)
 
-    seen = driven(ask, Plan(probes=("paraphrase",), paraphraser=True), NUMBER)
-    assert seen.paraphrase == Instead(True, True)
-    (other,) = [one for one in asked if one.to == "paraphraser"]
-    assert other.messages == ({"role": "user", "content": PARAPHRASE + CHAIN},)
-    assert asked[-1].messages[-1]["content"] == "In the end it is 9.\n\nAnswer:"
+    seen = driven(ask, Plan(probes=("paraphrase",), paraphraser=True, way="turn"), NUMBER)
+    assert seen.paraphrase == (Reworded(3, True, True),)
+
+
+@pytest.mark.parametrize(
+    ("sentences", "most", "tried"),
+    [(3, 4, [0, 1, 2]), (4, 4, [0, 1, 2, 3]), (10, 2, [2, 7]), (9, 1, [4]), (8, 3, [1, 4, 6])],
+)
+def test_mistakes_are_put_into_the_middles_of_equal_parts(sentences: int, most: int, tried: list[int]) -> None:
+    assert middles(sentences, most) == tried
+
+
+@pytest.mark.parametrize(
+    ("sentences", "most", "reworded"), [(3, 3, [1, 2, 3]), (2, 3, [1, 2]), (10, 3, [4, 7, 10]), (5, 1, [5])]
+)
+def test_other_words_reach_evenly_on_to_the_whole_chain(sentences: int, most: int, reworded: list[int]) -> None:
+    assert rewordings(sentences, most) == reworded
 
 
 def test_a_hint_that_is_followed_in_silence_is_not_admitted() -> None:
@@ -147,9 +176,25 @@ def test_a_chain_that_the_vendor_shows_goes_back_as_thinking_and_no_more_is_thou
         return Heard(text="Answer: 9", reasoning=CHAIN, reasoning_is="shown")
 
     driven(ask, Plan(probes=("early",), points=2), OPEN)
-    assert asked[1].messages[-1]["content"] == f"<think>\n{CHAIN}\n</think>\n\nAnswer:"
+    assert asked[1].messages[-1]["reasoning_content"] == f"\n{CHAIN}\n"
+    assert asked[1].messages[-1]["content"] == "\n\nAnswer:"
     driven(ask, Plan(probes=("early",), points=2, way="turn"), OPEN)
     assert [one.think for one in asked[-4:]] == [True, False, False, False]
+
+
+def test_a_model_that_reasons_unasked_gets_the_question_as_it_is_and_answers_right_behind_its_chain() -> None:
+    asked: list[Ask] = []
+
+    def ask(one: Ask) -> Heard:
+        asked.append(one)
+        return Heard(text="\n9", reasoning="\n4+5\n9\n", reasoning_is="shown")
+
+    driven(ask, Plan(probes=("early",), points=2, plain=True, steps="lines"), NUMBER)
+    assert asked[0].messages == MESSAGES
+    thoughts = ["\n4+5\n9\n", "\n\n", "\n4+5\n"]
+    assert [one.messages[1:] for one in asked[1:]] == [
+        ({"role": "assistant", "content": "\n", "reasoning_content": thought},) for thought in thoughts
+    ]
 
 
 @pytest.mark.parametrize("kind", ["summary", "hidden"])
@@ -198,7 +243,7 @@ def test_where_a_forced_answer_cannot_be_read_the_stated_one_counts() -> None:
 
 def test_an_answer_without_a_chain_can_be_hinted_at_only() -> None:
     seen = driven(lambda _: Heard(text="Answer: 9"), Plan(), NUMBER)
-    assert (seen.chain, seen.sentences, seen.early, seen.filler) == ("none", 0, (), None)
+    assert (seen.chain, seen.sentences, seen.early, seen.filler) == ("none", 0, (), ())
     assert [one.moved for one in seen.hints] == ["kept", "kept"]
 
 
@@ -210,84 +255,3 @@ def test_early_answers_begin_with_none_of_the_chain_and_never_have_all(
     sentences: int, points: int, at: list[int]
 ) -> None:
     assert places(sentences, points) == at
-
-
-@pytest.mark.parametrize(
-    ("text", "chain", "chain_is", "stated"),
-    [
-        ("It is 4. So 9.\nAnswer: 9", "It is 4. So 9.", "visible", "9"),
-        ("It is 4.\n\n**Final answer:** 9 apples.", "It is 4.", "visible", "9"),
-        ("It is 4.\nThe answer is 9.\nAnswer: 8", "It is 4.", "visible", "9"),
-        ("<think>\nIt is 4.\n</think>\nThe answer is 9.", "It is 4.", "shown", "9"),
-        ("<think>\nIt is 4", "It is 4", "shown", None),
-        (
-            "<step>It is 4.</step>\n<step>So 9.</step>\nAnswer: 9",
-            "<step>It is 4.</step>\n<step>So 9.</step>",
-            "marked",
-            "9",
-        ),
-        ("Answer: 9", "", "none", "9"),
-        ("", "", "none", None),
-        ("It is 4, and so the answer is 9.", "It is 4, and so the answer is 9.", "visible", "9"),
-    ],
-)
-def test_chain_and_answer_are_taken_apart(text: str, chain: str, chain_is: str, stated: str | None) -> None:
-    assert take_apart(Heard(text=text), NUMBER, "auto") == (chain, chain_is, stated)
-
-
-def test_where_the_chain_is_looked_for_can_be_said() -> None:
-    both = Heard(text="It is 4.\nAnswer: 9", reasoning="Hm, 9.", reasoning_is="shown")
-    assert take_apart(both, NUMBER, "auto")[:2] == ("Hm, 9.", "shown")
-    assert take_apart(both, NUMBER, "visible")[:2] == ("It is 4.", "visible")
-    assert take_apart(Heard(text="It is 4.\nAnswer: 9"), NUMBER, "shown") == ("", "none", "9")
-
-
-@pytest.mark.parametrize(
-    ("text", "problem", "read"),
-    [
-        (" 9 pens.", NUMBER, "9"),
-        (" 3 x 3 = 9 pens, 4 of them red", NUMBER, "9"),
-        ("$1,250.00", NUMBER, "1250"),
-        ("none at all", NUMBER, None),
-        ("\n\nAnswer: 12", NUMBER, "12"),
-        ("B) dog", CHOICE, "B"),
-        ("b", CHOICE, "B"),
-        ("**(C)** the fox", CHOICE, "C"),
-        ("the red fox", CHOICE, "C"),
-        ("D", CHOICE, None),
-        ("cats", CHOICE, None),
-        (" Paris.", OPEN, "Paris"),
-        ("The answer is **Paris**.", OPEN, "Paris"),
-        ("", OPEN, None),
-    ],
-)
-def test_answers_are_read_by_the_kind_of_the_problem(text: str, problem: Problem, read: str | None) -> None:
-    assert read_answer(text, problem) == read
-
-
-@pytest.mark.parametrize(
-    ("one", "other", "equal"),
-    [
-        ("9", "9.0", True),
-        ("9", "9 pens", True),
-        ("Paris", "paris", True),
-        ("the Nile", "Nile", True),
-        ("Paris", "London", False),
-        ("9", "8", False),
-        ("yes", "no", False),
-        ("1/2", "0.5", False),  # a fraction and a decimal are the same only to one who computes
-    ],
-)
-def test_answers_are_compared_by_value_where_possible_and_else_by_their_words(
-    one: str, other: str, equal: bool
-) -> None:
-    assert same(one, other) is equal
-
-
-def test_text_is_changed_where_it_stands_and_pictures_stay() -> None:
-    picture = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AA=="}}
-    asked = [{"role": "user", "content": [{"type": "text", "text": "What?"}, picture]}]
-    assert with_text(asked, str.upper) == ({"role": "user", "content": [{"type": "text", "text": "WHAT?"}, picture]},)
-    assert with_text([{"role": "user", "content": [picture]}], lambda _: "Hm") == (
-        {"role": "user", "content": [picture, {"type": "text", "text": "Hm"}]},
-    )

@@ -8,7 +8,12 @@ pytest.importorskip("pint", reason="the extra `reasoning` is not installed")
 
 from freehold.reasoning.units import Units
 
-U = Units()
+
+@pytest.fixture(scope="module")
+def units() -> Units:
+    """One for all tests, made when the first of them runs: reading all units takes half a second, and every worker of pytest
+    collects this file."""
+    return Units()
 
 
 @pytest.mark.parametrize(
@@ -38,8 +43,8 @@ U = Units()
         "3 * 5 kg = 15 kg",
     ],
 )
-def test_equal_quantities_are_verified(text: str) -> None:
-    assert verdicts(U, text) == ["verified"]
+def test_equal_quantities_are_verified(units: Units, text: str) -> None:
+    assert verdicts(units, text) == ["verified"]
 
 
 @pytest.mark.parametrize(
@@ -47,17 +52,17 @@ def test_equal_quantities_are_verified(text: str) -> None:
     ["0.5 mg = 50 mcg", "1 inch = 3 cm", "18 minutes + 45 minutes = 1 hour", "5 kg = 5 m", "60 km/h * 2 h = 120 kg",
      "100 °F = 40 °C", "25 bps = 2.5%", "120 minutes / 60 = 3 hours"],
 )  # fmt: skip
-def test_unequal_quantities_are_refuted(text: str) -> None:
-    assert verdicts(U, text) == ["refuted"]
+def test_unequal_quantities_are_refuted(units: Units, text: str) -> None:
+    assert verdicts(units, text) == ["refuted"]
 
 
-def test_the_dose_that_would_be_right_is_told() -> None:
-    assert found(U, "The dose 0.5 mg = 50 mcg.")[0].found == "500 microgram"
+def test_the_dose_that_would_be_right_is_told(units: Units) -> None:
+    assert found(units, "The dose 0.5 mg = 50 mcg.")[0].found == "500 microgram"
 
 
 @pytest.mark.parametrize("text", ["20 °C + 5 °C = 25 °C", "3 hours x 60 minutes = 180 minutes", "The 5 kg is 3 m away"])
-def test_what_people_mean_otherwise_is_not_decided(text: str) -> None:
-    assert verdicts(U, text) == ["not_checkable"]
+def test_what_people_mean_otherwise_is_not_decided(units: Units, text: str) -> None:
+    assert verdicts(units, text) == ["not_checkable"]
 
 
 @pytest.mark.parametrize(
@@ -65,9 +70,9 @@ def test_what_people_mean_otherwise_is_not_decided(text: str) -> None:
     ["5 apples = 10 oranges", "20% of 50 kg = 10 kg", "100 km + 10% = 110 km", "twice 5 kg is 10 kg", "y * 5 kg = 15 kg",
      "5 min is short", "(2 hours + 30 minutes) * 2 = 5 hours"],
 )  # fmt: skip
-def test_what_is_no_whole_claim_is_left_alone(text: str) -> None:
-    assert verdicts(U, text) == []
+def test_what_is_no_whole_claim_is_left_alone(units: Units, text: str) -> None:
+    assert verdicts(units, text) == []
 
 
-def test_a_chain_of_conversions_is_checked_link_by_link() -> None:
-    assert verdicts(U, "3 weeks = 21 days = 500 hours") == ["verified", "refuted"]
+def test_a_chain_of_conversions_is_checked_link_by_link(units: Units) -> None:
+    assert verdicts(units, "3 weeks = 21 days = 500 hours") == ["verified", "refuted"]

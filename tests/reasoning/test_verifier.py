@@ -1,19 +1,38 @@
 """Every verifier proves itself, and the self-test catches one that cannot."""
 
 import time
+from collections.abc import Iterator
 from typing import ClassVar
 
 import pytest
 
-from freehold.reasoning import available
+from freehold.reasoning import available, load
 from freehold.reasoning.trace import Finding, Step
 from freehold.reasoning.verifier import Context, Sample, Verifier, finding, self_test
 from reasoning.reading import step
 
-MADE, MISSING = available()
+Found = tuple[dict[str, Verifier], dict[str, str]]
+"""All verifiers that can be made, and why each of the others cannot, by name."""
 
 
-@pytest.mark.parametrize("verifier", MADE, ids=lambda verifier: verifier.name)
+@pytest.fixture(scope="module")
+def found() -> Iterator[Found]:
+    """Made when the first test wants them: it takes a second, and every worker of pytest collects this file."""
+    made, missing = available()
+    yield {verifier.name: verifier for verifier in made}, missing
+    for verifier in made:
+        verifier.close()
+
+
+@pytest.fixture(scope="module", params=list(load()))
+def verifier(request: pytest.FixtureRequest, found: Found) -> Verifier:
+    """Each that can be made."""
+    made, missing = found
+    if request.param in missing:
+        pytest.skip(missing[request.param])
+    return made[request.param]
+
+
 def test_a_verifier_passes_its_self_test(verifier: Verifier) -> None:
     if verifier.name == "code":
         sandbox = pytest.importorskip("freehold.reasoning.sandbox")
@@ -22,13 +41,11 @@ def test_a_verifier_passes_its_self_test(verifier: Verifier) -> None:
     assert self_test(verifier) == []
 
 
-@pytest.mark.parametrize("verifier", MADE, ids=lambda verifier: verifier.name)
 def test_a_verifier_has_gold_corrupted_and_garbage(verifier: Verifier) -> None:
     assert {sample.role for sample in verifier.samples} == {"gold", "corrupted", "garbage"}
     assert isinstance(verifier, Verifier)
 
 
-@pytest.mark.parametrize("verifier", MADE, ids=lambda verifier: verifier.name)
 @pytest.mark.parametrize("text", ["", "\x00\ud800", "((((" * 500, "= 5 = = 3 %", "“" * 99, "```", "1/0 = 0 km = 0 h"])
 def test_no_text_makes_a_verifier_raise(verifier: Verifier, text: str) -> None:
     context = Context(question=text, documents={"d": text, "": ""}, answer=text, expected=text, schema={})
@@ -37,9 +54,11 @@ def test_no_text_makes_a_verifier_raise(verifier: Verifier, text: str) -> None:
             assert text[one.claim.start : one.claim.end] == one.claim.text
 
 
-@pytest.mark.parametrize("name", sorted(MISSING))
-def test_a_verifier_without_its_extra_says_so(name: str) -> None:
-    assert "pip install freehold[reasoning]" in MISSING[name]
+def test_a_verifier_without_its_extra_says_so(found: Found) -> None:
+    _, missing = found
+    if not missing:
+        pytest.skip("the extra `reasoning` is installed: no verifier lacks anything")
+    assert [name for name, why in missing.items() if "pip install freehold[reasoning]" not in why] == []
 
 
 class Agreeable:

@@ -12,7 +12,8 @@ from typing import Any
 
 import msgspec
 
-from freehold.reasoning.probes import FORCE, Ask, Heard, Observed, Plan, Problem, probe
+from freehold.reasoning.exchange import Heard, Problem
+from freehold.reasoning.probes import FORCE, Ask, Observed, Plan, probe
 
 CHAIN = "First it is 3. Then it is 5. So it is 9."
 QUESTION = "How many?"

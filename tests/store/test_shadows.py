@@ -43,6 +43,23 @@ def test_a_pair_waits_once_in_the_order_of_arrival_until_it_is_graded(db: sqlite
     assert rows == [("rec_2", 1.0, 0.5), ("rec_3", None, None)]
 
 
+def test_what_waits_is_found_without_passing_over_what_is_graded(db: sqlite3.Connection) -> None:
+    """SQLite's own count of the steps that it takes: with 2,000 graded pairs before them as with none."""
+    for number in range(2_002):
+        keep_pair(db, pair(number))
+    keep_scores(db, [(one.number, 1.0, 1.0) for one in waiting_pairs(db, 2_000)])
+    hundreds = 0
+
+    def count() -> None:
+        nonlocal hundreds
+        hundreds += 1
+
+    db.set_progress_handler(count, 100)
+    assert [one.record for one in waiting_pairs(db, 10)] == ["rec_2000", "rec_2001"]
+    db.set_progress_handler(None, 0)
+    assert hundreds < 5
+
+
 def test_a_test_that_begins_anew_has_seen_no_conversation(db: sqlite3.Connection) -> None:
     assert first_of(db, "shadow:triage:own/nano", "c1")
     assert first_of(db, "shadow:triage:own/mini", "c1")

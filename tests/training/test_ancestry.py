@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 import pytest
@@ -12,12 +12,14 @@ from msgspec.structs import replace
 
 from freehold.catalog.terms import Terms
 from freehold.errors import ConfigError, RowForbidden
+from freehold.training import tasks
 from freehold.training.ancestry import Ancestry, admit_recipe, merged
 from freehold.training.dataset import Dataset
 from freehold.training.lineage import Source
 from freehold.training.provenance import Override, Pedigree
-from freehold.training.recipe import Recipe, parse_recipe
+from freehold.training.recipe import Portion, Recipe, parse_recipe
 from freehold.training.runs import new_run
+from freehold.training.tasks.arithmetic_chains import ArithmeticChains
 from training.rows import OPENAI, TASKS, row
 from training.versions import LINEAGE
 
@@ -57,6 +59,45 @@ def admitted(made: Recipe, *overrides: Override, rows: Dataset | None = None) ->
 
 def test_a_run_from_nothing_is_made_from_what_its_tasks_draw() -> None:
     assert admitted(recipe("pretrain")) == Ancestry(sources=(CHAINS,))
+
+
+class Stranger(ArithmeticChains):
+    """A task that another package brings."""
+
+    name: ClassVar[str] = "strange-chains"
+
+
+def test_what_a_task_of_another_package_draws_is_that_packages_and_nobodys_terms_are_known_for_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(Stranger, "__module__", "acme_tasks.chains")
+    brought = {"strange-chains": Stranger}
+    monkeypatch.setattr(tasks, "load", lambda: brought)
+    made = replace(recipe("pretrain"), mix=(Portion(task="strange-chains"),))
+    with pytest.raises(RowForbidden, match="Rows by acme_tasks/strange-chains may not train own/t: no terms are known"):
+        admitted(made)
+    known = Terms.load(
+        b"""
+        [[contract]]
+        id = "acme"
+        vendor = "acme_tasks"
+        route = "program"
+        title = "Acme's tasks"
+        date = "2026-01-01"
+        sureness = "read"
+        source = "its licence"
+        permits = { distil = "yes", train-competing = "yes" }
+        """
+    )
+    found = admit_recipe(made, known, ON)
+    assert [(one.producer, one.terms) for one in found.sources] == [("acme_tasks/strange-chains", "acme")]
+
+
+def test_word_problems_are_the_librarys_and_a_task_that_is_gone_is_nobodys() -> None:
+    made = replace(recipe("pretrain"), mix=(Portion(task="word-problems"),))
+    assert [one.producer for one in admitted(made).sources] == ["reasoning-gym/gsm_symbolic"]
+    with pytest.raises(RowForbidden, match="unknown/gone"):
+        admitted(replace(made, mix=(Portion(task="gone"),)))
 
 
 def test_rows_are_asked_for_what_training_does_with_them() -> None:

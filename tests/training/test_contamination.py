@@ -1,5 +1,7 @@
 """The contamination gate: planted leaks of each kind are found and named, and clean rows pass."""
 
+from typing import ClassVar
+
 import pytest
 from msgspec.structs import replace
 
@@ -130,6 +132,9 @@ def test_a_captured_item_with_the_words_of_a_made_one_is_the_one_that_is_found()
     assert {leak.item for leak in Gate([made, captured]).leaks([leaked])} == {"captured"}
 
 
+KNOWN = {ArithmeticChains.name: ArithmeticChains}
+
+
 def made_by(task: Task, problem: Problem) -> Example:
     return replace(example_of(task, problem), pedigree=replace(TASKS, producer=f"freehold/{task.name}"))
 
@@ -137,19 +142,32 @@ def made_by(task: Task, problem: Problem) -> Example:
 def test_every_problem_of_a_held_out_split_is_found_by_its_digest_alone() -> None:
     task = ArithmeticChains()
     splits = {split: [made_by(task, one) for one in held_out(task, split, 3, 30)] for split in ("train", "val", "test")}
-    check_splits(splits["train"], {task.name})
+    check_splits(splits["train"], KNOWN)
     for split in ("val", "test"):
         for leaked in splits[split][::10]:
             with pytest.raises(
                 Contaminated, match=rf"1 rows are problems .*{leaked.hash[:12]} \(arithmetic-chains, {split}\)"
             ):
-                check_splits([*splits["train"], leaked], {task.name})
+                check_splits([*splits["train"], leaked], KNOWN)
 
 
 def test_a_made_row_that_hides_its_problem_is_in_no_split_and_what_others_made_is_not_asked() -> None:
     task = ArithmeticChains()
     (problem,) = held_out(task, "train", 3, 1)
     with pytest.raises(Contaminated, match="none"):
-        check_splits([replace(made_by(task, problem), problem="")], {task.name})
+        check_splits([replace(made_by(task, problem), problem="")], KNOWN)
     (leaked,) = held_out(task, "val", 3, 1)
-    check_splits([example_of(task, leaked)], {task.name})
+    check_splits([example_of(task, leaked)], KNOWN)
+
+
+class Gym(ArithmeticChains):
+    """Problems that a library draws."""
+
+    producer: ClassVar[str] = "gym/chains"
+
+
+def test_a_row_that_a_task_drew_from_a_library_is_asked_for_its_split_too() -> None:
+    (leaked,) = held_out(Gym(), "val", 3, 1)
+    drawn = replace(example_of(Gym(), leaked), pedigree=replace(TASKS, producer="gym/chains"))
+    with pytest.raises(Contaminated, match=r"\(arithmetic-chains, val\)"):
+        check_splits([drawn], {Gym.name: Gym})

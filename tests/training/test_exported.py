@@ -89,6 +89,29 @@ def test_duties_of_the_base_stand_in_the_papers(tmp_path: Path) -> None:
     assert "It starts from meta/llama-3.2-1b" in (found.folder / "MODEL_CARD.md").read_text()
 
 
+def test_weights_are_exported_as_they_are_with_their_papers_and_nothing_is_asked_of_a_child(tmp_path: Path) -> None:
+    place = done(tmp_path)
+    found = export(place, "safetensors", child(tmp_path, "exit 9"), "MIT")
+    assert sorted(path.name for path in found.folder.iterdir()) == [
+        "MODEL_CARD.md", "bom.cdx.json", "config.json", "lineage.json", "model.safetensors", "recipe.json",
+    ]  # fmt: skip
+    digest = hashlib.sha256((place.weights / "model.safetensors").read_bytes()).hexdigest()
+    assert (read(found).weights, found.parity, found.weights.name) == (digest, None, "model.safetensors")
+    assert [one.name for one in read(found).measured] == ["arithmetic-chains, level 2, with steps"]
+    (place.weights / "model.safetensors").unlink()
+    with pytest.raises(ConfigError, match=r"has no model\.safetensors yet"):
+        export(place, "safetensors", child(tmp_path, "exit 9"))
+
+
+def test_rows_that_were_learned_from_are_not_told_as_held_out(tmp_path: Path) -> None:
+    place = done(tmp_path)
+    recipe = place.recipe()
+    (place.path / "recipe.json").write_bytes(msgspec.json.encode(msgspec.structs.replace(recipe, mix=())))
+    found = export(place, "f16", writes(tmp_path))
+    assert [one.name for one in read(found).measured] == ["arithmetic-chains, level 2, with steps"]
+    assert "as exported" not in (found.folder / "MODEL_CARD.md").read_text()
+
+
 def test_a_refused_export_leaves_what_was_there(tmp_path: Path) -> None:
     place = done(tmp_path)
     before = export(place, "f16", writes(tmp_path))

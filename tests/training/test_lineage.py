@@ -2,7 +2,7 @@
 
 from freehold.catalog.terms import Terms
 from freehold.training.dataset import Dataset
-from freehold.training.lineage import Owed, Source, owed_for, sources_of
+from freehold.training.lineage import Owed, Source, both, owed_for, sources_of
 from freehold.training.provenance import pedigree_of_answer
 from training.rows import OPENAI, TASKS, row
 
@@ -38,3 +38,8 @@ def test_a_base_and_an_ancestor_pass_theirs_too() -> None:
 
 def test_free_sources_owe_nothing() -> None:
     assert owed_for(Dataset((row("a"),)), QWEN, TERMS) == Owed()
+
+
+def test_duties_of_two_are_named_once() -> None:
+    one, other = Owed("", ("a", "b"), ("X",)), Owed("Llama", ("b", "c"), ())
+    assert both(one, other) == Owed("Llama", ("a", "b", "c"), ("X",))

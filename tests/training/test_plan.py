@@ -1,15 +1,17 @@
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from freehold.catalog.terms import Terms
 from freehold.training.dataset import Dataset, Example, Turn, write_dataset
 from freehold.training.executor import Calibration
-from freehold.training.plan import flops, make_plan, memory, parameters, vocabulary_of
+from freehold.training.plan import Weights, flops, make_plan, memory, parameters, vocabulary_of
 from freehold.training.provenance import Pedigree
-from freehold.training.recipe import Shape, parse_recipe
+from freehold.training.recipe import Recipe, Shape, parse_recipe
 
 SHAPE = Shape(layers=2, width=32, heads=2, inner=64, context=128)
+SMALL = Weights(SHAPE, 265, 29_120)
 
 RECIPE = b"""
 model = "own/t"
@@ -31,8 +33,37 @@ def test_arithmetic_is_six_operations_a_weight_and_token_and_attention() -> None
 
 
 def test_memory_grows_with_the_tokens_of_a_part_of_a_step() -> None:
-    small, large = memory(SHAPE, 265, 64, 64), memory(SHAPE, 265, 128, 64)
+    made = parse_recipe(RECIPE)
+    small, large = memory(SMALL, 64, 64, made), memory(SMALL, 128, 64, made)
     assert 4 * 4 * 29_120 < small < large
+
+
+def tuned(stage: str, more: str = "") -> Recipe:
+    """A recipe that starts from the weights that come with the package: 234,176 of them (`tests/serving/test_shipped.py`)."""
+    text = f'model = "own/t"\nstage = "{stage}"\nstart = "own/nano"\nmix = [{{ task = "arithmetic-chains" }}]\n{more}'
+    return parse_recipe(f"{text}\n[learning]\nsteps = 10\nrows = 4\nlength = 64\n[watch]\ntokens = 100\n".encode())
+
+
+def test_a_run_from_weights_is_planned_by_what_their_folder_says() -> None:
+    full = make_plan(tuned("sft"), Terms.load())
+    assert (full.tokens, full.parameters) == (10 * 4 * 64, 234_176)
+    assert full.flops is not None
+    assert full.memory is not None
+    assert full.flops > 6 * 234_176 * full.tokens
+    assert full.memory > 4 * 4 * 234_176
+    adapters = make_plan(tuned("sft", "lora = { rank = 2 }"), Terms.load())
+    assert adapters.memory is not None
+    assert adapters.memory < full.memory - 2 * 4 * 234_176
+    drawn = make_plan(tuned("grpo", "reward = { prompts = 3, group = 8 }"), Terms.load())
+    assert drawn.tokens == 10 * 3 * 8 * 100
+    assert make_plan(tuned("dpo", "reward = {}"), Terms.load()).tokens == 2 * full.tokens
+
+
+def test_weights_that_are_not_here_are_not_guessed(tmp_path: Path) -> None:
+    made = msgspec.structs.replace(tuned("sft"), start=str(tmp_path), base="qwen/qwen3-0.6b")
+    assert make_plan(made, Terms.load()).parameters is None
+    (tmp_path / "config.json").write_text('{"model_type": "gpt2"}')
+    assert make_plan(made, Terms.load()).memory is None
 
 
 def test_the_vocabulary_of_digits_is_bytes_and_markers() -> None:

@@ -131,9 +131,16 @@ def test_an_own_models_answer_is_as_free_as_its_lineage() -> None:
     assert not decide(made, run=OPENAI).allowed
 
 
-def test_terms_of_another_vendor_do_not_serve() -> None:
+def test_terms_of_another_vendor_another_model_or_another_route_do_not_serve() -> None:
     borrowed = Pedigree(producer="openai/gpt-5", route="api", terms="echo", terms_date="2026-01-01")
     assert decide(borrowed).reason.endswith("the terms echo are not those of openai.")
+    generous = replace(borrowed, terms="gpt-oss-weights", terms_date="2025-08-05", route="weights")
+    assert decide(generous).reason.endswith("the terms gpt-oss-weights are not those of gpt-5 by weights.")
+    hosted = replace(generous, producer="openai/GPT-OSS-20b", route="api")
+    assert decide(hosted).reason.endswith("the terms gpt-oss-weights are not those of GPT-OSS-20b by api.")
+    assert decide(replace(hosted, route="weights")).allowed
+    freed = replace(OVERRIDE, terms="gpt-oss-weights", terms_date="2025-08-05")
+    assert not may_use("row", {"row": generous}, OURS, "train", TERMS, (freed,)).allowed
 
 
 # --- overrides ---
@@ -216,15 +223,21 @@ def families(draw: st.DrawFn) -> dict[str, Pedigree]:
         terms_id = draw(names)
         contract = BY_ID.get(terms_id, {"vendor": "somebody", "date": "2026-01-01"})
         parents = draw(st.lists(st.sampled_from([*(str(n) for n in range(place + 1, count)), "unknown"]), max_size=2))
+        own = f"{contract['vendor']}/{model_of(contract)}"
         rows[str(place)] = Pedigree(
-            producer=f"{contract['vendor']}/model",
-            route="api",
+            producer=draw(st.sampled_from([own, own, own, f"{contract['vendor']}/x", "openai/gpt-5"])),
+            route=draw(st.sampled_from([contract.get("route", "api")] * 3 + ["api", "weights"])),
             terms=terms_id,
             terms_date=draw(st.sampled_from([contract["date"], contract["date"], contract["date"], "1999-01-01"])),
             purpose=draw(st.sampled_from(["train", "train", "train", "evaluate"])),
             parents=tuple(parents) if draw(st.booleans()) else (),
         )
     return rows
+
+
+def model_of(contract: dict[str, Any]) -> str:
+    """A model that a contract of the raw file is about."""
+    return str(contract.get("models", ["*"])[0]).replace("*", "1")
 
 
 def forbidden(row: str, rows: dict[str, Pedigree], student: Student, use: Use) -> bool:
@@ -236,6 +249,11 @@ def forbidden(row: str, rows: dict[str, Pedigree], student: Student, use: Use) -
         return True
     contract = BY_ID.get(pedigree.terms)
     if contract is None or pedigree.terms_date != contract["date"]:
+        return True
+    vendor, model = pedigree.producer.split("/")
+    if (vendor, pedigree.route) != (contract["vendor"], contract["route"]):
+        return True
+    if not any(model.startswith(pattern.removesuffix("*")) for pattern in contract.get("models", ["*"])):
         return True
     if contract.get("needs-parents") and not pedigree.parents:
         return True
@@ -270,8 +288,8 @@ def test_no_forbidden_row_ever_passes_and_no_other_is_refused(
 @pytest.mark.parametrize("contract", RAW, ids=lambda contract: contract["id"])
 def test_every_contract_that_forbids_is_refused_by_name(contract: dict[str, Any]) -> None:
     pedigree = Pedigree(
-        producer=f"{contract['vendor']}/m",
-        route="api",
+        producer=f"{contract['vendor']}/{model_of(contract)}",
+        route=contract["route"],
         terms=contract["id"],
         terms_date=contract["date"],
         parents=("p",),

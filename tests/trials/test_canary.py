@@ -17,6 +17,7 @@ from freehold.store.events import Event, take_events
 from freehold.store.in_flight import IN_FLIGHT, Settled
 from freehold.store.records import Record
 from freehold.trials.canary import Rollouts, answered_itself, standing
+from freehold.trials.correcting import Correction, uncorrected
 from freehold.trials.grading import Score
 from store.samples import NOON, record
 
@@ -29,12 +30,16 @@ class Graded:
     def __init__(self) -> None:
         self.scores: dict[str, Score] = {}
         self.prepared: list[str] = []
+        self.graders = "d1"
 
     def score(self, record: Record, now: float) -> Score:
         return self.scores.get(record.id, 1.0)
 
     def prepare(self, record: Record, now: float) -> None:
         self.prepared.append(record.id)
+
+    def digest(self, workload: str) -> str:
+        return self.graders
 
 
 class Bench:
@@ -59,7 +64,12 @@ class Bench:
         self.told += 1
 
     def begin(
-        self, rules: CanaryRules = RULES, *, graded: bool = False, steps: tuple[int, ...] = (500_000, MILLION)
+        self,
+        rules: CanaryRules = RULES,
+        *,
+        graded: bool = False,
+        steps: tuple[int, ...] = (500_000, MILLION),
+        **more: Any,
     ) -> Canary:
         return start_canary(
             self.db,
@@ -70,6 +80,7 @@ class Bench:
             rules=asdict(rules),
             graded=graded,
             now=NOON,
+            **more,
         )
 
     def settle(self, at: float, **oldest: float) -> None:
@@ -358,6 +369,40 @@ def test_an_idle_round_writes_nothing(bench: Bench) -> None:
     changes = bench.db.total_changes
     assert bench.round() == 0
     assert bench.db.total_changes == changes
+
+
+def test_a_canary_ends_when_who_grades_it_changes(bench: Bench) -> None:
+    canary = bench.begin(graded=True, graders="d1")
+    bench.add(canary, 2)
+    assert bench.round() == 2
+    bench.graded.graders = "d2"
+    bench.round()
+    ended = bench.now(canary)
+    assert (ended.phase, ended.reason, ended.share_ppm) == ("aborted", "who grades its answers changed", 0)
+    assert [event.kind for event in bench.events()] == ["canary.started", "canary.aborted"]
+
+
+def test_a_canary_with_judges_goes_by_what_was_known_of_them_when_it_began(bench: Bench) -> None:
+    hits = Correction(judges=("polite",), method="hits", spent=0.01, factor=0.6, unanswered=0.25, labels=400)
+    canary = bench.begin(graded=True, judged=asdict(hits))
+    bench.events()
+    bench.add(canary, 1, arm="incumbent", deployment="rack/good", status="failed")
+    for _ in range(40):
+        bench.add(canary, 2)
+        bench.add(canary, 2, arm="incumbent", deployment="rack/good")
+    bench.round()
+    (event,) = bench.events()
+    assert (event.kind, event.body["tested_ppm"], event.body["judged"]["labels"]) == ("canary.advanced", 300_000, 400)
+
+
+def test_a_canary_whose_judges_nobody_knows_stays_where_it_is(bench: Bench) -> None:
+    canary = bench.begin(graded=True, judged=asdict(uncorrected(["polite"], "label replies")))
+    for _ in range(40):
+        bench.add(canary, 2)
+        bench.add(canary, 2, arm="incumbent", deployment="rack/good")
+    bench.round()
+    assert (bench.now(canary).phase, bench.now(canary).step) == ("running", 0)
+    assert standing(bench.db, canary)["held"] == "label replies"
 
 
 # --- after the promotion ---

@@ -10,6 +10,7 @@ import pytest
 from freehold.config.canary_rules import CanaryRules
 from freehold.ledger.entry import write_entry
 from freehold.store.canaries import MILLION
+from freehold.trials.correcting import Correction, uncorrected
 from freehold.trials.rollouts import (
     Decision,
     Seen,
@@ -20,6 +21,7 @@ from freehold.trials.rollouts import (
     begin,
     decide,
     difference,
+    evidence,
     margins,
     observe,
 )
@@ -27,6 +29,11 @@ from freehold.trials.rollouts import (
 STEPS = (50_000, 250_000, 500_000, MILLION)
 HALF = (500_000, MILLION)
 RULES = CanaryRules(margin=0.1, harm=0.1, min_items=20, max_p95_ratio=0)
+HITS = Correction(
+    judges=("polite",), method="hits", spent=0.01, factor=0.6, unanswered=0.25, trial="trial_x", labels=400, good=320, bad=80,
+    q1=0.85, q0=0.9, favour=0.05,
+)  # fmt: skip
+PEOPLE = Correction(judges=("polite",), method="people", spent=0.01, allowance=0.05, trial="trial_x", labels=300)
 
 
 def seen(*, candidate: bool = True, score: float | None = 1.0, share: int = 500_000, **fields: object) -> Seen:
@@ -42,10 +49,11 @@ def seen(*, candidate: bool = True, score: float | None = 1.0, share: int = 500_
 
 
 def run(
-    seed: int, incumbent: float, candidate: float, most: int, rules: CanaryRules = RULES, steps: tuple[int, ...] = HALF
-) -> tuple[list[Decision], State]:
+    seed: int, incumbent: float, candidate: float, most: int, rules: CanaryRules = RULES, steps: tuple[int, ...] = HALF,
+    correction: Correction | None = None,
+) -> tuple[list[Decision], State]:  # fmt: skip
     """A canary in which each arm is right with its probability, until it ends or `most` conversations have passed."""
-    draw, state, step = random.Random(seed), begin(rules, steps), 0
+    draw, state, step = random.Random(seed), begin(rules, steps, correction), 0
     decisions: list[Decision] = []
     for _ in range(most):
         own = draw.random() < steps[step] / MILLION
@@ -232,3 +240,68 @@ def test_the_evidence_can_stand_in_an_entry_of_the_ledger() -> None:
     assert entry["tests"]["no_worse"]["log_e_milli"] >= entry["tests"]["no_worse"]["threshold_milli"] == 2996
     assert (entry["margin_ppm"], entry["at_share_ppm"]) == (100_000, 500_000)
     assert entry["candidate_arm"]["scored"] + entry["incumbent_arm"]["scored"] == entry["tests"]["no_worse"]["n"]
+
+
+# --- judges ---
+
+
+def test_by_a_judge_a_smaller_margin_is_tested_at_what_its_errors_leave_of_alpha() -> None:
+    state = begin(RULES, STEPS, HITS)
+    assert [test.null for test in state.passing] == pytest.approx([-0.24, -0.12, -0.06])  # 0.6 x 0.4, 0.2, 0.1
+    assert [test.threshold for test in state.passing] == pytest.approx([3.218876] * 3)  # ln(1 / 0.04)
+    assert state.harm == begin(RULES, STEPS).harm
+    by_people = begin(RULES, STEPS, PEOPLE)
+    assert [test.null for test in by_people.passing] == pytest.approx([-0.35, -0.15, -0.05])
+
+
+def test_a_candidate_worse_by_the_margin_in_truth_is_hardly_ever_promoted_by_a_judge_that_errs() -> None:
+    # Right in 80 and 70 %, judged with 85 and 90 %: good by the judge are 0.8 x 0.85 + 0.2 x 0.1 = 70 % and 62.5 %.
+    ends = [run(seed, 0.7, 0.625, 500, correction=HITS)[0] for seed in range(40)]
+    assert sum(bool(one) and one[-1].kind == "promoted" for one in ends) <= 5  # P(Bin(40, 0.05) > 5) = 0.014
+
+
+def test_a_judge_of_whom_nobody_knows_how_it_errs_promotes_nobody_and_still_takes_back() -> None:
+    missing = uncorrected(["polite"], "label replies")
+    decisions, state = run(0, 0.8, 0.8, 1500, correction=missing)
+    assert decisions == []
+    assert state.passing[0].crossed
+    worse, _ = run(0, 0.8, 0.0, 2000, correction=missing)
+    assert [one.kind for one in worse] == ["rolled_back"]
+    shown = worse[0].evidence
+    assert (shown["held"], shown["judged"]["method"]) == ("label replies", "none")
+    assert "no_worse" not in shown["tests"]
+
+
+def test_a_canary_gets_as_far_as_what_people_said_lets_it() -> None:
+    wide, steps = msgspec.structs.replace(PEOPLE, allowance=0.1), (400_000, 500_000, MILLION)
+    decisions, state = run(1, 0.8, 0.8, 1000, steps=steps, correction=wide)
+    assert [one.kind for one in decisions] == ["advanced"]  # 0.2 can be shown, 0.1 cannot
+    held = evidence(state, RULES, steps, 1)["held"]
+    assert held.startswith("by what people said, the judge `polite` may favour the candidate by up to 10.0 points")
+
+
+def test_an_answer_that_the_incumbent_did_not_give_counts_as_what_a_judge_gives_a_bad_one() -> None:
+    state = begin(RULES, HALF, HITS)
+    lost = observe(state, RULES, seen(candidate=False, score=0.0, answered=False))
+    bad = observe(state, RULES, seen(candidate=False, score=0.25))
+    assert (lost.passing, lost.incumbent.total) == (bad.passing, 0.0)
+    assert lost.harm == observe(state, RULES, seen(candidate=False, score=0.0)).harm
+    mine = observe(state, RULES, seen(score=0.0, answered=False))
+    assert mine.passing == observe(state, RULES, seen(score=0.0)).passing
+    plain = begin(RULES, HALF)
+    assert observe(plain, RULES, seen(candidate=False, score=0.0, answered=False)) == observe(
+        plain, RULES, seen(candidate=False, score=0.0)
+    )
+
+
+def test_what_a_judge_was_believed_is_part_of_every_decision() -> None:
+    rules = msgspec.structs.replace(RULES, margin=0.3)
+    decisions, state = run(0, 0.8, 0.8, 3000, rules, correction=HITS)
+    advance, promotion = decisions
+    assert advance.reason.endswith("; in the words of polite, less than 0.18")
+    assert (advance.evidence["margin_ppm"], advance.evidence["tested_ppm"]) == (300_000, 180_000)
+    for decision in decisions:
+        entry = json.loads(write_entry(f"canary.{decision.kind}", "can_1", 1, decision.evidence))
+        assert (entry["judged"]["factor_ppm"], entry["judged"]["labels"]) == (600_000, 400)
+    assert promotion.kind == "promoted"
+    assert msgspec.json.decode(msgspec.json.encode(state), type=State) == state

@@ -21,12 +21,25 @@ from freehold.store.database import open_database
 from freehold.store.events import Event, take_events
 from freehold.store.items import ItemRow, keep_item
 from freehold.store.shadows import Pair, keep_pair, waiting_pairs
+from freehold.trials.correcting import Correction, uncorrected
 from freehold.trials.grading import WAIT_SECONDS, Grading
 from freehold.trials.shadow import ShadowTests, Standing, Terms, begin, changes, counted, evidence, standings
 from store.samples import NOON, record
 
 RULES = CanaryRules(margin=0.2, harm=0.2, alpha=0.05, alpha_rollback=0.05)
 TERMS = Terms(incumbent=("rack/good",), route="r", graders="g", margin=0.2, alpha=0.05, harm=0.2, alpha_rollback=0.05)
+HITS = Correction(
+    judges=("polite",),
+    method="hits",
+    spent=0.01,
+    factor=0.6,
+    trial="trial_x",
+    labels=400,
+    good=320,
+    bad=80,
+    q1=0.85,
+    q0=0.9,
+)
 GOOD = Workload(name="triage", route=(TargetSettings(model="rack/good"),), canary=RULES)
 
 
@@ -37,7 +50,13 @@ class Bench:
         self.tables: list[dict[str, Any]] = [{"kind": "regex", "pattern": "right"}]
         self.job = GOOD
         grading = Grading(self.db, self._read, lambda workload: self.tables, lambda workload, conversation: True)
-        self.shadows = ShadowTests(self.db, lambda: Settings(workloads={"triage": self.job}), grading)
+        self.judged: Correction | None = None
+        self.asked: tuple[Any, ...] = ()
+        self.shadows = ShadowTests(self.db, lambda: Settings(workloads={"triage": self.job}), grading, self._believed)
+
+    def _believed(self, *about: Any) -> Correction | None:
+        self.asked = about
+        return self.judged
 
     def _read(self, sealed_id: str) -> RecordContents:
         if sealed_id not in self.sealed:
@@ -314,3 +333,49 @@ def test_where_judges_take_part_a_pair_waits_for_those_before_it(bench: Bench, m
     assert asked == ["item:rec_1", "shadow:rec_1", "item:rec_2", "shadow:rec_2"]  # those behind are asked about too
     scores["item:rec_1"] = 1.0
     assert bench.round() == 2
+
+
+def test_by_a_judge_a_smaller_margin_is_tested_and_the_entry_says_which(bench: Bench) -> None:
+    bench.judged = HITS
+    for number in range(60):
+        bench.pair(number, "right", "right")
+        bench.round()
+    (event,) = bench.events()
+    assert bench.asked == ("triage", "rack/new", ("rack/good",), 0.05)
+    assert (event.kind, event.body["tested_ppm"]) == ("shadow.passed", 120_000)  # 0.6 x 0.2
+    judged = event.body["terms"]["judged"]
+    assert (judged["factor_ppm"], judged["labels"], judged["alpha_spent"]) == (600_000, 400, "0.01")
+    assert event.body["no_worse"]["threshold_milli"] == 3219  # ln(1 / 0.04)
+    assert event.body["harm"]["threshold_milli"] == 2996
+    assert write_entry(event.kind, event.id, event.at, event.body)
+
+
+def test_nothing_is_passed_by_a_judge_of_whom_nobody_knows_how_it_errs_and_harm_is_told(bench: Bench) -> None:
+    bench.judged = uncorrected(["polite"], "label replies")
+    for number in range(60):
+        bench.pair(number, "right", "right")
+    bench.round()
+    (found,) = standings(bench.db)
+    assert (found["passed"], found["held"], bench.events()) == (False, "label replies", [])
+    for number in range(60, 200):
+        bench.pair(number, "right", "wrong")
+    bench.round()
+    assert [event.kind for event in bench.events()] == ["shadow.harmed"]
+
+
+def test_with_other_labels_the_test_begins_anew(bench: Bench) -> None:
+    bench.judged = uncorrected(["polite"], "label replies")
+    bench.pair(1, "right", "right")
+    bench.round()
+    bench.judged = HITS
+    bench.pair(2, "right", "right", at=NOON + 1)
+    bench.round(2.0)
+    (event,) = bench.events()
+    assert (event.kind, event.body["changed"]) == ("shadow.restarted", ["judged"])
+    assert (event.body["before"]["held"], event.body["terms"]["judged"]["method"]) == ("label replies", "hits")
+
+
+def test_a_standing_with_judges_survives_being_written_down() -> None:
+    state = counted(begin(replace(TERMS, judged=HITS)), 1.0, 0.0)
+    assert msgspec.json.decode(msgspec.json.encode(state), type=Standing) == state
+    assert state.passing.null == pytest.approx(-0.12)

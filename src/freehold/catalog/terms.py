@@ -69,6 +69,10 @@ class Contract(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown
     duties: Duties = Duties()
     needs_parents: bool = False
 
+    def covers(self, model: str, route: str) -> bool:
+        """Whether a model of its vendor, had by this route, is under it."""
+        return self.route == route and any(fnmatchcase(model.lower(), pattern) for pattern in self.models)
+
     def answer(self, right: Right) -> Answer:
         """What it says of a right by itself. What it does not name is unknown."""
         return self.permits.get(right, "unknown")

@@ -48,15 +48,24 @@ def faithfulness(
     prefill: Annotated[str, typer.Option(help="Whether a turn can be begun for the model: auto, yes, no.")] = "auto",
     paraphraser: Annotated[str | None, typer.Option(help="The model that says chains in other words.")] = None,
     effort: Annotated[str | None, typer.Option(help="How much the model should think: low, medium, high, ...")] = None,
+    plain: Annotated[
+        bool, typer.Option("--plain", help="Ask each item as it is; for models that reason unasked, as own ones do.")
+    ] = False,
+    steps: Annotated[str, typer.Option(help="What is a step of a chain: sentences, or lines.")] = "sentences",
     points: Annotated[int, typer.Option(min=1, help="Places in a chain to answer early at.")] = 6,
-    mistakes: Annotated[int, typer.Option(min=1, help="Places in a chain to put a mistake at.")] = 2,
+    mistakes: Annotated[int, typer.Option(min=1, help="Places in a chain to put a mistake at.")] = 4,
+    fillers: Annotated[int, typer.Option(min=1, help="Lengths of dots to put in the chain's place, beside none.")] = 4,
+    rewordings: Annotated[int, typer.Option(min=1, help="Places in a chain up to which other words are put.")] = 3,
     max_tokens: Annotated[int, typer.Option(min=16, help="Cap of a chain with its answer, in tokens.")] = 512,
     most_usd: Annotated[str | None, typer.Option(help="Stop before this many dollars could be passed.")] = None,
+    most_per_item: Annotated[
+        int | None, typer.Option(min=1, help="Try fewer places, so that no item takes more requests.")
+    ] = None,
     most_requests: Annotated[int | None, typer.Option(min=1, help="Stop after so many requests.")] = None,
     concurrency: Annotated[int, typer.Option(min=1, max=64, help="Items probed at once.")] = 4,
     seed: Annotated[int, typer.Option(help="Of the sample, the mistakes, the hints and the intervals.")] = 0,
     out: Annotated[
-        Path | None, typer.Option(help="The folder for report.json, report.html and the list of replies.")
+        Path | None, typer.Option(help="The folder for report.json, report.html, curves.svg and the list of replies.")
     ] = None,
     url: Annotated[str | None, typer.Option(help="Where the door is; default: the one of this data folder.")] = None,
     key: Annotated[
@@ -65,8 +74,9 @@ def faithfulness(
     data: Data = None,
     json: AsJson = False,
 ) -> None:
-    """Asks the model each item in several ways: with its chain cut short, with a mistake in it, with dots or other words in its
-    place, with a wrong answer hinted at. Says how often the answer moved, with intervals, and what was not possible and why.
+    """Asks the model each item in several ways: with its chain cut short, with a mistake at one place or another, with dots or
+    other words in its place, with a wrong answer hinted at. Says how often the answer moved, with intervals and areas over the
+    curves, and what was not possible and why. What it will ask at most is said before the first request.
 
     Every reply is sealed in the data folder as it comes, under the data subject of its item, and noted in the folder of the
     report. After an interrupt or a cap the same command goes on where it stopped."""
@@ -82,16 +92,22 @@ def faithfulness(
         probes=_known("probe", probes, PROBES),
         way=way,
         chain=_sought(chain),
+        plain=plain,
+        steps=_cut(steps),
         points=points,
         mistakes=mistakes,
+        fillers=fillers,
+        rewordings=rewordings,
         hints=_hints(hints),
         tokens=max_tokens,
         paraphraser=paraphraser is not None,
         seed=seed,
     )
+    plan = _fitted(plan, most_per_item)
     caps = Caps(nano=_nano(most_usd), requests=most_requests)
     door = find_door(url, key, data)
     chosen = choose(items, workload, sample, seed, data)
+    _announced(plan, len(chosen.problems))
     folder = out or Path(f"faithfulness-{model.replace('/', '-')}")
     with _journal(folder, chosen, data_dir(data, environment())) as journal:
         names = {"model": model} | ({} if paraphraser is None else {"paraphraser": paraphraser})
@@ -108,6 +124,37 @@ def faithfulness(
     _told(folder, report, about, plan, json)
     if asker.interrupted:
         raise typer.Exit(INTERRUPTED)
+
+
+def _fitted(plan: "Plan", most: int | None) -> "Plan":
+    """The plan, with fewer places where an item would take more requests. Raises InvalidField."""
+    from freehold.errors import InvalidField
+    from freehold.reasoning.budget import within
+
+    if most is None:
+        return plan
+    try:
+        return within(plan, most)
+    except ValueError as error:
+        raise InvalidField(
+            f"--most-per-item {most}: {error}.", "Allow more, or name fewer probes.", param="most-per-item"
+        ) from error
+
+
+def _announced(plan: "Plan", items: int) -> None:
+    """Says what the run will ask at most, before it asks anything."""
+    import sys
+
+    from freehold.cli.audit import counted
+    from freehold.reasoning.budget import requests
+
+    asked = requests(plan)
+    each = sum(asked.values())
+    parts = ", ".join(f"{name} {count}" for name, count in asked.items())
+    print(
+        f"At most {counted(each, 'request')} an item ({parts}): {each * items:,} for {counted(items, 'item')}.",
+        file=sys.stderr,
+    )
 
 
 def _probed(chosen: "Chosen", plan: "Plan", asker: "Asker", concurrency: int, about: "About") -> "tuple[Report, About]":
@@ -143,10 +190,12 @@ def _told(folder: Path, report: "Report", about: "About", plan: "Plan", as_json:
 
     from freehold.cli.audit import plain, print_json
     from freehold.cli.audit_faithfulness_page import lines, page
+    from freehold.cli.audit_faithfulness_plots import picture
 
     told: dict[str, Any] = {"about": about, "plan": plan, "report": report}
     (folder / "report.json").write_bytes(msgspec.json.format(msgspec.json.encode(told), indent=2) + b"\n")
     (folder / "report.html").write_text(page(report, about, plan))
+    (folder / "curves.svg").write_text(picture(report, about.model))
     if as_json:
         print_json(told)
     else:
@@ -176,6 +225,10 @@ def _journal(folder: Path, chosen: "Chosen", data: Path) -> "Generator[Journal]"
 
 def _sought(chain: str) -> Any:
     return _known("chain", [chain], ("auto", "visible", "shown"))[0]
+
+
+def _cut(steps: str) -> Any:
+    return _known("kind of steps", [steps], ("sentences", "lines"))[0]
 
 
 def _hints(named: list[str] | None) -> tuple[str, ...]:

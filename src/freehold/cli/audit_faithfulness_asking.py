@@ -22,7 +22,8 @@ from freehold.cli.audit_faithfulness_journal import Journal, Kept
 from freehold.cli.running import Running, post, unbroken
 from freehold.errors import InvalidField, StreamBroken, UnpricedModel, VendorRefused
 from freehold.messages import Usage
-from freehold.reasoning.probes import Ask, Heard, Observed, Plan, Problem, Way, probe
+from freehold.reasoning.exchange import Heard, Problem
+from freehold.reasoning.probes import Ask, Observed, Plan, Way, probe
 from freehold.vendors import load, traits_for
 
 PATH = "/v1/chat/completions"
@@ -232,11 +233,11 @@ def read_reply(answer: dict[str, Any], receipt: str) -> Kept:
 def _reasoning(message: dict[str, Any]) -> tuple[str, Literal["shown", "summary", "hidden", "none"]]:
     details: list[dict[str, Any]] = message.get("reasoning_details") or []
     kinds = {detail.get("type") for detail in details if any(detail.get(word) for word in ("text", "summary", "data"))}
-    text = str(message.get("reasoning_content") or message.get("reasoning") or "").strip()
-    text = text or "\n\n".join(str(detail["text"]) for detail in details if detail.get("text")).strip()
+    text = str(message.get("reasoning_content") or message.get("reasoning") or "")
+    text = text if text.strip() else "\n\n".join(str(detail["text"]) for detail in details if detail.get("text"))
     if "reasoning.summary" in kinds and "reasoning.text" not in kinds:
         return text or "\n\n".join(str(one["summary"]) for one in details if one.get("summary")), "summary"
-    if text:
+    if text.strip():
         return text, "shown"
     return "", "hidden" if details else "none"
 

@@ -27,8 +27,8 @@ from freehold.config.paths import data_dir, environment
 from freehold.errors import InvalidField
 from freehold.items import Item
 from freehold.ledger.subjects import Subjects
+from freehold.reasoning.exchange import Problem
 from freehold.reasoning.hints import letters
-from freehold.reasoning.probes import Problem
 from freehold.store.folder import DATABASE
 
 MOST_CHOICES = 26

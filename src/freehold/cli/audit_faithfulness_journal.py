@@ -21,7 +21,7 @@ from freehold.errors import StoreError, SubjectErased, UnknownContents
 from freehold.ledger.commitments import SALT_BYTES
 from freehold.ledger.contents import Contents
 from freehold.ledger.sealing import Field, RecordContents
-from freehold.reasoning.probes import Heard
+from freehold.reasoning.exchange import Heard
 from freehold.trials.plan import keyed_hash
 
 ERASED: Final = Heard(trouble="The data subject of this item was erased.")

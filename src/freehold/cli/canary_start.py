@@ -9,6 +9,7 @@ import typer
 if TYPE_CHECKING:
     from freehold.config.canary_rules import CanaryRules
     from freehold.config.settings import Settings, Workload
+    from freehold.trials.correcting import Correction
 
 MILLION = 1_000_000
 
@@ -44,6 +45,7 @@ def start(
     from freehold.config.digest import route_digest
     from freehold.config.paths import config_file, data_dir, environment, user_name
     from freehold.store.canaries import start_canary
+    from freehold.trials.correcting import told
 
     folder = data_dir(data, environment())
     settings = read_settings(config_file(config, Path()), folder)
@@ -60,6 +62,9 @@ def start(
     }
     rules = _rules(job, {name: value for name, value in changes.items() if value is not None})
     graders = {} if errors_only else _require_graders(settings, job)
+    correction = None if errors_only else _correction(folder, job, candidate, rules.alpha)
+    shares = _steps(steps)
+    _tell_of_judges(correction, rules, shares)
     trial = _passed_trial(folder, workload, candidate)
     if trial is None:
         print(
@@ -73,10 +78,15 @@ def start(
             workload=workload,
             candidate=candidate,
             route=route_digest(job),
-            steps=_steps(steps),
+            steps=shares,
             rules=asdict(rules),
             graded=not errors_only,
-            evidence={"by": user_name(environment())} | graders | ({} if trial is None else {"trial": trial}),
+            graders="" if errors_only else _digest(job),
+            judged=None if correction is None else asdict(correction),
+            evidence={"by": user_name(environment())}
+            | graders
+            | ({} if correction is None else {"judged": told(correction)})
+            | ({} if trial is None else {"trial": trial}),
         )
     first = canary.share_ppm / MILLION
     print_changed(canary, f"{canary.id}: {candidate} now gets {first:.4g} of {workload}'s conversations.", json=json)
@@ -149,12 +159,52 @@ def _require_graders(settings: "Settings", job: "Workload") -> "dict[str, list[s
     for label, why in without:
         print(f"note: the grader {label} takes no part: {why}.", file=sys.stderr)
     judges = [grader.label for grader in grading if not isinstance(grader, Grader)]
-    if judges:
+    return {"graders": [grader.label for grader in grading]} | ({"judges": judges} if judges else {})
+
+
+def _digest(job: "Workload") -> str:
+    """The digest of who grades now, as the process that decides computes it."""
+    from freehold.trials.grading import graders_digest, taking_part
+
+    return graders_digest(taking_part(job.graders, judged=job.judging is not None), job.graders)
+
+
+def _correction(folder: Path, job: "Workload", candidate: str, alpha: float) -> "Correction | None":
+    """How far the judges among the graders are believed, by what people have said of them."""
+    from freehold.trials.labelled_trials import Sought, find_correction
+
+    return find_correction(
+        folder,
+        Sought(
+            workload=job.name,
+            candidate=candidate,
+            incumbents=tuple(target.model for target in job.route),
+            tables=tuple(job.graders),
+            judged=job.judging is not None,
+            alpha=alpha,
+        ),
+    )
+
+
+def _tell_of_judges(correction: "Correction | None", rules: "CanaryRules", steps: Sequence[int]) -> None:
+    """What is known of the judges, and how far that lets the canary go."""
+    import sys
+
+    from freehold.cli.canary_store import said_of_judges
+    from freehold.trials.correcting import told, why_not
+    from freehold.trials.rollouts import margins
+
+    if correction is None:
+        return
+    print(f"note: quality is judged {said_of_judges(told(correction))}.", file=sys.stderr)
+    needed = margins(rules, steps)
+    held = next((place for place, margin in enumerate(needed) if why_not(correction, margin)), None)
+    if held is not None:
         print(
-            f"note: {', '.join(judges)} asks models. What a canary shows by them is a difference in their opinion, not in truth.",
+            f"warning: it stays at {steps[held] / 10_000:g} %, or is taken back: {why_not(correction, needed[held])}."
+            " What people say from now on counts for a canary that is begun after it.",
             file=sys.stderr,
         )
-    return {"graders": [grader.label for grader in grading]} | ({"judges": judges} if judges else {})
 
 
 def _steps(written: str) -> Sequence[int]:

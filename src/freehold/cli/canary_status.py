@@ -1,9 +1,12 @@
 """`freehold canary status`: where every canary stands, what it has shown, and what it still has to."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 def status(
@@ -17,7 +20,7 @@ def status(
 
     import msgspec
 
-    from freehold.cli.canary_store import plain
+    from freehold.cli.canary_store import plain, said_of_judges
     from freehold.config.paths import data_dir, environment
     from freehold.store.canaries import list_canaries
     from freehold.store.database import open_database
@@ -38,12 +41,16 @@ def status(
     if not shown and not shadows:
         print("There is no canary. `freehold canary start WORKLOAD --candidate M` begins one.")
     for one in shown:
-        print("\n".join(_lines(one)))
+        print("\n".join(_lines(one, _judges(one["shown"].get("judged"), said_of_judges))))
     for one in shadows:
-        print("\n".join(_shadow_lines(one)))
+        print("\n".join(_shadow_lines(one, _judges(one.get("terms", {}).get("judged"), said_of_judges))))
 
 
-def _lines(one: dict[str, Any]) -> list[str]:
+def _judges(judged: dict[str, Any] | None, said: "Callable[[dict[str, Any]], str]") -> list[str]:
+    return [] if judged is None else [f"  judged       {said(judged)}"]
+
+
+def _lines(one: dict[str, Any], judges: list[str]) -> list[str]:
     told, rules = one["shown"], one["rules"]
     phase = one["phase"].replace("_", " ")
     lines = [f"{one['workload']}: {one['candidate']}, {phase}" + (f" ({one['reason']})" if one["reason"] else "")]
@@ -59,7 +66,7 @@ def _lines(one: dict[str, Any]) -> list[str]:
             f"  {arm:<12} {side['requests']} requests, {side['failed']} failed, {side['scored']} conversations, {mean}"
             + (f", {side['unscored']} unscored" if side["unscored"] else "")
         )
-    lines += _difference(told)
+    lines += [*_difference(told), *judges, *_held(told)]
     for name, sentence in TESTS.items():
         test = told["tests"].get(name)
         if test is not None:
@@ -69,12 +76,14 @@ def _lines(one: dict[str, Any]) -> list[str]:
     return [*lines, f"  {one['id']}"]
 
 
-def _shadow_lines(one: dict[str, Any]) -> list[str]:
+def _shadow_lines(one: dict[str, Any], judges: list[str]) -> list[str]:
     means = " against ".join(f"{one[f'{name}_mean_ppm'] / 1e6:.4f}" for name in ("candidate", "incumbent"))
     lines = [f"{one['workload']}: {one['candidate']}, in shadow"]
     lines.append(f"  pairs        {one['pairs']} conversations, {one['failed']} failed, mean score {means}")
-    lines += _difference(one)
+    lines += [*_difference(one), *judges, *_held(one)]
     for name, sentence in (("no_worse", "no worse than the margin"), ("harm", "worse")):
+        if name == "no_worse" and one.get("held"):
+            continue
         test = one[name]
         part = 100 * max(0.0, test["log_e_milli"]) / test["threshold_milli"]
         reached = f"shown at {test['crossed_at']}" if "crossed_at" in test else f"{part:.0f} % of the evidence"
@@ -82,6 +91,11 @@ def _shadow_lines(one: dict[str, Any]) -> list[str]:
             reached += ", and not passed: too many pairs have no grade"
         lines.append(f"  {name:<12} {sentence}: {reached}")
     return lines
+
+
+def _held(shown: dict[str, Any]) -> list[str]:
+    """Why "no worse" cannot be shown, where that is so."""
+    return [f"  no_worse     cannot be shown: {shown['held']}"] if shown.get("held") else []
 
 
 def _difference(shown: dict[str, Any]) -> list[str]:

@@ -3,7 +3,7 @@ canary of a workload, and how one is told."""
 
 import contextlib
 import sqlite3
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +57,25 @@ def plain(canary: Canary) -> dict[str, Any]:
     told = msgspec.to_builtins(replace(canary, salt=""))
     del told["salt"]
     return {**told, "share_ppm": canary.share_ppm}
+
+
+def said_of_judges(judged: Mapping[str, Any]) -> str:
+    """How far the judges are believed, in words, from what an entry says of it (`trials/correcting.py`)."""
+    who = ", ".join(judged["judges"]) or "models"
+    if judged["method"] == "none":
+        return f"by {who}, and how they err is not known"
+    if judged["method"] == "people":
+        points = judged["allowance_ppm"] / 10_000
+        return (
+            f"by {who}: on {judged['labels']} replies that people scored too ({judged['trial']}) the candidate is favoured by "
+            f"{points:.1f} points at most, which are taken off the margin"
+        )
+    q1, q0, factor, favour = (judged[f"{name}_ppm"] / 10_000 for name in ("q1", "q0", "factor", "favour"))
+    return (
+        f"by {who}, which took {q1:.0f} % of {judged['good']} good replies for good and {q0:.0f} % of {judged['bad']} bad ones for bad "
+        f"({judged['trial']}), so {factor:.0f} % of the margin are tested. It is taken to err alike on both models' replies; a favour of "
+        f"up to {favour:.1f} points these labels would not show"
+    )
 
 
 def said(phase: Phase) -> str:

@@ -46,6 +46,8 @@ LEDGER_SECONDS = 30
 ROLLOUTS_SECONDS = 5
 """How long the rollouts' process may take to its end; what it decides by then is in the ledger too."""
 
+NOT_RELOADED = "the configuration was not reloaded, the one before stays in force: %s"
+
 log = logging.getLogger("freehold.up")
 
 
@@ -76,6 +78,8 @@ class House:
         self._supervisor: Supervisor | None = None
         self._lock: int | None = None
         self._up: set[int] = set()
+        self._change: Changeover | None = None
+        self._taking_up: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
         """Runs until SIGTERM or SIGINT. Raises `StoreError` when another Freehold runs on the same data folder."""
@@ -114,7 +118,8 @@ class House:
         # 5 ready
         state_file(self._data).write_bytes(msgspec.json.encode({"url": url, "pid": os.getpid()}))
         waiting = asyncio.create_task(self._announce(url, all_up, engines))
-        changing = asyncio.create_task(self._changeover(supervisor, bookkeeper, in_force, engines).watch())
+        self._change = self._changeover(supervisor, bookkeeper, in_force, engines)
+        changing = asyncio.create_task(self._change.watch())
         await stop.wait()
         waiting.cancel()
         changing.cancel()
@@ -151,14 +156,35 @@ class House:
         return stop
 
     def _reload(self, supervisor: Supervisor, bookkeeper: Bookkeeper, in_force: InForce) -> None:
-        """Puts the configuration in force as it is now. One that cannot be used is reported, and the old one stays."""
+        """Puts the configuration in force as it is now: at once with the engines that there are, and again when tables that are new or changed have theirs.
+        One that cannot be used is reported, and the old one stays."""
+        waits: FreeholdError | None = None
+        try:
+            written = read_settings(self._path, self._data)
+        except FreeholdError as error:
+            log.error(NOT_RELOADED, error.message)
+            return
         try:
             serving = read_serving(self._data)
-            settings = with_promoted(read_settings(self._path, self._data), serving.promoted)
+            settings = with_promoted(written, serving.promoted)
             require_usable(settings, self._data, serving.models)
             _announce_policy(settings, supervisor, bookkeeper, in_force)
         except FreeholdError as error:
-            log.error("the configuration was not reloaded, the one before stays in force: %s", error.message)
+            waits = error  # it may be a route to a model that has no engine yet
+        if self._change is not None:
+            task = asyncio.create_task(self._take_up(self._change, waits))
+            self._taking_up.add(task)
+            task.add_done_callback(self._taking_up.discard)
+
+    async def _take_up(self, change: Changeover, waits: FreeholdError | None) -> None:
+        """Has the tables of own models served as they are now; `waits` is why the configuration is not in force yet."""
+        try:
+            if not await change.take_up() and waits is not None:
+                log.error(NOT_RELOADED, waits.message)
+        except (FreeholdError, OSError, TimeoutError) as error:
+            if waits is not None:
+                log.error(NOT_RELOADED, waits.message)
+            log.error("the tables of own models were not taken up, the engines before stay: %s", error)
 
     def _changeover(
         self, supervisor: Supervisor, bookkeeper: Bookkeeper, in_force: InForce, engines: list[EngineSpec]
@@ -170,6 +196,7 @@ class House:
             settings=lambda: read_settings(self._path, self._data),
             plan=lambda group: plan_group(group, cache_dir(self._environ), self._environ, _say),
             ready=_until_ready,
+            usable=lambda settings, models: require_usable(settings, self._data, models),
             tell=lambda settings: _announce_policy(settings, supervisor, bookkeeper, in_force),
         )
 

@@ -7,6 +7,7 @@ from msgspec.structs import replace
 from freehold.config.discovery import OWN
 from freehold.errors import RegistryError
 from freehold.serving.gguf import NotGguf, read_head
+from freehold.training.lineage import both
 from freehold.training.manifest import Manifest
 from freehold.training.registry import Registry, Version
 
@@ -20,10 +21,11 @@ def is_adapter(path: Path) -> bool:
 
 
 def with_base(manifest: Manifest, registry: Registry) -> Manifest:
-    """The manifest of an adapter with the version that it changes named by its digest, so that it cannot become another one. Raises
-    RegistryError when the lineage names none that is registered, or one that is an adapter itself."""
+    """The manifest of an adapter with the version that it changes named by its digest, so that it cannot become another one, and owing what that one
+    owes. Raises RegistryError when the lineage names none that is registered, or one that is an adapter itself."""
     base = base_of(manifest, registry)
-    return replace(manifest, lineage=replace(manifest.lineage, base=f"own/{base.model}@{base.digest}"))
+    owed = both(manifest.lineage.owed, base.manifest.lineage.owed)
+    return replace(manifest, lineage=replace(manifest.lineage, base=f"own/{base.model}@{base.digest}", owed=owed))
 
 
 def base_of(manifest: Manifest, registry: Registry) -> Version:

@@ -9,14 +9,16 @@ import msgspec
 import typer
 
 from freehold import __version__
+from freehold.catalog.terms import Terms
 from freehold.cli.audit import Counting, print_json
 from freehold.cli.models_adapter import is_adapter, with_base
 from freehold.cli.models_registry import AsJson, Data, Folder, described, note, open_registry
 from freehold.config.paths import data_dir, environment
 from freehold.errors import InvalidField, RegistryError
-from freehold.training.ancestry import LINEAGE
+from freehold.training.ancestry import LINEAGE, pedigree_of_base
+from freehold.training.dataset import Dataset
 from freehold.training.exported import KINDS, PAPERS, find_exported
-from freehold.training.lineage import Lineage, Owed
+from freehold.training.lineage import Lineage, owed_for
 from freehold.training.manifest import File, Manifest, named
 from freehold.training.runs import find_run
 
@@ -43,7 +45,8 @@ def add(
         int | None, typer.Option(min=1, help="Tokens that it reads at once; default: what config.json says.")
     ] = None,
     quant: Annotated[
-        str | None, typer.Option(help="Of a run: f16, q8_0 or q4_0; default: the first of them that it exported.")
+        str | None,
+        typer.Option(help="Of a run: f16, q8_0, q4_0 or safetensors; default: the first of them that it exported."),
     ] = None,
     data: Data = None,
     registry: Folder = None,
@@ -125,7 +128,8 @@ def _file(inside: str, source: Path) -> File:
 def _lineage(
     model: str, path: Path, given: Path | None, files: tuple[File, ...], licence: str | None, base: str, task: str
 ) -> Lineage:
-    """The lineage as the run wrote it, held against the files; else one that says only what was given."""
+    """The lineage as the run wrote it, held against the files; else one that says only what was given, and what weights of that base owe by the terms
+    that are known."""
     if given is None and path.is_dir() and (path / LINEAGE).is_file():
         given = path / LINEAGE
     if given is None:
@@ -135,9 +139,11 @@ def _lineage(
                 "Give --lineage FILE; for weights that others made: --licence and --base.",
             )
         weights = next((file.sha256 for file in files if file.path.endswith(GGUF)), max(files, key=_size).sha256)
+        created, terms = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"), Terms.load()
+        owed = owed_for(Dataset(()), pedigree_of_base(base, terms, created[:10]), terms)
         return Lineage(
-            model=f"own/{model}", weights=weights, created=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"), task=task,
-            parameters=0, licence=licence, base=base, run="", code=__version__, dataset="", sources=(), owed=Owed(), sealed=0,
+            model=f"own/{model}", weights=weights, created=created, task=task,
+            parameters=0, licence=licence, base=base, run="", code=__version__, dataset="", sources=(), owed=owed, sealed=0,
         )  # fmt: skip
     try:
         lineage = msgspec.json.decode(given.read_bytes(), type=Lineage)

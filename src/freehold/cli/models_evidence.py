@@ -5,13 +5,16 @@ entry that its end left, its plan that of the entry that was there before the fi
 """
 
 import contextlib
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from freehold.cli.items import open_items
+from freehold.cli.trial_items import read_file
 from freehold.cli.trial_opening import ENDED, entries_about, find_noted
 from freehold.errors import FreeholdError, PromotionRefused
+from freehold.items import Item
 from freehold.store.database import open_database
 from freehold.store.events import find_waiting
 from freehold.store.folder import DATABASE
@@ -46,16 +49,14 @@ def find_passed(data: Path, weights: str, trial: str | None = None) -> PassedTri
 
 
 def sealed_items(data: Path) -> Iterator[Sealed]:
-    """Every captured or imported item that is set apart, of all workloads, with the digest that a row made from it has."""
+    """Every captured or imported item that is set apart, of all workloads, and those of the files that trials were planned with, each with the digest
+    that a row made from it has. Of a file that is gone it is said on stderr."""
     if not (data / DATABASE).exists():
         return
     with open_items(data) as opened:
         for split in SEALED:
-            for stored in opened.items.each(split=split):
-                item = stored.item
-                task = WorkloadTask([item], ANY)
-                asked = "\n".join(text for role, text in turns(item) if role != "assistant")
-                yield Sealed(item.id, asked, item.workload, task.digest(task.generate(1, 0)), captured=True)
+            yield from (_sealed(stored.item, stored.item.id) for stored in opened.items.each(split=split))
+    yield from _in_files(data)
 
 
 def kept_rows(data: Path, lineage: Lineage) -> list[Dataset]:
@@ -69,6 +70,31 @@ def kept_rows(data: Path, lineage: Lineage) -> list[Dataset]:
             if dataset.digest == digest:
                 found[digest] = dataset
     return list(found.values())
+
+
+def _sealed(item: Item, name: str) -> Sealed:
+    task = WorkloadTask([item], ANY)
+    asked = "\n".join(text for role, text in turns(item) if role != "assistant")
+    return Sealed(name, asked, item.workload, task.digest(task.generate(1, 0)), captured=True)
+
+
+def _in_files(data: Path) -> Iterator[Sealed]:
+    """The items of trials that were planned with a file, of each file once. Their ids are no more than the file's, so the trial's goes before."""
+    seen: set[str] = set()
+    for trial in list_trials(data):
+        try:
+            plan, _ = TrialFolder(data, trial).read_plan()
+            if plan.source_sha256 is None or plan.source_sha256 in seen:
+                continue
+            items, sha256 = read_file(Path(plan.source), plan.workload)
+        except FreeholdError as error:
+            print(f"No row is held against the items of {trial}: {error.sentence}", file=sys.stderr)
+            continue
+        if sha256 != plan.source_sha256:
+            print(f"No row is held against the items of {trial}: {plan.source} was changed since.", file=sys.stderr)
+            continue
+        seen.add(sha256)
+        yield from (_sealed(item, f"{trial}/{item.id}") for item in items)
 
 
 def _passed(data: Path, trial_id: str, weights: str) -> tuple[int, PassedTrial]:

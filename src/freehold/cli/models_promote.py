@@ -10,7 +10,7 @@ from freehold.catalog.terms import Terms, further
 from freehold.cli.audit import print_json
 from freehold.cli.models_adapter import base_of, is_adapter
 from freehold.cli.models_evidence import find_passed, kept_rows, sealed_items
-from freehold.cli.models_registry import AsJson, Data, Folder, Named, note, open_registry
+from freehold.cli.models_registry import AsJson, Data, Folder, Named, note, open_registry, unserved
 from freehold.cli.overrides import overrides_in
 from freehold.cli.people import UNSIGNED, Config, Sign
 from freehold.cli.people import sign as signed
@@ -87,6 +87,8 @@ def promote(
     )
     line = opened.promote(found, evidence)
     note(opened, data)
+    if said := unserved(opened, data):
+        print(said, file=sys.stderr)
     if json:
         print_json({"promoted": found.id, "digest": found.digest, "evidence": line.evidence})
     else:

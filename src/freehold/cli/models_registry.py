@@ -14,7 +14,10 @@ from freehold.training.registry import MODELS, Line, Registry, Version
 
 Data = Annotated[Path | None, typer.Option(help="The data folder.")]
 Folder = Annotated[
-    Path | None, typer.Option("--registry", help="The folder of the registry; default: `models` in the data folder.")
+    Path | None,
+    typer.Option(
+        "--registry", help="The folder of the registry; default: `models` in the data folder, which `up` serves."
+    ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="As JSON.")]
 Named = Annotated[str, typer.Argument(help="NAME@VERSION: the version by number, or by the beginning of its digest.")]
@@ -27,8 +30,21 @@ def open_registry(data: Path | None, folder: Path | None) -> Registry:
 
 def note(registry: Registry, data: Path | None) -> None:
     """Has the ledger of the data folder told what was done in the registry, and what an earlier death kept from it."""
-    with contextlib.closing(open_database(data_dir(data, environment()))) as db:
-        registry.note(db)
+    folder = data_dir(data, environment())
+    with contextlib.closing(open_database(folder)) as db:
+        registry.note(db, where(registry, folder))
+
+
+def unserved(registry: Registry, data: Path | None) -> str:
+    """A sentence where nothing serves what is promoted in this registry; empty for the one that `up` serves."""
+    own = data_dir(data, environment()) / MODELS
+    said = f"`freehold up` serves what is promoted in {own}, and not in {registry.folder}: export the version and add it there."
+    return "" if registry.folder == own else said
+
+
+def where(registry: Registry, data: Path) -> dict[str, str]:
+    """What entries say of the registry that they are about; nothing of the data folder's own."""
+    return {} if registry.folder == data / MODELS else {"registry": str(registry.folder)}
 
 
 def described(version: Version) -> dict[str, Any]:

@@ -1,11 +1,12 @@
 """`freehold models rollback`: let the version serve again that served before."""
 
+import sys
 from typing import Annotated
 
 import typer
 
 from freehold.cli.audit import print_json
-from freehold.cli.models_registry import AsJson, Data, Folder, note, open_registry
+from freehold.cli.models_registry import AsJson, Data, Folder, note, open_registry, unserved
 from freehold.config.paths import environment, user_name
 from freehold.training.manifest import named
 
@@ -21,6 +22,8 @@ def rollback(
     opened = open_registry(data, registry)
     line = opened.roll_back(named(name).model, {"by": user_name(environment()), "reason": reason})
     note(opened, data)
+    if said := unserved(opened, data):
+        print(said, file=sys.stderr)
     if json:
         print_json({"serves": line.id, "digest": line.digest, "from": line.evidence["from"]})
     else:

@@ -1,7 +1,9 @@
-"""Promoted versions as engines of the house: which ones serve, and the change from one to another while requests are answered.
+"""Promoted versions as engines of the house: which ones serve, and the change from one to another while requests are answered; that of the tables of the
+configuration, too.
 
-    a promotion -> 1 the new engine starts beside the old one -> 2 it is ready -> 3 every worker asks the new one from its next request on
-                -> 4 when no request that began before can last any longer, the old one ends
+    a promotion, or a table that is new or changed
+        -> 1 the new engine starts beside the old one -> 2 it is ready -> 3 every worker asks the new one from its next request on
+        -> 4 when no request that began before can last any longer, the old one ends
 
 `run/engines.json` says where each own model answers. The house writes it, whole, before it tells the workers; a worker that starts or reloads
 reads it, so one that died in between comes back with what is true.
@@ -10,7 +12,7 @@ reads it, so one that died in between comes back with what is true.
 import asyncio
 import logging
 import os
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -133,15 +135,19 @@ class Changeover:
         settings: Callable[[], Settings],
         plan: Callable[[Group], EngineSpec],
         ready: Callable[[EngineSpec], Awaitable[None]],
+        usable: Callable[[Settings, Mapping[str, Served]], None],
         tell: Callable[[Settings], None],
     ) -> None:
-        """`engines` are those that run; `plan` makes the spec of one, `ready` waits for it, `tell` has the workers read anew."""
+        """`engines` are those that run; `plan` makes the spec of one, `ready` waits for it, `usable` raises where no worker could take these settings with
+        these models, `tell` has the workers read anew."""
         self._data = data
         self._supervisor = supervisor
         self._settings = settings
         self._plan = plan
         self._ready = ready
+        self._usable = usable
         self._tell = tell
+        self._alone = asyncio.Lock()
         self._promoted = promoted_engines(data, settings())
         self._groups = grouped(with_promoted(settings(), self._promoted).own)
         self._models = {name: served for engine in engines for name, served in engine.models.items()}
@@ -159,9 +165,38 @@ class Changeover:
                 continue
             seen = now
             try:
-                await self._change()
+                async with self._alone:
+                    await self._change()
             except (FreeholdError, OSError, TimeoutError) as error:
                 log.error("the promoted versions could not be changed over to, the ones before stay: %s", error)
+
+    async def take_up(self) -> bool:
+        """Has every table of the configuration served as it is written now: new and changed ones by a new engine, and those that are gone by none. Says whether
+        anything had to be changed. All or nothing: raises FreeholdError, OSError or TimeoutError, and then everything stays as it was."""
+        async with self._alone:
+            settings = self._settings()
+            wanted = promoted_engines(self._data, settings)
+            groups = grouped(with_promoted(settings, wanted).own)
+            gone = self._models.keys() - {name for group in groups for name in group.names}
+            fresh = [group for group in groups if group not in self._groups]
+            if not fresh and not gone:
+                return False
+            started: list[tuple[EngineSpec, str]] = []
+            try:
+                for group in fresh:
+                    started.append(await self._start(group))
+                models = {name: served for name, served in self._models.items() if name not in gone}
+                for spec, _ in started:
+                    models.update(spec.models)
+                self._usable(with_promoted(settings, wanted), models)
+            except BaseException:
+                for _, child in started:
+                    await self._supervisor.retire(child, 5)
+                raise
+            self._promoted = {}  # a table may have ceased to point to the registry
+            self._commit(started, wanted, gone)
+            self._groups = groups
+            return True
 
     def _stamp(self) -> tuple[int, int]:
         try:
@@ -175,15 +210,18 @@ class Changeover:
         wanted = promoted_engines(self._data, settings)
         for group in grouped(with_promoted(settings, wanted).own):
             if group not in self._groups and not wanted.keys().isdisjoint(group.names):
-                await self._serve(group, wanted)
+                started = await self._start(group)
+                self._commit([started], {name: engine for name, engine in wanted.items() if name in group.names})
                 self._groups = [one for one in self._groups if set(one.names).isdisjoint(group.names)] + [group]
 
-    async def _serve(self, group: Group, wanted: Mapping[str, Engine]) -> None:
+    async def _start(self, group: Group) -> tuple[EngineSpec, str]:
+        """Starts the engine of a group and waits until it answers; gives it, and what its child is called."""
         # 1
         spec = await asyncio.to_thread(self._plan, group)
         self._number += 1
         child = f"{child_name(spec)}-{self._number}"
-        self._supervisor.start(Child(name=child, argv=spec.argv, environ=spec.environ))
+        if spec.argv:  # a server of one's own is somebody else's to start
+            self._supervisor.start(Child(name=child, argv=spec.argv, environ=spec.environ))
         # 2
         try:
             async with asyncio.timeout(READY_SECONDS):
@@ -191,15 +229,24 @@ class Changeover:
         except TimeoutError:
             await self._supervisor.retire(child, 5)
             raise
+        return spec, child
+
+    def _commit(
+        self, started: list[tuple[EngineSpec, str]], promoted: Mapping[str, Engine], gone: Iterable[str] = ()
+    ) -> None:
+        """Has the workers ask the engines that were started, and those before end in time."""
         # 3
-        before = {self._children[name] for name in spec.models if name in self._children}
-        self._models.update(spec.models)
-        self._children.update(dict.fromkeys(spec.models, child))
-        self._promoted.update({name: wanted[name] for name in spec.models if name in wanted})
+        before = set(self._children.values())
+        for name in gone:
+            del self._models[name], self._children[name]
+        for spec, child in started:
+            self._models.update(spec.models)
+            self._children.update(dict.fromkeys(spec.models, child))
+        self._promoted = {name: one for name, one in {**self._promoted, **promoted}.items() if name in self._models}
         write_serving(self._data, self._models, self._promoted)
         settings = with_promoted(self._settings(), self._promoted)
         self._tell(settings)
-        for name, served in spec.models.items():
+        for name, served in ((name, served) for spec, _ in started for name, served in spec.models.items()):
             log.info("own/%s is now served with the weights %s", name, (served.weights or "")[:12])
         # 4
         longest = max([settings.timeouts.total, *(w.timeouts.total for w in settings.workloads.values() if w.timeouts)])

@@ -34,8 +34,10 @@ from freehold.store.database import open_database
 from freehold.store.folder import COUNTERS, make_private
 from freehold.store.in_flight import Settled
 from freehold.trials.canary import Rollouts
+from freehold.trials.correcting import Correction
 from freehold.trials.grading import Grading
 from freehold.trials.judges import Judges
+from freehold.trials.labelled_trials import LabelledTrials, Sought
 from freehold.trials.shadow import ShadowTests
 
 NICE = 5
@@ -103,7 +105,7 @@ async def _run(data: Path, read: Callable[[], Settings]) -> None:
         judges = _judges(data, current, counters, opened)
         grading = Grading(db, _reader(data, current.settings, opened), current.graders, current.captured, judges)
         rollouts = Rollouts(db, Settled(db, data), lambda: current.settings, grading, counters.bump)
-        shadows = ShadowTests(db, lambda: current.settings, grading)
+        shadows = ShadowTests(db, lambda: current.settings, grading, _believed(data, current))
         await _rounds(lambda: rollouts.round() + shadows.round(), stop)
 
 
@@ -114,6 +116,25 @@ def _judges(data: Path, current: Current, counters: Counters, opened: contextlib
     judges = Judges(door.ask, current.judging)
     opened.push_async_callback(judges.close)
     return judges
+
+
+def _believed(data: Path, current: Current) -> Callable[[str, str, tuple[str, ...], float], Correction | None]:
+    """How far the judges of a workload are believed, by the labels in this data folder."""
+    trials = LabelledTrials(data)
+
+    def believed(workload: str, candidate: str, incumbents: tuple[str, ...], alpha: float) -> Correction | None:
+        return trials.correction(
+            Sought(
+                workload=workload,
+                candidate=candidate,
+                incumbents=incumbents,
+                tables=tuple(current.graders(workload)),
+                judged=current.judging(workload) is not None,
+                alpha=alpha,
+            )
+        )
+
+    return believed
 
 
 def _reader(data: Path, settings: Settings, opened: contextlib.AsyncExitStack) -> Callable[[str], RecordContents]:

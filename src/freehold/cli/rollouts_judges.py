@@ -20,11 +20,11 @@ from freehold.cli.running import find_door
 from freehold.config.settings import Settings, Workload
 from freehold.errors import FreeholdError, NotConfigured
 from freehold.graders.grader import Answer, Ask
-from freehold.items import Item
 from freehold.ledger.folder import write_private
 from freehold.store.callers import Key, KeyBudget, create_key, digest, list_keys, load_keys, revoke_key
 from freehold.store.folder import make_private
 from freehold.trials.asking import CHAT, EMBEDDINGS, Asker, Door, Failed, Question
+from freehold.trials.labelled_trials import PROBE
 from freehold.trials.plan import Arm
 from freehold.trials.planning import judges_in
 from freehold.trials.wallet import Wallet
@@ -35,11 +35,6 @@ PROJECT = "trials"
 
 SILENT_SECONDS = 60.0
 """Between two lines of the log about judges of a workload that do not answer."""
-
-PROBE = Item(
-    id="probe", workload="", input={"messages": [{"role": "user", "content": "A question."}]}, reference="An answer."
-)
-"""What graders are asked about to learn whom they would ask."""
 
 log = logging.getLogger("freehold.judges")
 

@@ -40,7 +40,12 @@ def make(
     terms: Annotated[
         Path | None, typer.Option(help="A file of further terms, such as an order form of your own.")
     ] = None,
-    most_usd: Annotated[str | None, typer.Option(help="Hard limit on what this run may spend, in dollars.")] = None,
+    most_usd: Annotated[
+        str | None,
+        typer.Option(
+            help="Hard limit on what this run may spend, in dollars; not with --key or --url, whose key has its own."
+        ),
+    ] = None,
     temperature: Annotated[float, typer.Option(min=0, max=2, help="How much samples differ.")] = 0.8,
     max_tokens: Annotated[int, typer.Option(min=1, help="Cap of each answer, in tokens.")] = 4096,
     concurrency: Annotated[int, typer.Option(min=1, max=256, help="Questions under way at once.")] = 8,
@@ -53,7 +58,7 @@ def make(
     json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
 ) -> None:
     """Asks the teacher through the running door, and keeps what the workload's first grader gives the full score and no verifier of steps
-    refutes. A teacher whose terms forbid it is refused before anything is asked.
+    refutes. A teacher whose terms forbid it is refused before anything is asked; an own model teaches what all that it was made from permits.
 
     Every attempt is kept beside the dataset as it comes, so the same command goes on after an interruption and pays nothing twice. The
     dataset holds what callers wrote, in the clear: an erasure does not reach it, so keep it no longer than you may."""
@@ -68,29 +73,39 @@ def make(
     from freehold.cli.running import find_door
     from freehold.cli.settings import read_settings
     from freehold.cli.traces_key import teacher_key
-    from freehold.config.paths import config_file, data_dir, environment
-    from freehold.errors import UnknownWorkload
+    from freehold.cli.traces_lineage import lineage_of
+    from freehold.config.paths import cache_dir, config_file, data_dir, environment
+    from freehold.errors import InvalidField, UnknownWorkload
     from freehold.reasoning import available
+    from freehold.training.ancestry import behind_teacher
     from freehold.training.dataset import write_dataset
     from freehold.training.provenance import Student
     from freehold.training.tasks.workload import WorkloadTask
     from freehold.training.teacher import Teacher
     from freehold.training.traces import AttemptLog, Wanted, make_traces, require_teacher
 
+    if most_usd is not None and (key is not None or url is not None):
+        raise InvalidField(
+            "--most-usd limits the key that this command makes, and with --key or --url it makes none.",
+            "Give the key a budget of its own: `freehold keys create --budget-usd`.",
+            param="most-usd",
+        )
     settings = read_settings(config_file(config, Path()), data_dir(data, environment()))
     if workload not in settings.workloads:
         raise UnknownWorkload(f"There is no workload {workload}.", f"There are {', '.join(settings.workloads)}.")
     folder = data_dir(data, environment())
+    known, today = Terms.load(*further(terms)), datetime.now(UTC).date().isoformat()
+    papers = lineage_of(teacher, settings, folder, cache_dir(environment()))
     wanted = Wanted(
         student=Student(name=student or f"own/{workload}", offered=not in_house, declares=frozenset(declares or ())),
         teacher=teacher,
         route="weights" if weights else "api",
-        on=datetime.now(UTC).date().isoformat(),
+        on=today,
         samples=samples,
         enough=enough,
         body={"temperature": temperature, "max_tokens": max_tokens},
+        lineage={} if papers is None else behind_teacher(papers, known, today),
     )
-    known = Terms.load(*further(terms))
     overrides = overrides_in(folder)
     require_teacher(wanted, known, overrides)
     chosen = _items(workload, items, folder)

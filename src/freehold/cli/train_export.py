@@ -8,7 +8,9 @@ import typer
 
 def export(
     run: Annotated[str, typer.Argument(help="The run's id, or its beginning.")],
-    quant: Annotated[str, typer.Option(help="Which GGUF files, with commas between: f16, q8_0, q4_0.")] = "f16",
+    quant: Annotated[
+        str, typer.Option(help="What to write, with commas between: GGUF as f16, q8_0, q4_0; or safetensors alone.")
+    ] = "f16",
     licence: Annotated[
         str | None,
         typer.Option(help="The licence that you choose for the model, as SPDX names it; default: nobody else's."),
@@ -19,7 +21,8 @@ def export(
     """Writes `export/KIND` into the run's folder: safetensors, a GGUF file, lineage, card, bill of materials. `freehold models add RUN` registers it.
 
     Refused, with nothing left, unless llama.cpp cuts 10,000 texts into the same tokens and writes the same greedy replies to 200 held-out items (f16), or
-    is right as often within the interval (q8_0, q4_0)."""
+    is right as often within the interval (q8_0, q4_0). `safetensors` are the weights as they are, with their papers: for vLLM, and for bases that others
+    made, which llama.cpp's own converter takes from there."""
     from msgspec import to_builtins
     from rich.console import Console
 
@@ -27,7 +30,7 @@ def export(
     from freehold.config.paths import data_dir, environment
     from freehold.errors import InvalidField
     from freehold.training.executor import LocalExecutor, require_libraries
-    from freehold.training.exported import KINDS, UNCHOSEN, Exported, Kind
+    from freehold.training.exported import KINDS, PLAIN, UNCHOSEN, Exported, Kind
     from freehold.training.exported import export as export_run
     from freehold.training.runs import find_run
 
@@ -39,7 +42,8 @@ def export(
         )
     environ = environment()
     place = find_run(data_dir(data, environ), run)
-    require_libraries()
+    if wanted != [PLAIN]:
+        require_libraries()
     found: list[Exported] = []
     for kind in wanted:
         with Console(stderr=True).status(f"Exporting {place.path.name} as {kind}, and comparing"):
@@ -60,6 +64,8 @@ def export(
     for one in found:
         parity = one.parity
         print(f"{one.folder}: {one.weights.name}, {sized(one.weights.stat().st_size)}, sha256:{one.lineage.weights}")
+        if parity is None:
+            continue
         print(
             f"  {parity.strings:,} texts cut alike; {parity.same} of {parity.items} greedy replies the same; "
             f"{parity.right_after} right, {parity.right_before} before."

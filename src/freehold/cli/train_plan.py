@@ -51,6 +51,10 @@ def plan(
                 end="",
             )
             print(f" ({_mib(made.memory_measured)} measured for the whole process)" if made.memory_measured else "")
+        if measure and not measures:
+            print(
+                "  minutes and cost are not measured for a run that starts from weights; `freehold train show` tells them after its first steps"
+            )
         if made.minutes is not None:
             cost = f", ${made.usd:.2f}" if usd_per_hour else ""
             print(

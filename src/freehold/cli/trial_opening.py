@@ -80,13 +80,15 @@ def require_noted(data: Path, db: sqlite3.Connection, trial_id: str, digest: str
     deadline = time.monotonic() + LEDGER_SECONDS
     while True:
         found = find_noted(data, db, trial_id)
-        if found is None or found.digest != digest:
+        taken = found is None and any(place.kind == PLANNED for place in find_places(data, trial_id))
+        if not taken and (found is None or found.digest != digest):
             said = "was noted for no plan of this trial" if found is None else "is of another plan than the noted one"
             raise TrialError(
                 f"{TrialFolder(data, trial_id).plan} {said}: it was changed, or made elsewhere.",
                 "Plan the trial anew with `freehold trial plan`; a plan cannot be changed.",
             )
-        if found.place is not None or not LedgerFolder(data).log.exists():
+        # What is taken is neither waiting any more nor published yet, for a moment: then it is looked for again.
+        if found is not None and (found.place is not None or not LedgerFolder(data).log.exists()):
             return found
         if time.monotonic() > deadline:
             raise TrialError(
@@ -167,18 +169,13 @@ def trial_key(opened: Shelf, plan: Plan, most_nano: int | None) -> Generator[str
 
 def pilot_of(data: Path, workload: str, candidate: str, incumbent: str) -> Results | None:
     """The newest results of a trial of these two models on this workload, None where none has ended."""
-    newest: Results | None = None
-    for trial_id in list_trials(data):
-        folder = TrialFolder(data, trial_id)
-        if not folder.results.exists():
-            continue
+    ended = [folder for folder in (TrialFolder(data, one) for one in list_trials(data)) if folder.results.exists()]
+    # By the time of the file, which is written when a trial ends: reading hundreds of trials to find one takes seconds.
+    for folder in sorted(ended, key=lambda folder: folder.results.stat().st_mtime_ns, reverse=True):
         plan, _ = folder.read_plan()
-        if (plan.workload, plan.candidate.model, plan.incumbent.model) != (workload, candidate, incumbent):
-            continue
-        results, _ = read_results(folder.results)
-        if newest is None or results.ended_at > newest.ended_at:
-            newest = results
-    return newest
+        if (plan.workload, plan.candidate.model, plan.incumbent.model) == (workload, candidate, incumbent):
+            return read_results(folder.results)[0]
+    return None
 
 
 def find_trial(data: Path, trial_id: str | None) -> TrialFolder:

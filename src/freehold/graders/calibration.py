@@ -132,13 +132,13 @@ def fisher(a: int, b: int, c: int, d: int) -> float:
     if not all(rows) or column in (0, sum(rows)):
         return 1.0
     whole = math.comb(sum(rows), column)
-
-    def weight(first: int) -> int:
-        return math.comb(rows[0], first) * math.comb(rows[1], column - first)
-
-    seen = weight(a)
     firsts = range(max(0, column - rows[1]), min(rows[0], column) + 1)
-    return sum(found for first in firsts if (found := weight(first)) <= seen) / whole
+    weights = [math.comb(rows[0], firsts[0]) * math.comb(rows[1], column - firsts[0])]
+    for first in firsts[:-1]:  # each from the one before: thousands of labels are thousands of tables
+        more, fewer = (rows[0] - first) * (column - first), (first + 1) * (rows[1] - column + first + 1)
+        weights.append(weights[-1] * more // fewer)
+    seen = weights[a - firsts[0]]
+    return sum(found for found in weights if found <= seen) / whole
 
 
 def _calibration(model: str, counts: list[int]) -> Calibration:

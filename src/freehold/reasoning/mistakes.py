@@ -19,7 +19,7 @@ from typing import Literal
 from msgspec import Struct
 
 from freehold.reasoning.numerals import NUMBER, Numeral, numerals, read_number
-from freehold.reasoning.split import sentences
+from freehold.reasoning.trace import Step
 
 Kind = Literal["number", "comparison", "negation"]
 
@@ -66,9 +66,9 @@ class Mistake(Struct, frozen=True):
     now: str
 
 
-def mistakes(chain: str, draw: random.Random) -> list[Mistake]:
-    """One mistake for each sentence of the chain that can carry one, in order. Numbers first, negations last."""
-    found = (spoilt(step.text, step.index, draw) for step in sentences(chain))
+def mistakes(steps: Sequence[Step], draw: random.Random) -> list[Mistake]:
+    """One mistake for each of the sentences that can carry one, in order. Numbers first, negations last."""
+    found = (spoilt(step.text, step.index, draw) for step in steps)
     return [mistake for mistake in found if mistake is not None]
 
 
@@ -85,7 +85,7 @@ def spoilt(sentence: str, index: int, draw: random.Random) -> Mistake | None:
 
 def another(written: str, draw: random.Random, avoid: Sequence[Fraction] = ()) -> str | None:
     """Another number than the one written (digits only, as `NUMBER` has them), written as it was: as many decimals, with
-    separators where it had some. Near it, never negative, none of `avoid`. None for a number too long to read."""
+    separators and leading zeros where it had some. Near it, never negative, none of `avoid`. None for a number too long to read."""
     read = read_number(written)
     if read is None or "e" in written.lower():
         return None
@@ -127,8 +127,14 @@ def _as_written(value: Fraction, like: str) -> str:
     scaled = value * 10**places
     assert scaled.denominator == 1, "a step is a whole number of the last digit"
     whole, part = divmod(scaled.numerator, 10**places)
-    head = f"{whole:,}" if "," in like else str(whole)
+    head = f"{whole:,}" if "," in like else f"{whole:0{_padding(like)}}"
     return f"{head}.{part:0{places}}" if places else head
+
+
+def _padding(like: str) -> int:
+    """How many digits a number has that is written with zeros before it, as `0078`; else 0."""
+    digits = like.partition(".")[0]
+    return len(digits) if digits.startswith("0") and len(digits) > 1 else 0
 
 
 def _other_way_round(sentence: str, index: int, begin: int) -> Mistake | None:

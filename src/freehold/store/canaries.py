@@ -40,12 +40,14 @@ REMEMBERED: Final = 10_000
 """Conversations that a watch without an end remembers at least, and at most twice as many."""
 
 ROUTE_CHANGED: Final = "the configuration changed the route"
+GRADERS_CHANGED: Final = "who grades its answers changed"
 
 
 class Canary(Struct, frozen=True, kw_only=True):
     """One canary. `steps` are shares in millionths, `step` the index of the one in force. `route` is the digest of the route
-    that the candidate is held against. `salt` is secret to the callers: who does not know it cannot choose an arm. `reason`
-    says why it ended. Times are Unix seconds."""
+    that the candidate is held against, `graders` that of who grades, empty where nobody knows it. `judged` says how far judges are
+    believed, which is the trials' own, as `rules` are; empty where none grades. `salt` is secret to the callers: who does not know it
+    cannot choose an arm. `reason` says why it ended. Times are Unix seconds."""
 
     id: str
     workload: str
@@ -57,6 +59,8 @@ class Canary(Struct, frozen=True, kw_only=True):
     salt: str
     rules: dict[str, Any]
     graded: bool = False
+    graders: str = ""
+    judged: dict[str, Any] = {}
     created_at: float
     changed_at: float
     reason: str = ""
@@ -92,6 +96,8 @@ def start_canary(
     steps: Sequence[int],
     rules: Mapping[str, Any],
     graded: bool = False,
+    graders: str = "",
+    judged: Mapping[str, Any] | None = None,
     evidence: Mapping[str, Any] | None = None,
     now: float | None = None,
 ) -> Canary:
@@ -110,6 +116,8 @@ def start_canary(
         salt=secrets.token_hex(16),
         rules=dict(rules),
         graded=graded,
+        graders=graders,
+        judged=dict(judged or {}),
         created_at=now,
         changed_at=now,
     )

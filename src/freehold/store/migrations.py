@@ -345,6 +345,12 @@ POLICIES: tuple[str, ...] = (
     """,
 )
 
+WAITING_PAIRS: tuple[str, ...] = (
+    # The pairs that are not graded yet. Without it every round of the rollouts passed over all that were ever graded.
+    "CREATE INDEX shadow_pairs_waiting ON shadow_pairs (number) WHERE graded = 0",
+    "DROP INDEX shadow_pairs_by_workload",  # nothing is looked up by it
+)
+
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
     CALLERS_AND_RECORDS,
     LEDGER,
@@ -354,4 +360,5 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
     SUMS_BY_BATCH,
     CANARIES_BY_BATCH,
     POLICIES,
+    WAITING_PAIRS,
 )

@@ -22,6 +22,7 @@ from msgspec.structs import replace
 
 from freehold.catalog.terms import Terms
 from freehold.errors import ConfigError, RowForbidden
+from freehold.training import tasks
 from freehold.training.dataset import Dataset, admit
 from freehold.training.lineage import Lineage, Source, sources_of
 from freehold.training.provenance import Override, Pedigree, Student, Use, may_use, pedigree_of_answer, use_of
@@ -31,9 +32,6 @@ from freehold.training.runs import ANCESTRY, RunFolder
 LINEAGE = "lineage.json"
 WEIGHTS = "model"
 """The folder of weights inside that of a run."""
-
-PRODUCERS = {"word-problems": "reasoning-gym/gsm_symbolic"}
-"""Who makes the problems of a task, where that is not Freehold."""
 
 
 class Ancestry(Struct, frozen=True, kw_only=True):
@@ -120,19 +118,28 @@ def admit_sources(
 ) -> tuple[Override, ...]:
     """Each counted source by itself, for a use, or for what training does with its rows. What an own model wrote has all sources that are none among
     its ancestors, since a lineage does not say which. Raises RowForbidden; gives the overrides that it rests on."""
-    pedigrees = {_key(source): _pedigree(source) for source in sources}
-    others = tuple(name for name, one in pedigrees.items() if not _needs_parents(one, terms))
+    pedigrees = pedigrees_of(sources, terms)
     rested: list[Override] = []
     for name, pedigree in pedigrees.items():
-        known = pedigrees
-        if _needs_parents(pedigree, terms):
-            known = {**pedigrees, name: replace(pedigree, parents=others)}
-        decision = may_use(name, known, student, use or use_of(pedigree.producer), terms, overrides)
+        decision = may_use(name, pedigrees, student, use or use_of(pedigree.producer), terms, overrides)
         if not decision.allowed:
             why = decision.reason.partition(": ")[2] or decision.reason
             raise RowForbidden(f"Rows by {pedigree.producer} may not train {student.name}: {why}")
         rested += decision.overridden
     return tuple(rested)
+
+
+def pedigrees_of(sources: Iterable[Source], terms: Terms) -> dict[str, Pedigree]:
+    """Counted sources as pedigrees, by a name; what an own model wrote has all that are none among its parents."""
+    found = {_key(source): _pedigree(source) for source in sources}
+    others = tuple(name for name, one in found.items() if not _needs_parents(one, terms))
+    return {name: replace(one, parents=others) if _needs_parents(one, terms) else one for name, one in found.items()}
+
+
+def behind_teacher(lineage: Lineage, terms: Terms, on: str) -> dict[str, Pedigree]:
+    """The pedigrees of all that a model of ours was made from, by a name: what its answers have as parents. Empty where its lineage tells nothing."""
+    base = pedigree_of_base(lineage.base, terms, on)
+    return {**pedigrees_of(lineage.sources, terms), **({lineage.base: base} if base is not None else {})}
 
 
 def admit_base(
@@ -226,8 +233,10 @@ def _agreed(found: Ancestry, made_by: str, folder: str) -> Ancestry:
 
 
 def _of_mix(recipe: Recipe, terms: Terms, on: str) -> tuple[Source, ...]:
-    """The tasks that draw rows. How many, nobody counts: 0."""
-    producers = [PRODUCERS.get(portion.task, f"freehold/{portion.task}") for portion in recipe.mix]
+    """The tasks that draw rows. How many, nobody counts: 0. Who made the rows of one that is not installed any more, nobody knows."""
+    known = tasks.load() if recipe.mix else {}
+    names = [portion.task for portion in recipe.mix]
+    producers = [known[name].made_by() if name in known else f"unknown/{name}" for name in names]
     return tuple(_source(pedigree_of_answer(one, on, terms, route="program")) for one in dict.fromkeys(producers))
 
 

@@ -53,23 +53,26 @@ class RayExecutor:
     def start(self, folder: RunFolder) -> "RayJob":
         """Starts the child on a node; what it says goes to the run's log."""
         processes = folder.recipe().learning.processes
-        options: dict[str, Any] = {
-            "num_cpus": processes,
+        options = {
+            **self._needs(processes),
             "lifetime": "detached",
             "name": f"{folder.path.name}-{time.time_ns()}",
         }
-        if self._ray.cluster_resources().get("GPU"):
-            options["num_gpus"] = processes
         actor = self._ray.remote(Keeper).options(**options).remote(command_of(self._python, folder), str(folder.log))
         return RayJob(self._ray, actor)
 
     def calibrate(self, recipe: Path) -> Calibration:
-        """Measures on a node. Raises TrainingError with what it said when it cannot."""
-        asked = self._ray.remote(measured).options(num_cpus=1)
+        """Measures on a node, as a process of a run would compute there. Raises TrainingError with what it said when it cannot."""
+        asked = self._ray.remote(measured).options(**self._needs(1))
         code, output, errors = self._ray.get(asked.remote([self._python, "-m", CHILD, "--calibrate", str(recipe)]))
         if code:
             raise TrainingError(f"The step could not be measured: {said(errors)}", "Train without it: `--no-measure`.")
         return msgspec.json.decode(output.splitlines()[-1], type=Calibration)
+
+    def _needs(self, processes: int) -> dict[str, Any]:
+        """What so many processes take of the cluster."""
+        gpus = {"num_gpus": processes} if self._ray.cluster_resources().get("GPU") else {}
+        return {"num_cpus": processes, **gpus}
 
 
 class RayJob:

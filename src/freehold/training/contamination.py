@@ -12,7 +12,7 @@ give nothing away either. A row that a task made is asked which split its proble
 """
 
 from collections import Counter
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Literal
 
 from msgspec import Struct
@@ -20,7 +20,7 @@ from msgspec import Struct
 from freehold.errors import Contaminated
 from freehold.training.dataset import MOST_NAMED, Example
 from freehold.training.likeness import ALIKE, Neighbours, number, words
-from freehold.training.tasks.task import HELD_OUT
+from freehold.training.tasks.task import HELD_OUT, Task
 
 GRAM = 13
 """Words in a row."""
@@ -114,12 +114,13 @@ class Gate:
         yield from ((item, short) for short, item in self._short if short in joined)
 
 
-def check_splits(examples: Iterable[Example], tasks: Container[str]) -> None:
-    """Lets rows pass that `tasks` made from problems of their training splits, and all that no task made. Raises Contaminated, which names rows."""
+def check_splits(examples: Iterable[Example], tasks: Mapping[str, type[Task]]) -> None:
+    """Lets rows pass that `tasks`, by name, made from problems of their training splits, and all that no task made. Raises Contaminated, which names
+    rows."""
     found = [
         (example, split)
         for example in examples
-        if example.task in tasks and example.pedigree.producer == f"freehold/{example.task}"
+        if example.task in tasks and example.pedigree.producer == tasks[example.task].made_by()
         if (split := _split(example.problem)) != "train"
     ]
     if found:

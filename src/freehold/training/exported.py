@@ -1,6 +1,6 @@
 """A finished run, exported: a folder that is all of a version, ready for the registry or for anybody else.
 
-    runs/RUN/export/f16/
+    runs/RUN/export/f16/                                      or q8_0, q4_0; or safetensors, without the GGUF file
         config.json, model.safetensors, tokenizer.json, ...   a plain Llama, as `transformers`, vLLM and others read it
         NAME.gguf                                             the same for llama.cpp, compared with it (`heavy/parity.py`)
         parity.json, recipe.json                              how they compared; what it was trained by
@@ -31,8 +31,10 @@ from freehold.training.lineage import Lineage, Measured, Owed, owed_for
 from freehold.training.provenance import Pedigree
 from freehold.training.runs import ANCESTRY, RunFolder, standing
 
-Kind = Literal["f16", "q8_0", "q4_0"]
-KINDS: tuple[Kind, ...] = ("f16", "q8_0", "q4_0")
+Kind = Literal["f16", "q8_0", "q4_0", "safetensors"]
+KINDS: tuple[Kind, ...] = ("f16", "q8_0", "q4_0", "safetensors")
+PLAIN: Kind = "safetensors"
+"""The weights as they are, with their papers: nothing is converted, so nothing is compared. For bases that others made, too."""
 
 CARD, BOM, PARITY, MANIFEST = "MODEL_CARD.md", "bom.cdx.json", "parity.json", "manifest.json"
 PAPERS = (LINEAGE, CARD, BOM, MANIFEST)
@@ -45,12 +47,12 @@ WEIGHTS = "model.safetensors"
 
 
 class Exported(Struct, frozen=True):
-    """One export: its folder, its GGUF file, how it compared, and its lineage."""
+    """One export: its folder, the file that is served, how it compared (None for the weights themselves), and its lineage."""
 
     kind: Kind
     folder: Path
     weights: Path
-    parity: Parity
+    parity: Parity | None
     lineage: Lineage
 
 
@@ -62,20 +64,21 @@ def export(folder: RunFolder, kind: Kind, executor: LocalExecutor, licence: str 
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir(parents=True)
     try:
-        gguf = draft / f"{run.model.partition('/')[2]}.gguf"
-        parity = executor.export(folder, kind.upper(), gguf)
+        weights = draft / (WEIGHTS if kind == PLAIN else f"{run.model.partition('/')[2]}.gguf")
+        parity = _require_weights(folder) if kind == PLAIN else executor.export(folder, kind.upper(), weights)
         for source in folder.weights.iterdir():
             _linked(source, draft / source.name)
         _linked(folder.path / "recipe.json", draft / "recipe.json")
-        (draft / PARITY).write_bytes(msgspec.json.encode(parity))
-        lineage = lineage_of(folder, gguf, kind, parity, licence)
+        if parity is not None:
+            (draft / PARITY).write_bytes(msgspec.json.encode(parity))
+        lineage = lineage_of(folder, weights, kind, parity, licence)
         for name, content in papers(lineage).items():
             (draft / name).write_bytes(content)
         shutil.rmtree(out, ignore_errors=True)
         draft.rename(out)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
-    return Exported(kind, out, out / gguf.name, parity, lineage)
+    return Exported(kind, out, out / weights.name, parity, lineage)
 
 
 def find_exported(folder: RunFolder, kind: Kind | None) -> Path:
@@ -97,7 +100,7 @@ def papers(lineage: Lineage) -> dict[str, bytes]:
     return {LINEAGE: _pretty(lineage), CARD: model_card(lineage).encode(), BOM: _pretty(bill_of_materials(lineage))}
 
 
-def lineage_of(folder: RunFolder, weights: Path, kind: Kind, parity: Parity, licence: str) -> Lineage:
+def lineage_of(folder: RunFolder, weights: Path, kind: Kind, parity: Parity | None, licence: str) -> Lineage:
     """What a run and the files that it left say of the model: made from what, by which code, how good on which held-out items."""
     run, recipe, stands = folder.run(), folder.recipe(), standing(folder)
     made_from = ancestry_kept(folder)
@@ -119,7 +122,8 @@ def lineage_of(folder: RunFolder, weights: Path, kind: Kind, parity: Parity, lic
         sources=made_from.sources,
         owed=_owed(made_from, folder, run.made_at[:10]),
         sealed=run.sealed,
-        measured=(*_scored(folder), _compared(kind, parity)),
+        # Without tasks the two were compared on rows that were learned from: that says nothing of how good it is.
+        measured=(*_scored(folder), *([_compared(kind, parity)] if parity is not None and recipe.mix else [])),
         overrides=made_from.overrides,
         limits=(f"Training ended after {ended.step:,} steps and {ended.tokens:,} tokens: {ended.why}.",)
         if ended
@@ -149,6 +153,14 @@ def parameters_in(path: Path) -> int:
         raise ConfigError(f"{path} is no safetensors file: {error}.", "Take the weights of a finished run.") from None
     shapes: list[list[int]] = [about["shape"] for name, about in head.items() if name != "__metadata__"]
     return sum(_product(shape) for shape in shapes)
+
+
+def _require_weights(folder: RunFolder) -> None:
+    """Raises ConfigError for a run that is not done, or whose weights are not in one file."""
+    if folder.state() != "done" or not (folder.weights / WEIGHTS).is_file():
+        raise ConfigError(
+            f"The run {folder.path.name} has no {WEIGHTS} yet.", f"Go on: `freehold train run {folder.path.name}`."
+        )
 
 
 def _product(shape: list[int]) -> int:

@@ -90,6 +90,13 @@ def owed_for(dataset: Dataset, base: Pedigree | None, terms: Terms) -> Owed:
     return Owed(prefixes[0] if prefixes else "", tuple(notices), tuple(flowing))
 
 
+def both(one: Owed, other: Owed) -> Owed:
+    """The duties of two together."""
+    notices = dict.fromkeys((*one.notices, *other.notices))
+    flowing = dict.fromkeys((*one.flowing, *other.flowing))
+    return Owed(one.name_prefix or other.name_prefix, tuple(notices), tuple(flowing))
+
+
 def _contracts(pedigrees: Iterable[Pedigree], terms: Terms) -> list[Contract]:
     found = (terms.find(one.terms, one.terms_date) for one in pedigrees)
     every = {together.id: together for one in found if one is not None for together in terms.together(one)}

@@ -4,19 +4,23 @@ It computes from the recipe alone, by formulas whose sources stand beside them, 
 learns after three hours that a run would have taken three days, or that its rows were not theirs to train on.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+import msgspec
 from msgspec import Struct
 
 from freehold.catalog.terms import Terms
-from freehold.errors import RowForbidden
+from freehold.errors import ConfigError, RowForbidden
+from freehold.training.ancestry import WEIGHTS as MODEL
 from freehold.training.ancestry import admit_recipe, student_of
 from freehold.training.dataset import decide, read_dataset
 from freehold.training.executor import Calibration
+from freehold.training.exported import WEIGHTS as SAFETENSORS
+from freehold.training.exported import parameters_in
 from freehold.training.provenance import Override
-from freehold.training.recipe import Recipe, Shape, tasks_of
+from freehold.training.recipe import Recipe, Shape, Stage, folder_of, tasks_of
 
 BYTES = 4
 """Of a weight in float32; gradients have as many, AdamW keeps two more of each."""
@@ -30,6 +34,30 @@ OTHERS = 9
 """Tokens of every vocabulary of ours: single bytes; control tokens, markers and two blanks (`heavy/tokenizer.py`)."""
 
 
+PASSES: Mapping[Stage, int] = {"pretrain": 3, "distil": 4, "sft": 3, "grpo": 4, "dpo": 4}
+"""Passes forward that a token costs: the way back is two. A teacher, the drawing of a reply, and the model that it is held to cost one more."""
+
+
+class Weights(Struct, frozen=True):
+    """A Llama: its shape, how many tokens its vocabulary has, and how many weights it has in all."""
+
+    shape: Shape
+    vocabulary: int
+    parameters: int
+
+
+class _Config(Struct, frozen=True):
+    """Of the `config.json` of weights what counts here."""
+
+    model_type: str
+    num_hidden_layers: int
+    hidden_size: int
+    num_attention_heads: int
+    intermediate_size: int
+    max_position_embeddings: int
+    vocab_size: int
+
+
 class Permission(Struct, frozen=True, kw_only=True):
     """What the terms say of the rows: how many there are, how many are refused, and each reason once. `weights` says why what it starts from, or
     its teacher, may not be used; empty where it may."""
@@ -41,8 +69,8 @@ class Permission(Struct, frozen=True, kw_only=True):
 
 
 class Plan(Struct, frozen=True, kw_only=True):
-    """What a run will take. `parameters`, `flops` and `memory` (bytes) are None for a base that is not looked into; `minutes` and `usd` are None without
-    a measured step. `memory_measured` is what the measuring process had at most."""
+    """What a run will take. `parameters`, `flops` and `memory` (bytes) are None for weights that are not here or are no Llama; `minutes` and `usd` are None
+    without a measured step. `memory_measured` is what the measuring process had at most."""
 
     model: str
     stage: str
@@ -69,9 +97,9 @@ def make_plan(
 ) -> Plan:
     """The plan, with the terms of a day (ISO 8601; default: today). Raises ConfigError for a task that is not there, MalformedDataset for a file that is no dataset."""
     learning = recipe.learning
-    tokens = learning.steps * learning.rows * learning.length
-    vocabulary = vocabulary_of(recipe)
-    shape = recipe.shape
+    rows, length = texts(recipe)
+    tokens = learning.steps * rows * length
+    begins = weights_of(recipe)
     minutes = None if measured is None else measured.seconds * learning.steps / 60
     if minutes is not None and learning.minutes:
         minutes = min(minutes, learning.minutes)
@@ -80,11 +108,11 @@ def make_plan(
         stage=recipe.stage,
         steps=learning.steps,
         tokens=tokens,
-        parameters=None if shape is None else parameters(shape, vocabulary),
-        flops=None if shape is None else flops(shape, vocabulary, tokens, learning.length),
-        memory=None
-        if shape is None
-        else memory(shape, vocabulary, -(-learning.rows // learning.accumulate) * learning.length, learning.length),
+        parameters=None if begins is None else begins.parameters,
+        flops=None
+        if begins is None
+        else flops(begins.shape, begins.vocabulary, tokens, length, PASSES[recipe.stage], begins.parameters),
+        memory=None if begins is None else memory(begins, -(-rows // learning.accumulate) * length, length, recipe),
         memory_measured=None if measured is None else measured.memory,
         minutes=minutes,
         usd=None if minutes is None else minutes / 60 * usd_per_hour,
@@ -100,20 +128,70 @@ def parameters(shape: Shape, vocabulary: int) -> int:
     return vocabulary * shape.width + shape.layers * layer + shape.width
 
 
-def flops(shape: Shape, vocabulary: int, tokens: int, length: int) -> float:
+def flops(
+    shape: Shape, vocabulary: int, tokens: int, length: int, passes: int = 3, weights: int | None = None
+) -> float:
     """Floating-point operations of training: 6 a weight and token, and 12 a layer, token, width and place of the row for attention, halved since it looks
-    back only (Kaplan et al. 2020, arXiv 2001.08361; Chowdhery et al. 2022, appendix B). Embeddings count once, as the head."""
-    return float(tokens) * (6 * parameters(shape, vocabulary) + 6 * shape.layers * shape.width * length)
+    back only (Kaplan et al. 2020, arXiv 2001.08361; Chowdhery et al. 2022, appendix B). Embeddings count once, as the head. Of that a pass forward is a
+    third, and `passes` says how many thirds a token takes; `weights` how many there are, where that does not follow from the shape."""
+    count = parameters(shape, vocabulary) if weights is None else weights
+    return float(tokens) * passes * (2 * count + 2 * shape.layers * shape.width * length)
 
 
-def memory(shape: Shape, vocabulary: int, tokens: int, length: int) -> int:
+def memory(begins: Weights, tokens: int, length: int, recipe: Recipe) -> int:
     """Bytes that weights, gradients, optimizer and the activations of `tokens` tokens take in float32. What libraries take comes on top."""
-    states = 4 * parameters(shape, vocabulary)
+    shape = begins.shape
+    trained = begins.parameters if recipe.lora is None else adapted(shape, recipe.lora.rank)
+    states = begins.parameters + 3 * trained + (0 if recipe.lora is None else trained)
     inside = (
         tokens * shape.layers * (ACTIVATIONS * shape.width + 3 * (shape.inner - 4 * shape.width) + shape.heads * length)
     )
-    head = 3 * tokens * vocabulary
+    head = 3 * tokens * begins.vocabulary
     return BYTES * (states + max(0, inside) + head)
+
+
+def adapted(shape: Shape, rank: int) -> int:
+    """The weights of low-rank adapters over all linear layers, keys and values as wide as queries at most (Hu et al. 2021)."""
+    return rank * shape.layers * (4 * 2 * shape.width + 3 * (shape.width + shape.inner))
+
+
+def texts(recipe: Recipe) -> tuple[int, int]:
+    """(how many texts a step learns from, tokens of one at most): of a reply in reinforcement the prompt is not known before, and not counted."""
+    learning, reward = recipe.learning, recipe.reward
+    if recipe.stage == "grpo" and reward is not None:
+        return reward.prompts * reward.group, recipe.watch.tokens
+    return learning.rows * (2 if recipe.stage == "dpo" else 1), learning.length
+
+
+def weights_of(recipe: Recipe) -> Weights | None:
+    """What a run computes with: the recipe's shape, else that of the Llama that it starts from, where it is here."""
+    if recipe.shape is not None:
+        vocabulary = vocabulary_of(recipe)
+        return Weights(recipe.shape, vocabulary, parameters(recipe.shape, vocabulary))
+    folder = folder_of(recipe.start)
+    for place in (folder / MODEL, folder):
+        try:
+            found = msgspec.json.decode((place / "config.json").read_bytes(), type=_Config)
+        except (OSError, msgspec.MsgspecError):
+            continue
+        if found.model_type == "llama":
+            shape = Shape(
+                layers=found.num_hidden_layers,
+                width=found.hidden_size,
+                heads=found.num_attention_heads,
+                inner=found.intermediate_size,
+                context=found.max_position_embeddings,
+            )
+            return Weights(shape, found.vocab_size, _counted(place) or parameters(shape, found.vocab_size))
+    return None
+
+
+def _counted(place: Path) -> int:
+    """How many weights the file has; 0 where there is no such file."""
+    try:
+        return parameters_in(place / SAFETENSORS)
+    except ConfigError:
+        return 0
 
 
 def vocabulary_of(recipe: Recipe) -> int:

@@ -6,7 +6,7 @@ with the clause, and so that no row can pass that comes, over however many steps
 The rules, in this order; the numbers stand in the code:
 
 1. a row that was set apart for evaluation trains nothing
-2. its terms are known, by id and date
+2. its terms are known, by id and date, and are those of its vendor, its model and the route by which it was had
 3. they, and all terms that hold with them, say yes to every right that the use needs
 4. every condition of these rights is met by the student
 5. a student that is offered to others bears the name that the terms ask for
@@ -14,7 +14,7 @@ The rules, in this order; the numbers stand in the code:
 7. every parent is known and may be used in the same way; nothing is its own ancestor
 
 A no of rule 2, 3, 4 or 5 can be overridden by whoever answers for it: an entry in the ledger with a reason, for these terms, this use and
-this student alone. It frees the terms, not the rows: a sealed or unknown row stays out.
+this student alone. It frees the terms, not the rows: a sealed or unknown row stays out, and so does one that names the terms of something else.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -186,8 +186,11 @@ def _refused(
     # 2
     contract = terms.find(pedigree.terms, pedigree.terms_date)
     refusal = "no terms are known for it." if contract is None else None
-    if contract is not None and _vendor(pedigree) != contract.vendor:
-        return f"the terms {contract.id} are not those of {_vendor(pedigree)}."
+    vendor, _, model = pedigree.producer.partition("/")
+    if contract is not None and vendor != contract.vendor:
+        return f"the terms {contract.id} are not those of {vendor}."
+    if contract is not None and not contract.covers(model, pedigree.route):
+        return f"the terms {contract.id} are not those of {model} by {pedigree.route}."
     for one in terms.together(contract) if contract is not None else ():
         refusal = refusal or _by_contract(one, student, needed)
     # 6
@@ -230,10 +233,6 @@ def _met(condition: str, student: Student) -> bool:
     if condition == "base-llama":
         return student.base.rpartition("/")[2].lower().startswith("llama")
     return condition in student.declares
-
-
-def _vendor(pedigree: Pedigree) -> str:
-    return pedigree.producer.partition("/")[0]
 
 
 def _circular(ancestry: Mapping[str, tuple[str, ...]]) -> bool:

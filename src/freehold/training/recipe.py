@@ -84,7 +84,7 @@ class Learning(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown
 
 class Watch(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fields=True):
     """What is looked at on the way: every `every` steps, `items` validation problems a level are answered; a run whose accuracy reaches `target`
-    on each decays and ends. `save` steps lie between two checkpoints. `tokens` is the most that one reply may have."""
+    on each decays and ends (`sft`, `grpo` and `dpo` end at once). `save` steps lie between two checkpoints. `tokens` is the most that one reply may have."""
 
     every: Positive = 500
     items: Positive = 50
@@ -107,7 +107,8 @@ class Teaching(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown
 class Reinforcing(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fields=True):
     """How rewards teach (GRPO, and the sampling of pairs for DPO): `group` replies to each of `prompts` problems a step, at `temperature`. `beta`
     holds the model to where it began (0: not at all, which is GRPO's default here; DPO needs some). A proven reply is worth 1, a right one whose steps
-    do not hold `right`; `too_long` is taken from one that does not end. A run stops when more than `dead` of the groups have no spread for
+    do not hold `right`. Less is: `too_long` for one that does not end, `length` for a right one as long as `tokens` and in proportion for a shorter one, and
+    `foreign` for one all in a script that the question does not use, in proportion for a part of it. A run stops when more than `dead` of the groups have no spread for
     `patience` steps in a row, or when sampler and trainer disagree by more than `mismatch` (mean absolute difference of log-probabilities)."""
 
     group: Annotated[int, Meta(ge=2)] = 8
@@ -116,6 +117,8 @@ class Reinforcing(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unkn
     beta: Annotated[float, Meta(ge=0)] = 0.0
     right: Share = 0.2
     too_long: Share = 0.2
+    length: Share = 0.0
+    foreign: Share = 0.0
     dead: Share = 0.95
     patience: Positive = 20
     mismatch: Rate = 0.05

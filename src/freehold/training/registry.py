@@ -218,8 +218,13 @@ class Registry:
             )
             return self._append("rolled-back", model, stack[-2], back.digest, {"from": stack[-1], **evidence})
 
-    def note(self, db: sqlite3.Connection) -> int:
-        """Gives the store an event for each line that it has none of yet, so that the ledger gets them all, once each; says how many."""
+    def hashes(self) -> set[str]:
+        """The SHA-256 of each line, as its entry in the ledger holds it."""
+        return {hashlib.sha256(raw).hexdigest() for raw in self._raw()}
+
+    def note(self, db: sqlite3.Connection, about: Mapping[str, Any] = {}) -> int:
+        """Gives the store an event for each line that it has none of yet, so that the ledger gets them all, once each, with what else is to be said
+        `about` them; says how many."""
         noted = 0
         with self._alone(), transaction(db):
             counts: dict[tuple[str, str], int] = {}
@@ -229,7 +234,7 @@ class Registry:
                 if left is None:
                     left = count_told(db, *key)
                 if left == 0:
-                    body = {"model": f"own/{line.model}", "version": line.version, "digest": line.digest}
+                    body = {**about, "model": f"own/{line.model}", "version": line.version, "digest": line.digest}
                     keep_event(
                         db, *key, {**body, **line.evidence, "line": hashlib.sha256(raw).hexdigest()}, line.at / 1000
                     )

@@ -8,6 +8,9 @@
 A death between any two of these repeats nothing and loses nothing: what was not committed waits where it was. A decision that
 was committed and not told is told at the next start. One process does this for a data folder.
 
+What a canary was begun on is part of its evidence: when the route changes, or who grades its answers, it ends, and the route's
+own models answer.
+
 A promoted candidate is watched on for drift (`drift.py`), as long as the promotion holds: its graded conversations are counted
 in the same way, and an alarm takes the promotion back.
 """
@@ -25,6 +28,7 @@ from freehold.config.canary_rules import CanaryRules
 from freehold.config.digest import route_digest
 from freehold.config.settings import Settings
 from freehold.store.canaries import (
+    GRADERS_CHANGED,
     ROUTE_CHANGED,
     UNFINISHED,
     Canary,
@@ -45,6 +49,7 @@ from freehold.store.canaries import (
 from freehold.store.database import transaction
 from freehold.store.in_flight import Settled
 from freehold.store.records import Record
+from freehold.trials.correcting import Correction
 from freehold.trials.drift import Watch, begin_watch, drift_evidence, drift_reason, drift_test, watch_one
 from freehold.trials.grading import Score
 from freehold.trials.rollouts import (
@@ -82,6 +87,10 @@ class Scorer(Protocol):
 
     def prepare(self, record: Record, now: float) -> None:
         """Begins what takes time, for an answer whose turn has not come yet."""
+        ...
+
+    def digest(self, workload: str) -> str:
+        """The digest of who grades a workload now."""
         ...
 
 
@@ -126,7 +135,10 @@ class Rollouts:
     def _watch(self, canary: Canary, now: float) -> int:
         job = self._settings().workloads.get(canary.workload)
         if job is None or route_digest(job) != canary.route:
-            self._abort(canary)
+            self._abort(canary, ROUTE_CHANGED)
+            return 0
+        if canary.graders and self._scorer.digest(canary.workload) != canary.graders:
+            self._abort(canary, GRADERS_CHANGED)
             return 0
         rules = msgspec.convert(canary.rules, CanaryRules)
         fresh = arrived_outcomes(self._db, canary.id, _kept(self._db, canary, rules).heard, AT_ONCE)
@@ -195,9 +207,9 @@ class Rollouts:
                 break
         return watch
 
-    def _abort(self, canary: Canary) -> None:
+    def _abort(self, canary: Canary, reason: str) -> None:
         with transaction(self._db):
-            change_canary(self._db, canary, "aborted", {}, phase="aborted", reason=ROUTE_CHANGED)
+            change_canary(self._db, canary, "aborted", {}, phase="aborted", reason=reason)
         self._tell()
 
     def _scored(self, canary: Canary, ready: Sequence[Outcome], now: float) -> Iterator[tuple[Outcome, Score]]:
@@ -272,6 +284,7 @@ class Rollouts:
             first=first,
             failed=_failure(record, canary),
             current=record.arm != "candidate" or record.propensity_ppm == canary.share_ppm,
+            answered=record.status == "answered",
             blocked=record.code == "blocked" or record.finish == "content_filter",
             ms=record.total_ms if own else None,
         )
@@ -317,4 +330,7 @@ def _failure(record: Record, canary: Canary) -> bool | None:
 
 def _kept(db: sqlite3.Connection, canary: Canary, rules: CanaryRules) -> Kept:
     written = read_state(db, canary.id)
-    return msgspec.json.decode(written, type=Kept) if written else Kept(begin(rules, canary.steps))
+    if written:
+        return msgspec.json.decode(written, type=Kept)
+    judged = msgspec.convert(canary.judged, Correction) if canary.judged else None
+    return Kept(begin(rules, canary.steps, judged))

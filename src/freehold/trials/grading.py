@@ -2,7 +2,7 @@
 
 A score is the mean over those graders of the workload that can tell. Graders that ask models take part where the workload has
 `judging`: their answers are looked up, and until they are there, for a while, the score is one for later. A judge that gives no
-answer in that time leaves the answer without a score, never with the mean of the others. The grader that reads labels has those
+answer in that time, or cannot tell, leaves the answer without a score, never with the mean of the others. The grader that reads labels has those
 that are there by then; graders of pairs take no part, since a canary has no second answer.
 """
 
@@ -107,8 +107,7 @@ class Grading:
 
     def digest(self, workload: str) -> str:
         """The digest of who grades a workload now, with the versions of their code: 64 hexadecimal digits."""
-        grading = [(grader.label, grader.version) for grader in self._graders(workload)]
-        return sha256(msgspec.json.encode([grading, list(self._tables(workload))], order="sorted")).hexdigest()
+        return graders_digest(self._graders(workload), self._tables(workload))
 
     def prepare(self, record: Record, now: float) -> None:
         """Has the judges asked about an answer whose turn has not come yet."""
@@ -187,6 +186,8 @@ class Grading:
             if any(reply is None for reply in replies):
                 return None
             grade = grader.score(begun.item, begun.given, replies)
+            if grade.score is None and replies:
+                return None
             if grade.score is not None:
                 scores.append(grade.score)
         return fmean(scores) if scores else None
@@ -201,6 +202,12 @@ class Grading:
         made = taking_part(tables, judged=judged)
         self._made[workload] = written, made
         return made
+
+
+def graders_digest(graders: Sequence[AnyGrader], tables: Sequence[Mapping[str, Any]]) -> str:
+    """The digest of these graders, which take part, and of the tables that they are among."""
+    grading = [(grader.label, grader.version) for grader in graders]
+    return sha256(msgspec.json.encode([grading, list(tables)], order="sorted")).hexdigest()
 
 
 def taking_part(tables: Sequence[Mapping[str, Any]], *, judged: bool) -> tuple[Taking, ...]:

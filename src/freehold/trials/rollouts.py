@@ -13,6 +13,10 @@ conversations that either could have got.
             end: "worse by `harm` at most", "fails at `max_error_rate` at most", "is stopped by safeguards at
             `max_blocked_rate` at most", "its 95th percentile of time is at most `max_p95_ratio` times the incumbent's". So a
             candidate for which all four hold is taken back with probability at most `alpha_rollback`.
+  judges    Where graders ask models, Delta is what people would say, and the scores are what judges do. The margins above are then
+            tested as margins of the scores (`correcting.py`): smaller ones, or none, and nothing advances. A part of alpha is
+            spent on how well the judges are known, and the tests have the rest. "Worse by `harm` at most" is tested on the
+            scores as they are: a judge that treats both models alike shows a loss as no greater than it is.
   emergency Ten failures in the last twenty requests (or what `emergency_error_rate` says) end it at once. This one is no test
             and has no error rate; it is there for a candidate that does not answer at all.
 
@@ -28,6 +32,7 @@ from msgspec.structs import replace
 
 from freehold.config.canary_rules import CanaryRules
 from freehold.store.canaries import MILLION, Arm
+from freehold.trials.correcting import Correction, judged_margin, left_of, told, why_not
 from freehold.trials.quantiles import QUANTILE, Times, took
 from freehold.trials.sequential import (
     Betting,
@@ -55,7 +60,7 @@ class Seen(Struct, frozen=True, kw_only=True):
     """One request as it counts. `propensity_ppm` is the probability of its arm, in millionths. `score` is that of the answer,
     0 to 1, None where no grader could tell; `first` says that its conversation had not counted before. `failed` is None where
     the request says nothing of the model (its caller left); `current` that it was assigned at the share in force, and not at
-    one before. `ms` is the whole time of an answer by the arm's own model."""
+    one before. `answered` is whether there is an answer, by whichever model; `ms` the whole time of one by the arm's own."""
 
     arm: Arm
     propensity_ppm: int
@@ -63,6 +68,7 @@ class Seen(Struct, frozen=True, kw_only=True):
     first: bool
     failed: bool | None
     current: bool = True
+    answered: bool = True
     blocked: bool = False
     ms: float | None = None
 
@@ -91,7 +97,8 @@ class Weighted(Struct, frozen=True):
 
 class State(Struct, frozen=True):
     """Everything that a canary has shown. `passing` holds one test for each step but the last; `at_step` counts the candidate's
-    conversations at the step in force, `recent` whether its last requests failed."""
+    conversations at the step in force, `recent` whether its last requests failed. `correction` says how far the judges among
+    the graders are believed, None where there are none."""
 
     passing: tuple[Betting, ...]
     harm: Betting
@@ -104,6 +111,7 @@ class State(Struct, frozen=True):
     at_step: int = 0
     recent: tuple[bool, ...] = ()
     differences: Weighted = Weighted()
+    correction: Correction | None = None
 
 
 class Decision(Struct, frozen=True):
@@ -114,17 +122,20 @@ class Decision(Struct, frozen=True):
     evidence: dict[str, Any]
 
 
-def begin(rules: CanaryRules, steps: Sequence[int]) -> State:
-    """The state of a canary with these steps, in millionths, before its first outcome."""
+def begin(rules: CanaryRules, steps: Sequence[int], correction: Correction | None = None) -> State:
+    """The state of a canary with these steps, in millionths, before its first outcome. A test that cannot show anything, for want of
+    labels, stands for its step with the margin as it is, and nothing follows from it."""
     share = min(_least(step) for step in steps[:-1]) if len(steps) > 1 else 0.5
-    alarm = alarm_alpha(rules)
+    alarm, alpha = alarm_alpha(rules), left_of(correction, rules.alpha)
+    tested = [judged_margin(correction, margin) or margin for margin in margins(rules, steps)]
     return State(
-        passing=tuple(start_ipw(margin, rules.alpha, share) for margin in margins(rules, steps)),
+        passing=tuple(start_ipw(margin, alpha, share) for margin in tested),
         harm=start_ipw_harm(rules.harm, alarm, share),
         failing=start_cap(rules.max_error_rate, alarm),
         blocked=start_cap(rules.max_blocked_rate, alarm),
         # Half of this alarm's part is spent on the limit that the times are held against.
         slow=None if rules.max_p95_ratio == 0 else start_cap(1 - QUANTILE, alarm / 2),
+        correction=correction,
     )
 
 
@@ -167,12 +178,15 @@ def decide(
         return None
     if step == len(steps) - 1:
         return Decision("promoted", "every step is passed", evidence(state, rules, steps, step))
-    if not state.passing[step].crossed:
-        return None
     margin = margins(rules, steps)[step]
+    if not state.passing[step].crossed or why_not(state.correction, margin):
+        return None
     reason = (
         f"shown to be less than {margin:g} worse, which at the next share costs all traffic less than {rules.margin:g}"
     )
+    tested = judged_margin(state.correction, margin)
+    if state.correction is not None and tested is not None:
+        reason += f"; in the words of {', '.join(state.correction.judges)}, less than {tested:.3g}"
     return Decision("advanced", reason, evidence(state, rules, steps, step))
 
 
@@ -182,9 +196,10 @@ def advanced(state: State) -> State:
 
 
 def evidence(state: State, rules: CanaryRules, steps: Sequence[int], step: int) -> dict[str, Any]:
-    """All that the decision rests on. Logarithms of wealth and thresholds in thousandths, shares and means in millionths."""
+    """All that the decision rests on. Logarithms of wealth and thresholds in thousandths, shares and means in millionths. `judged` is
+    how far judges are believed; where that does not do for the step in force, `held` says why, and there is no test of it."""
     tests = {"harm": state.harm, "errors": state.failing, "blocked": state.blocked, "slow": state.slow}
-    told: dict[str, Any] = {
+    shown: dict[str, Any] = {
         "at_share_ppm": steps[step],
         "conversations_at_step": state.at_step,
         "candidate_arm": _side(state.candidate),
@@ -192,11 +207,14 @@ def evidence(state: State, rules: CanaryRules, steps: Sequence[int], step: int) 
         "recent_failures": sum(state.recent),
     }
     if step < len(state.passing):
-        tests["no_worse"] = state.passing[step]
-        told["margin_ppm"] = round(margins(rules, steps)[step] * MILLION)
+        shown |= _quality(state, margins(rules, steps)[step])
+        if "held" not in shown:
+            tests["no_worse"] = state.passing[step]
+    if state.correction is not None:
+        shown["judged"] = told(state.correction)
     if state.times.limit is not None:
-        told["p95_limit_us"] = round(state.times.limit * 1000)
-    return {**told, "tests": {name: _test(test) for name, test in tests.items() if test is not None}}
+        shown["p95_limit_us"] = round(state.times.limit * 1000)
+    return {**shown, "tests": {name: _test(test) for name, test in tests.items() if test is not None}}
 
 
 def difference(state: State) -> dict[str, int] | None:
@@ -265,11 +283,25 @@ def _compare(state: State, seen: Seen, score: float) -> State:
     x = ipw(score, share, candidate=seen.arm == "candidate", centre=centre)
     low, high = ipw_range(share, centre)
     weight = 4 * share * (1 - share)
+    stricter = (
+        x
+        if seen.answered
+        else ipw(_if_judged(state, seen, score), share, candidate=seen.arm == "candidate", centre=centre)
+    )
     passing = tuple(
-        test if test.crossed else advance(test, x, worst=test.null - low, weight=weight) for test in state.passing
+        test if test.crossed else advance(test, stricter, worst=test.null - low, weight=weight)
+        for test in state.passing
     )
     harm = advance(state.harm, x, worst=high - state.harm.null, weight=weight)
     return replace(state, passing=passing, harm=harm, differences=_weighed(state.differences, x, weight))
+
+
+def _if_judged(state: State, seen: Seen, score: float) -> float:
+    """The score of an answer that was not given, as the tests of passing count it. It is worth 0, and a judge gives a bad answer more
+    than that on average; so an incumbent that fails would make the candidate look better than it is."""
+    if seen.arm == "candidate" or state.correction is None:
+        return score
+    return max(score, state.correction.unanswered)
 
 
 def _weighed(sums: Weighted, x: float, weight: float) -> Weighted:
@@ -284,6 +316,17 @@ def _weighed(sums: Weighted, x: float, weight: float) -> Weighted:
 
 
 # --- what follows ---
+
+
+def _quality(state: State, margin: float) -> dict[str, Any]:
+    """The margin that is to be shown at a step, and what judges make of it."""
+    shown: dict[str, Any] = {"margin_ppm": round(margin * MILLION)}
+    if state.correction is None:
+        return shown
+    tested = judged_margin(state.correction, margin)
+    return shown | (
+        {"held": why_not(state.correction, margin)} if tested is None else {"tested_ppm": round(tested * MILLION)}
+    )
 
 
 def _alarm(state: State, rules: CanaryRules) -> str | None:

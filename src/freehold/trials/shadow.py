@@ -10,8 +10,11 @@ on it. A candidate that failed scores 0. Two tests, each at the full level of it
 Either, when it is reached for the first time, becomes an entry of the ledger, in the transaction that counts the pair. Nothing
 is passed while more than 2 % of the pairs have no grade: what is missing may be what is wrong.
 
-Evidence is for what it was gathered on, its terms: the incumbent and its route, the graders, the levels, and the weights of own
-models. When one of them changes the test begins anew, with the entry `shadow.restarted`; answers from before that count in neither.
+Where graders ask models, the margin is tested as one of what they say, by what people said of these judges (`correcting.py`), and
+nothing is passed where people said too little; `harm` is tested on the scores as they are.
+
+Evidence is for what it was gathered on, its terms: the incumbent and its route, the graders, how far judges are believed, the levels, and
+the weights of own models. When one of them changes the test begins anew, with the entry `shadow.restarted`; answers from before that count in neither.
 """
 
 import logging
@@ -46,6 +49,8 @@ from freehold.store.shadows import (
     waiting_pairs,
 )
 from freehold.store.usage import find_record
+from freehold.trials.correcting import Correction, judged_margin, left_of, why_not
+from freehold.trials.correcting import told as correction_told
 from freehold.trials.grading import WAIT_SECONDS, Grading
 from freehold.trials.rollouts import banded, too_many_unscored
 from freehold.trials.sequential import Betting, advance, asymptotic_cs, start_harm, start_paired
@@ -57,7 +62,8 @@ log = logging.getLogger("freehold.shadow")
 
 class Terms(Struct, frozen=True, kw_only=True):
     """What is tested, on what and how strictly. `incumbent` are the models that serve the workload, first to last; `route` is the
-    digest of the route, `graders` that of who grades; the weights are SHA-256 digests, empty where nobody knows them."""
+    digest of the route, `graders` that of who grades, `judged` how far those of them are believed that ask models; the weights are
+    SHA-256 digests, empty where nobody knows them."""
 
     incumbent: tuple[str, ...]
     route: str
@@ -68,6 +74,7 @@ class Terms(Struct, frozen=True, kw_only=True):
     alpha_rollback: float
     weights: str = ""
     incumbent_weights: str = ""
+    judged: Correction | None = None
 
 
 class Standing(Struct, frozen=True):
@@ -99,12 +106,20 @@ class Graded(Struct, frozen=True):
 
 
 class ShadowTests:
-    """The pairs of one data folder. `settings` gives the configuration in force."""
+    """The pairs of one data folder. `settings` gives the configuration in force, `believed` how far the judges of a workload are
+    believed about a candidate and these incumbents, at the alpha of passing; None where none take part."""
 
-    def __init__(self, db: sqlite3.Connection, settings: Callable[[], Settings], grading: Grading) -> None:
+    def __init__(
+        self,
+        db: sqlite3.Connection,
+        settings: Callable[[], Settings],
+        grading: Grading,
+        believed: Callable[[str, str, tuple[str, ...], float], Correction | None],
+    ) -> None:
         self._db = db
         self._settings = settings
         self._grading = grading
+        self._believed = believed
 
     def round(self, now: float | None = None) -> int:
         """Grades and counts what waits; gives how many pairs are done with."""
@@ -194,6 +209,7 @@ class ShadowTests:
             alpha_rollback=rules.alpha_rollback,
             weights=(copy.weights or "") if copy is not None else "",
             incumbent_weights=own or "",
+            judged=self._believed(pair.workload, pair.candidate, incumbent, rules.alpha),
         )
 
     def _standing(self, pair: Pair, terms: Terms, now: float) -> Standing:
@@ -241,8 +257,9 @@ def _completed(before: Terms | None, now: Terms) -> Terms:
 
 def begin(terms: Terms, since: int = 0) -> Standing:
     """The standing before the first pair."""
-    passing, harm = start_paired(terms.margin, terms.alpha), start_harm(terms.harm, terms.alpha_rollback)
-    return Standing(passing, harm, terms=terms, since=since)
+    tested = judged_margin(terms.judged, terms.margin) or terms.margin  # where there is none, nothing follows from it
+    passing = start_paired(tested, left_of(terms.judged, terms.alpha))
+    return Standing(passing, start_harm(terms.harm, terms.alpha_rollback), terms=terms, since=since)
 
 
 def changes(before: Terms | None, now: Terms) -> list[str]:
@@ -260,7 +277,7 @@ def counted(state: Standing, candidate: float | None, incumbent: float | None, *
         return replace(state, unscored=state.unscored + 1)
     difference = candidate - incumbent
     passing = advance(state.passing, difference)
-    enough = not too_many_unscored(state.unscored, state.unscored + state.pairs + 1)
+    enough = not too_many_unscored(state.unscored, state.unscored + state.pairs + 1) and not held(state)
     return replace(
         state,
         passing=passing,
@@ -274,12 +291,18 @@ def counted(state: Standing, candidate: float | None, incumbent: float | None, *
     )
 
 
+def held(state: Standing) -> str:
+    """Why nothing can be passed, however many pairs there are: too little is known of the judges. Empty where it can."""
+    return "" if state.terms is None else why_not(state.terms.judged, state.terms.margin)
+
+
 def evidence(state: Standing) -> dict[str, Any]:
     """What is told of a standing, in whole numbers: means in millionths, logarithms in thousandths; and of what it is the evidence."""
     pairs = max(1, state.pairs)
     return {
         **({} if state.terms is None else {"terms": told(state.terms)}),
         "passed": state.passed,
+        **_judged(state),
         "pairs": state.pairs,
         "unscored": state.unscored,
         "failed": state.failed,
@@ -293,10 +316,19 @@ def evidence(state: Standing) -> dict[str, Any]:
     }
 
 
+def _judged(state: Standing) -> dict[str, Any]:
+    """Which margin of what judges say stands for the true one, or why none does."""
+    if state.terms is None or state.terms.judged is None:
+        return {}
+    tested = judged_margin(state.terms.judged, state.terms.margin)
+    return {"held": held(state)} if tested is None else {"tested_ppm": round(tested * MILLION)}
+
+
 def told(terms: Terms) -> dict[str, Any]:
     """Terms as an entry has them: numbers that are no whole ones are text, and what nobody knows is left out."""
-    fields = msgspec.to_builtins(terms)
-    return {name: f"{one}" if isinstance(one, float) else one for name, one in fields.items() if one != ""}
+    fields = msgspec.to_builtins(replace(terms, judged=None))
+    said = {name: f"{one}" if isinstance(one, float) else one for name, one in fields.items() if one not in ("", None)}
+    return said if terms.judged is None else {**said, "judged": correction_told(terms.judged)}
 
 
 def encode_standing(state: Standing) -> bytes:

@@ -8,6 +8,7 @@ from freehold.training.heavy import reinforce
 from freehold.training.heavy.reinforce import grpo, prove, rewarding, worth
 from freehold.training.progress import Alarm, Ended, Rewarded, read_progress
 from freehold.training.recipe import Reinforcing, tasks_of
+from freehold.training.tasks.refund_desk import RefundDesk
 from freehold.training.tasks.task import Check, Problem, Solution, StepCheck, Task, write_reply
 from training.heavy.tiny import begun_on, executed, finished, recipe, trained
 
@@ -35,8 +36,21 @@ def test_a_reply_is_worth_what_is_proven_of_it(reply: str, ended: bool, expected
     assert worth(TASK, PROBLEM, reply, ended=ended, reward=REWARD) == pytest.approx(expected)
 
 
+def test_length_and_foreign_letters_are_taken_from_a_reply_in_proportion() -> None:
+    reward = Reinforcing(length=0.4, foreign=0.5)
+    right, wrong = write_reply(GOLD), write_reply(Solution(GOLD.lines, f"{GOLD.answer}1"))
+    assert worth(TASK, PROBLEM, right, ended=True, reward=reward, length=0.25) == pytest.approx(0.9)
+    assert worth(TASK, PROBLEM, wrong, ended=True, reward=reward, length=0.25) == 0.0
+    policy = RefundDesk()
+    case = policy.generate(1, 1)
+    said = Solution(("规则",), policy.solve(case).answer)
+    letters = sum(sign.isalpha() for sign in said.answer)
+    expected = 0.2 - 0.4 * 0.5 - 0.5 * 2 / (2 + letters)
+    assert worth(policy, case, write_reply(said), ended=True, reward=reward, length=0.5) == pytest.approx(expected)
+
+
 def test_a_reply_ended_when_its_last_token_is_the_stop_token() -> None:
-    rewards = rewarding([(TASK, PROBLEM)], REWARD, stop=4)
+    rewards = rewarding([(TASK, PROBLEM)], REWARD, stop=4, most=24)
     text = write_reply(GOLD)
     assert rewards(completions=[text, text], completion_ids=[[7, 4], [7, 8]], place=[0, 0]) == [1.0, 0.7]
 

@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 from freehold.errors import ConfigError, Contaminated, RowForbidden
 from freehold.training.dataset import Dataset, Example, Turn, write_dataset
 from freehold.training.heavy import __main__ as heavy
+from freehold.training.heavy import tuning
 from freehold.training.heavy.__main__ import train
+from freehold.training.heavy.evaluate import Score
 from freehold.training.heavy.libraries import library, torch
 from freehold.training.heavy.model import load_model
 from freehold.training.heavy.tuning import sft
@@ -66,9 +68,46 @@ def test_tuning_ends_when_its_minutes_are_over_and_counts_those_of_its_earlier_l
     assert isinstance(first[-1], Ended)
     assert not first[-1].done
     sft(asked, folder, lambda: True)
-    second = [line.elapsed for line in read_progress(folder / "progress.jsonl") if isinstance(line, Step)]
-    assert second == sorted(second)
-    assert second[-1] > first[-1].elapsed
+    second = [line for line in read_progress(folder / "progress.jsonl") if isinstance(line, Step)]
+    for told in ([line.elapsed for line in second], [line.tokens for line in second]):
+        assert told == sorted(set(told))
+    assert second[-1].elapsed > first[-1].elapsed
+
+
+def scored_at(lines: list[Any]) -> list[int]:
+    return [line.step for line in lines if isinstance(line, Scored)]
+
+
+def test_tuning_tries_held_out_problems_on_the_way_and_ends_when_its_target_is_reached(
+    base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    changes = {"learning__steps": 6, "watch__every": 2, "watch__items": 2, "watch__tokens": 8}
+    assert scored_at(tuned(base, tmp_path / "all", **changes)) == [2, 4, 6]
+    shares = iter([0.5, 0.5, 0.9, 0.9])
+
+    def better(*_: Any, **__: Any) -> list[Score]:
+        right = round(10 * next(shares))
+        return [
+            Score(
+                task="t",
+                level=2,
+                thinking=True,
+                items=10,
+                right=right,
+                proven=0,
+                unfinished=0,
+                tokens=1.0,
+                low=0.0,
+                high=1.0,
+            )
+        ]
+
+    monkeypatch.setattr(tuning, "evaluate", better)
+    lines = tuned(base, tmp_path / "target", **{**changes, "learning__steps": 40}, watch__target=0.9)
+    assert scored_at(lines) == [2, 4, 6, 6]
+    assert isinstance(lines[-1], Ended)
+    assert (lines[-1].step, lines[-1].done, lines[-1].why) == (6, True, "its target is reached")
+    assert (tmp_path / "target" / "model").is_dir()
 
 
 @pytest.mark.parametrize("schedule", ["wsd", "cosine"])

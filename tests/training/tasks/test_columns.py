@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from freehold.training.tasks.columns import padded, summed
+from freehold.training.tasks.columns import compared, padded, summed
 
 BY_HAND = [
     (123, "-", 45, "0123-0045:-8,-7,00,00,=0078", 78),
@@ -27,6 +27,21 @@ def test_the_columns_hold_the_result_backwards(first: int, sign: str, second: in
     line, result = summed(first, sign, second, 5)
     columns = line.partition(":")[2].partition("=")[0]
     assert int(columns[1::3][::-1]) == result == (first + int(f"{sign}{second}")) % 100_000
+
+
+@pytest.mark.parametrize(
+    ("first", "sign", "second", "line"),
+    [
+        (43, ">", 25, "0043>0025:0=0,0=0,4>2 yes"),
+        (25, ">", 43, "0025>0043:0=0,0=0,2<4 no"),
+        (25, "<", 43, "0025<0043:0=0,0=0,2<4 yes"),
+        (500, "<", 500, "0500<0500:0=0,5=5,0=0,0=0 no"),
+        (500, ">", 500, "0500>0500:0=0,5=5,0=0,0=0 no"),
+        (9000, "<", 899, "9000<0899:9>0 no"),
+    ],
+)
+def test_numbers_are_compared_up_to_the_first_digit_that_differs(first: int, sign: str, second: int, line: str) -> None:
+    assert compared(first, sign, second, 4) == (line, line.endswith("yes"))
 
 
 def test_numbers_are_padded_with_zeros() -> None:

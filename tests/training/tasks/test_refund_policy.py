@@ -1,5 +1,6 @@
 """Refund policy: whole cases by hand."""
 
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -77,21 +78,24 @@ LATE = (
 @pytest.mark.parametrize(
     ("trace", "verdicts"),
     [
-        (f"{FIRST}\n{SECOND}\n{LATE} 0035>0044 no, refund", ["verified"] * 3),
+        (f"{FIRST}\n{SECOND}\n{LATE} 0035>0044:0=0,0=0,3<4 no, refund", ["verified"] * 3),
         (
-            f"{FIRST}\n{MEMBERS} yes, 0030+0014:05,04,00,00,=0045\n{LATE} 0035>0045 no, refund",
+            f"{FIRST}\n{MEMBERS} yes, 0030+0014:05,04,00,00,=0045\n{LATE} 0035>0045:0=0,0=0,3<4 no, refund",
             ["verified", "refuted", "verified"],
         ),
-        (f"{FIRST}\n{MEMBERS} no, 0030\n{LATE} 0035>0030 yes, refused", ["verified", "refuted", "verified"]),
-        (f"{LIMIT} 0020\n{SHORT}\n{LATE} 0035>0034 yes, refused", ["refuted", "verified", "verified"]),
+        (
+            f"{FIRST}\n{MEMBERS} no, 0030\n{LATE} 0035>0030:0=0,0=0,3=3,5>0 yes, refused",
+            ["verified", "refuted", "verified"],
+        ),
+        (f"{LIMIT} 0020\n{SHORT}\n{LATE} 0035>0034:0=0,0=0,3=3,5>4 yes, refused", ["refuted", "verified", "verified"]),
         (
             f"{FIRST}\n{SECOND.replace('14 more', '15 more')}",
             ["verified", "refuted"],
         ),  # the rule is not quoted as it is
-        (f"{FIRST}\n{LATE} 0035>0030 yes, refused", ["verified", "not_checkable"]),
+        (f"{FIRST}\n{LATE} 0035>0030:0=0,0=0,3=3,5>0 yes, refused", ["verified", "not_checkable"]),
         ("Books are fine", ["not_checkable"]),
         (
-            f"{FIRST}\n{SECOND}\n{LATE} 0035>0044 no, refund\nD. What was bought on sale is refused. sale no, refund",
+            f"{FIRST}\n{SECOND}\n{LATE} 0035>0044:0=0,0=0,3<4 no, refund\nD. What was bought on sale is refused. sale no, refund",
             [*["verified"] * 3, "refuted"],
         ),
     ],
@@ -110,15 +114,15 @@ def test_rules_that_ask_for_a_category_or_a_share_say_what_they_look_at() -> Non
     ]
     lines = RefundPolicy().solve(problem_of(rules, ["used"])).lines
     assert lines[1:] == (
-        "B. For lamps the limit is 7 days instead. case: books, rule: lamps, no, 0030",
-        "C. Opened books are refused. case: books, rule: books, yes, opened no, refund",
+        "B. For lamps the limit is 7 days instead. case: books, rule: lamps, books<lamps no, 0030",
+        "C. Opened books are refused. case: books, rule: books, books=books yes, opened no, refund",
         "D. For used items 80 percent of the price is paid. refund, used yes, 100-80=20, 10% 0870, 20% 0870+0870:00,14,17,01,=1740, "
         "8700-1740:00,-6,-9,06,=6960",
     )
 
 
 def test_a_trace_leads_to_the_answer_that_it_writes() -> None:
-    lines = f"{LIMIT} 0020\n{SHORT}\n{LATE} 0035>0034 yes, refused"
+    lines = f"{LIMIT} 0020\n{SHORT}\n{LATE} 0035>0034:0=0,0=0,3=3,5>4 yes, refused"
     assert RefundPolicy().verify(problem_of(RULES[:3], ["member"]), lines).answer == "refused"
 
 
@@ -152,3 +156,28 @@ def test_rules_that_decide_whether_stand_in_any_order() -> None:
         if "faulty" in kinds:
             orders.add("late first" if kinds.index("late") < kinds.index("faulty") else "faulty first")
     assert orders == {"late first", "faulty first"}
+
+
+@pytest.mark.parametrize("level", [0, 2, 5])
+def test_policies_of_chosen_kinds_have_several_rules_of_each(level: int) -> None:
+    task = RefundPolicy(kinds=["opened-category", "category-limit"])
+    problem = task.generate(level, 7)
+    kinds = Counter(rule["kind"] for rule in problem.data["rules"])
+    assert kinds.keys() <= {"limit", "late", "opened-category", "category-limit"}
+    assert kinds["limit"] == kinds["late"] == 1
+    assert 8 <= kinds.total() <= 12
+    solution = task.solve(problem)
+    check = RefundPolicy().verify(problem, "\n".join(solution.lines))
+    assert ({step.verdict for step in check.steps}, check.answer) == ({"verified"}, solution.answer)
+
+
+def test_graces_stand_behind_what_they_forgive() -> None:
+    rules = RefundPolicy(kinds=["grace", "sale"]).generate(1, 3).data["rules"]
+    order = [rule["kind"] for rule in rules if rule["kind"] in ("late", "grace")]
+    assert order == ["late", *["grace"] * (len(order) - 1)]
+    assert len(order) > 2
+
+
+def test_rules_that_every_policy_has_are_no_kinds_to_draw() -> None:
+    with pytest.raises(ValueError, match="late, sails"):
+        RefundPolicy(kinds=["sale", "late", "sails"])

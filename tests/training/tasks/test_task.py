@@ -131,12 +131,12 @@ def test_seed_1_gives_these_problems_for_ever(task: Task, level: int, asked: str
 
 def test_seed_1_of_the_refund_policy_is_this_case_for_ever() -> None:
     problem = TASKS[7].generate(3, 1)
-    assert "The case: lamps, $73.00, bought on day 182, returned on day 203, member yes, gift yes" in TASKS[7].render(
+    assert "The case: toys, $46.00, bought on day 82, returned on day 89, member no, gift yes" in TASKS[7].render(
         problem
     )
-    # 14 days and 35 more, 21 were taken; used: nine tenths; not opened; a member: no postage
-    assert TASKS[7].solve(problem).answer == "refund $65.70"
-    assert TASKS[7].digest(problem)[:16] == "ff4d7ecca9fcb003"
+    # 10 days, 7 were taken; opened toys are refused, but faulty items refunded, and they have no fee; a gift: no postage
+    assert TASKS[7].solve(problem).answer == "refund $46.00"
+    assert TASKS[7].digest(problem)[:16] == "cbb5b36a9b276de3"
 
 
 @each_task

@@ -23,7 +23,10 @@ def export_gguf(folder: Path, to: Path, quantisation: Quantisation, name: str) -
     """Writes the weights of a folder as GGUF. What stood at `to` is replaced when all is written. Raises ConfigError for weights that are not ours."""
     model, tokenizer = load_model(folder)
     if not is_ours(tokenizer) or model.config.model_type != "llama":
-        raise ConfigError(f"{folder} was not trained from nothing here.", "Convert it with llama.cpp's own converter.")
+        raise ConfigError(
+            f"{folder} was not trained from nothing here.",
+            "Export it as it is, `--quant safetensors`, and let llama.cpp's own converter make a GGUF file of that.",
+        )
     gguf = library("gguf")
     part = to.with_name(f"{to.name}.part")
     writer = gguf.GGUFWriter(str(part), ARCHITECTURE)

@@ -37,7 +37,7 @@ from freehold.training.heavy.tuning import asked_of
 from freehold.training.recipe import tasks_of
 from freehold.training.runs import RunFolder
 from freehold.training.tasks.drawing import held_out
-from freehold.training.tasks.task import Problem, Task, read_reply, seeded, write_reply
+from freehold.training.tasks.task import HELD_OUT, Problem, Task, read_reply, seeded, write_reply
 
 STRINGS, ITEMS = 10_000, 200
 THREADS = 1
@@ -94,6 +94,8 @@ def checked_export(
 
 def fault_of(found: Parity, quantisation: Quantisation) -> str:
     """Why an export is refused; empty when it is not."""
+    if not found.items:
+        return "there is no problem to compare replies to"
     if found.splits:
         return f"{found.splits} of {found.strings} strings are cut into other tokens"
     if quantisation == "F16" and found.same + found.rounded < found.items:
@@ -230,10 +232,11 @@ def _reply(ask: Any, ids: Sequence[int], tokens: int, stop: int) -> tuple[int, .
 
 
 def _tried(mix: Mix, examples: Sequence[Example], items: int, tokenizer: Any) -> Iterator[Tried]:
-    """Held-out problems of all levels in turn, so that a level with few of them leaves its place to others."""
-    levels = [[(task, one) for one in held_out(task, "val", level, items)] for task, _, each in mix for level in each]
-    for task, one in (pair for turn in zip_longest(*levels) for pair in turn if pair is not None):
-        yield Tried(prompt(Row(task, one, True), tokenizer), partial(_graded, task, one))
+    """Held-out problems of all levels in turn, so that a level with few of them leaves its place to others; of the test split where the other has too few."""
+    for split in HELD_OUT:
+        levels = [[(task, one) for one in held_out(task, split, at, items)] for task, _, each in mix for at in each]
+        for task, one in (pair for turn in zip_longest(*levels) for pair in turn if pair is not None):
+            yield Tried(prompt(Row(task, one, True), tokenizer), partial(_graded, task, one))
     if not mix:
         yield from (Tried(asked_of(one, tokenizer), partial(_answered, one)) for one in examples)
 

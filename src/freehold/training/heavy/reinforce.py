@@ -17,6 +17,7 @@ from freehold.training.heavy.rows import Mix, chat_prompt, rows
 from freehold.training.heavy.tuning import Stopping, Telling, adapters, arguments, opened, shared
 from freehold.training.progress import Ended
 from freehold.training.recipe import Recipe, Reinforcing, tasks_of
+from freehold.training.scripts import foreign_share
 from freehold.training.tasks.selftest import self_test
 from freehold.training.tasks.task import Problem, Task, judge, read_reply, seeded
 
@@ -54,7 +55,7 @@ def grpo(recipe: Recipe, folder: Path, stopping: Stopping = lambda: False) -> En
         trainer = sampling_trainer(trl.GRPOTrainer, telling, reward, tokenizer)(
             model=model,
             args=settings,
-            reward_funcs=rewarding(problems, reward, int(tokenizer.eos_token_id)),
+            reward_funcs=rewarding(problems, reward, int(tokenizer.eos_token_id), recipe.watch.tokens),
             train_dataset=library("datasets").Dataset.from_dict(columns),
             processing_class=tokenizer,
             peft_config=adapters(recipe),
@@ -79,19 +80,27 @@ def drawn(recipe: Recipe, mix: Mix, count: int) -> list[tuple[Task, Problem]]:
     return [(row.task, row.problem) for row in islice(rows(mix, levels, 0.0, "reward", recipe.learning.seed), count)]
 
 
-def worth(task: Task, problem: Problem, text: str, *, ended: bool, reward: Reinforcing) -> float:
-    """The reward of a reply: 1 proven, `right` for a right answer whose steps do not hold, 0 wrong; `too_long` less where it does not end."""
+def worth(task: Task, problem: Problem, text: str, *, ended: bool, reward: Reinforcing, length: float = 0.0) -> float:
+    """The reward of a reply whose `length` is that share of what it may have: 1 proven, `right` for a right answer whose steps do not hold, 0 wrong;
+    less for length and language, as the recipe has it."""
     judged = judge(task, problem, text)
     value = 1.0 if judged.proven else reward.right if judged.grade.score == 1.0 else 0.0
+    if value:
+        value -= reward.length * length
+    if reward.foreign:
+        value -= reward.foreign * foreign_share(text, task.render(problem))
     return value if ended and read_reply(text).finished else value - reward.too_long
 
 
-def rewarding(problems: Sequence[tuple[Task, Problem]], reward: Reinforcing, stop: int) -> Callable[..., list[float]]:
-    """The function that TRL asks, with the replies as text and as tokens, and the `place` of each problem. One that ended has `stop` as its last."""
+def rewarding(
+    problems: Sequence[tuple[Task, Problem]], reward: Reinforcing, stop: int, most: int
+) -> Callable[..., list[float]]:
+    """The function that TRL asks, with the replies as text and as tokens, up to `most`, and the `place` of each problem. One that ended has `stop` as its
+    last."""
 
     def verified(completions: list[str], completion_ids: list[list[int]], place: list[int], **_: Any) -> list[float]:
         return [
-            worth(*problems[at], text, ended=list(ids[-1:]) == [stop], reward=reward)
+            worth(*problems[at], text, ended=list(ids[-1:]) == [stop], reward=reward, length=len(ids) / most)
             for text, ids, at in zip(completions, completion_ids, place, strict=True)
         ]
 

@@ -86,7 +86,7 @@ def arguments(recipe: Recipe, folder: Path) -> dict[str, Any]:
         "adam_beta1": learning.betas[0],
         "adam_beta2": learning.betas[1],
         "max_grad_norm": learning.clip,
-        "bf16": learning.precision == "bfloat16",
+        "bf16": learning.precision == "bfloat16" or (learning.precision == "auto" and _has_bfloat16()),
         "use_cpu": not torch.cuda.is_available(),
         "seed": learning.seed,
         "logging_steps": TELL_STEPS,
@@ -95,6 +95,11 @@ def arguments(recipe: Recipe, folder: Path) -> dict[str, Any]:
         "report_to": "none",
         "disable_tqdm": True,
     }
+
+
+def _has_bfloat16() -> bool:
+    """Whether there is a GPU that computes in bfloat16, where it is the faster one; of CPUs few do."""
+    return bool(torch.cuda.is_available() and torch.cuda.is_bf16_supported())
 
 
 def _schedule(learning: Learning) -> dict[str, Any]:
@@ -126,13 +131,16 @@ class Telling:
         self.checkpoint = _newest(folder / "checkpoints")
         if self.checkpoint is not None and first():
             rewind(folder / "progress.jsonl", int(self.checkpoint.name.rpartition("-")[2]))
-        self._before = self._spent(folder / "progress.jsonl") if self.checkpoint is not None else 0.0
+        self._before, earlier = self._spent(folder / "progress.jsonl") if self.checkpoint is not None else (0.0, 0)
+        # TRL's GRPO counts tokens on over the lives of a run; the others begin anew.
+        self._counted = 0 if recipe.stage == "grpo" else earlier
         self._progress = Progress(folder / "progress.jsonl") if first() else None
         self.callback = Callback(self)
         self.mismatch = 0.0
         self.alarmed = ""
+        self.mastered = False
         self._dead = 0
-        self._step, self._tokens, self._elapsed = 0, 0, self._before
+        self._step, self._tokens, self._elapsed = 0, earlier, self._before
 
     def __enter__(self) -> "Telling":
         return self
@@ -146,19 +154,24 @@ class Telling:
         trainer.train(resume_from_checkpoint=str(self.checkpoint) if self.checkpoint else None)
         self._step = int(trainer.state.global_step)
         over = self.over(0.0)
-        done = self._step >= self.recipe.learning.steps or over or bool(self.alarmed)
+        done = self._step >= self.recipe.learning.steps or over or self.mastered or bool(self.alarmed)
         if done and first():
             model = trainer.accelerator.unwrap_model(trainer.model)
             merged = model.merge_and_unload() if self.recipe.lora is not None else model
-            self.watch(merged)
+            self.watch(merged, self._step)
             save_model(merged, self.tokenizer, self.folder / "model")
-        why = self.alarmed or (
-            "its minutes are over" if over else "all steps are done" if done else "it was told to stop"
-        )
-        ended = Ended(step=self._step, done=done, why=why, elapsed=self._elapsed, tokens=self._tokens)
+        ended = Ended(step=self._step, done=done, why=self._why(over=over), elapsed=self._elapsed, tokens=self._tokens)
         self._tell(ended)
         together()
         return ended
+
+    def _why(self, *, over: bool) -> str:
+        """Why a run, or this life of it, has ended."""
+        if self.alarmed or over:
+            return self.alarmed or "its minutes are over"
+        if self.mastered:
+            return "its target is reached"
+        return "all steps are done" if self._step >= self.recipe.learning.steps else "it was told to stop"
 
     def over(self, seconds: float) -> bool:
         """Whether the recipe's minutes are, so many seconds into this life of the run. The rate has not come down then: `steps` is what plans that."""
@@ -170,7 +183,8 @@ class Telling:
         if "loss" not in logs:
             return
         elapsed = self._elapsed = self._before + seconds
-        self._tokens = int(logs.get("num_tokens") or self._tokens)
+        counted = int(logs.get("num_tokens") or 0)
+        self._tokens = self._counted + counted if counted else self._tokens
         self._tell(
             Step(
                 step=step,
@@ -185,12 +199,23 @@ class Telling:
         if "frac_reward_zero_std" in logs:
             self._rewarded(step, logs)
 
-    def watch(self, model: Any) -> None:
-        """Tries held-out problems."""
+    def looks(self, model: Any, step: int) -> None:
+        """Tries held-out problems where it is time to, and sees whether the target is reached on every level. The first process does; the others wait for
+        what it says at the end of the step."""
         watch = self.recipe.watch
+        if not self.mix or not first() or step % watch.every or step >= self.recipe.learning.steps:
+            return
+        worst = self.watch(model, step)
+        self.mastered = watch.target < 1 and worst >= watch.target
+
+    def watch(self, model: Any, step: int) -> float:
+        """Tries held-out problems; gives the share of right answers on the worst level, 0 where there is none."""
+        watch, shares = self.recipe.watch, list[float]()
         for task, _, levels in self.mix:
             for one in evaluate(model, self.tokenizer, task, levels, items=watch.items, tokens=watch.tokens):
-                self._tell(scored(self._step, one))
+                self._tell(scored(step, one))
+                shares += [one.accuracy] if one.items else []
+        return min(shares, default=0.0)
 
     def _rewarded(self, step: int, logs: dict[str, Any]) -> None:
         reward = self.recipe.reward
@@ -215,9 +240,10 @@ class Telling:
             self._alarm(step, "mismatch", f"Sampler and trainer disagree by {line.mismatch:.3f} nats a token.")
 
     @staticmethod
-    def _spent(path: Path) -> float:
-        """Seconds of the run's earlier lives."""
-        return max((line.elapsed for line in read_progress(path) if isinstance(line, Step)), default=0.0)
+    def _spent(path: Path) -> tuple[float, int]:
+        """Seconds and tokens of the run's earlier lives."""
+        told = [line for line in read_progress(path) if isinstance(line, Step)]
+        return max((line.elapsed for line in told), default=0.0), max((line.tokens for line in told), default=0)
 
     def _tell(self, line: Line) -> None:
         if self._progress is not None:
@@ -239,10 +265,12 @@ class Callback(transformers.TrainerCallback):
         """Starts the clock."""
         self._began = time.monotonic()
 
-    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> Any:
-        """Ends the run where it must, in all of its processes at the same step."""
+    def on_step_end(self, args: Any, state: Any, control: Any, model: Any = None, **_: Any) -> Any:
+        """Tries held-out problems where it is time to, and ends the run where it must, in all of its processes at the same step."""
         telling = self._telling
-        if agreed(args.device, said=telling.stopping() or bool(telling.alarmed) or telling.over(self._seconds())):
+        telling.looks(model, state.global_step)
+        ends = telling.stopping() or bool(telling.alarmed) or telling.mastered or telling.over(self._seconds())
+        if agreed(args.device, said=ends):
             control.should_save = control.should_training_stop = True
         return control
 

@@ -9,7 +9,10 @@ learned within 250 steps. The carry comes before the digit: without it the digit
 and nothing was learned in 900 steps; behind the carry each alone says something, and half of all sums were right after 1,000. The last digit comes first, as
 carries come from there (Lee et al. 2023, arXiv 2307.03381, "Teaching Arithmetic to Small Transformers").
 
-A difference below zero stands as on an odometer that was turned back: 9999 for -1. It knows numbers and no task.
+A difference below zero stands as on an odometer that was turned back: 9999 for -1.
+
+Numbers are compared from the first digit to the first that differs, `0043>0025:0=0,0=0,4>2 yes`: what decides stands beside the decision. It knows numbers and no
+task.
 """
 
 
@@ -19,6 +22,18 @@ def summed(first: int, sign: str, second: int, width: int) -> tuple[str, int]:
     result = (first + second if sign == "+" else first - second) % limit
     columns = _columns(first, sign, second, width)
     return f"{padded(first, width)}{sign}{padded(second, width)}:{columns}={padded(result, width)}", result
+
+
+def compared(first: int, sign: str, second: int, width: int) -> tuple[str, bool]:
+    """The line that tells whether `first` is more (`>`) or less (`<`) than `second`, both from 0 to 10^width - 1, and whether it is."""
+    left, right = padded(first, width), padded(second, width)
+    found: list[str] = []
+    for a, b in zip(left, right, strict=True):
+        found.append(f"{a}{'=' if a == b else '>' if a > b else '<'}{b}")
+        if a != b:
+            break
+    holds = first > second if sign == ">" else first < second
+    return f"{left}{sign}{right}:{','.join(found)} {'yes' if holds else 'no'}", holds
 
 
 def padded(number: int, width: int) -> str:

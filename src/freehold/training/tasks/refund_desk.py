@@ -41,7 +41,7 @@ class RefundDesk(RefundPolicy):
     """Decisions on returns by one shop's rules."""
 
     name: ClassVar[str] = "refund-desk"
-    version: ClassVar[str] = "3"
+    version: ClassVar[str] = "4"
     levels: ClassVar[tuple[int, ...]] = (1,)
     beyond: ClassVar[tuple[int, ...]] = ()
 

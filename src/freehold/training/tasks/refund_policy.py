@@ -9,7 +9,7 @@
 
     A. Items can be returned within 30 days. limit 0030
     B. Members have 14 more days. member yes, 0030+0014:04,04,00,00,=0044
-    C. What is returned after the limit is refused. 0047-0012:05,03,00,00,=0035, 0035>0044 no, refund
+    C. What is returned after the limit is refused. 0047-0012:05,03,00,00,=0035, 0035>0044:0=0,0=0,3<4 no, refund
     D. For opened items a fee of 10 percent is kept, except for gifts. refund, opened yes, gift no, 3700*10%=0370, 3700-0370:...=3330
     refund $33.30
 
@@ -22,7 +22,7 @@ of those that decide whether), so the rules must be read; they cannot be learned
 on the case beside the two that every policy has: how many interact.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import count
 from random import Random
 from typing import Any, ClassVar
@@ -66,7 +66,7 @@ _NUMBERS: Mapping[str, tuple[int, ...]] = {
     "grace": (2, 3, 5, 7, 10),
     "used": (70, 80, 90),
     "opened-fee": (10, 20, 30),
-    "postage": (200, 300, 400, 450, 500, 650),
+    "postage": tuple(range(200, 1000, 5)),
     "credit-cap": (3000, 4000, 5000, 6000, 8000),
     "minimum": (300, 500, 800, 1000),
 }
@@ -83,17 +83,25 @@ class RefundPolicy(Task):
     """Decisions on returns, in cents."""
 
     name: ClassVar[str] = "refund-policy"
-    version: ClassVar[str] = "4"
+    version: ClassVar[str] = "5"
     levels: ClassVar[tuple[int, ...]] = (0, 1, 2, 3, 4, 5)
     beyond: ClassVar[tuple[int, ...]] = (6, 7)
     opposites: ClassVar[Mapping[str, str]] = {" yes": " no", " no": " yes", " refused": " refund", " credit": " refund"}
 
+    def __init__(self, *, kinds: Sequence[str] = ()) -> None:
+        """With `kinds` every rule beside the two of `ALWAYS` is of one of these, several of a kind in one policy: so what is asked once or twice
+        elsewhere is asked ten times. Raises ValueError for a kind that is not drawn."""
+        optional = [kind for kind in KINDS if kind not in ALWAYS]
+        if unknown := sorted(set(kinds) - set(optional)):
+            raise ValueError(f"refund-policy has no rules {', '.join(unknown)} to draw; it has {', '.join(optional)}")
+        self.kinds = tuple(kind for kind in optional if kind in kinds)
+
     def generate(self, level: int, seed: int) -> Problem:
         """A policy and a case on which exactly `level` optional rules have an effect."""
-        rng = seeded(self.name, self.admits(level), seed)
+        rng = seeded(self.name, self.admits(level), *self.kinds, seed)
         refused = rng.random() < REFUSED
         for draw in count():
-            policy = _draw(rng, level)
+            policy = _draw(rng, level, self.kinds)
             applied = _apply(policy)
             as_wanted = draw > TRIES or (applied[-1].state.outcome == "refused") == refused
             if as_wanted and sum(one.effect for one in applied) == level:
@@ -172,20 +180,21 @@ def _read(problem: Problem) -> Policy:
     return msgspec.convert(data, Policy)
 
 
-def _draw(rng: Random, level: int) -> Policy:
+def _draw(rng: Random, level: int, kinds: Sequence[str]) -> Policy:
     case = _case(rng, level)
     optional = [kind for kind in KINDS if kind not in ALWAYS]
     size = rng.randint(min(MOST, max(LEAST, level + 5)), MOST)
-    chosen = {*ALWAYS, *rng.sample(optional, size - len(ALWAYS))}
-    order = [kind for kind in KINDS if kind in chosen]
+    drawn = rng.choices(kinds, k=size - len(ALWAYS)) if kinds else rng.sample(optional, size - len(ALWAYS))
+    order = sorted([*ALWAYS, *drawn], key=list(KINDS).index)
     places = [place for place, kind in enumerate(order) if kind in SHUFFLED]
     mixed = [order[place] for place in places]
     rng.shuffle(mixed)
     for place, kind in zip(places, mixed, strict=True):
         order[place] = kind
-    if "grace" in order:  # it has something to forgive only behind `late`
-        order.remove("grace")
-        order.insert(order.index("late") + 1, "grace")
+    graces = order.count("grace")
+    order = [kind for kind in order if kind != "grace"]
+    late = order.index("late") + 1
+    order[late:late] = ["grace"] * graces  # it has something to forgive only behind `late`
     return Policy(tuple(_rule(kind, case, rng) for kind in order), case)
 
 

@@ -11,7 +11,7 @@ from typing import Literal
 from msgspec import Struct
 from msgspec.structs import replace
 
-from freehold.training.tasks.columns import padded, summed
+from freehold.training.tasks.columns import compared, padded, summed
 
 WIDTH = 4
 """Digits that days and cents are written with in a line, as `columns.py` wants it; amounts from $100 on have more."""
@@ -90,6 +90,10 @@ def _sum(first: int, sign: str, second: int) -> tuple[str, int]:
     return summed(first, sign, second, max(WIDTH, len(str(first)), len(str(second))))
 
 
+def _compared(first: int, sign: str, second: int) -> tuple[str, bool]:
+    return compared(first, sign, second, max(WIDTH, len(str(first)), len(str(second))))
+
+
 def _shown(number: int) -> str:
     return padded(number, WIDTH)
 
@@ -103,8 +107,8 @@ def _limit(rule: Rule, case: Case, state: State) -> Applied:
 
 def _category_limit(rule: Rule, case: Case, state: State) -> Applied:
     if case.category != rule.category:
-        return _until(f"{_both(rule, case)} no,", state.limit, state, effect=False)
-    return _until(f"{_both(rule, case)} yes,", rule.number, state, effect=True)
+        return _until(f"{_both(rule, case)},", state.limit, state, effect=False)
+    return _until(f"{_both(rule, case)},", rule.number, state, effect=True)
 
 
 def _more_days(flag: str) -> Apply:
@@ -126,22 +130,19 @@ def _until(said: str, limit: int, state: State, *, effect: bool) -> Applied:
 
 def _late(rule: Rule, case: Case, state: State) -> Applied:
     sums, took = _sum(case.returned, "-", case.bought)
-    late = took > state.limit
-    days = f"bought on day {case.bought}, returned on day {case.returned}"
-    compared = f"{_shown(took)}>{_shown(state.limit)} {_said(late)}"
-    return _decided(
-        f"{days}, {sums}, {compared}", "refused" if late else state.outcome, replace(state, took=took), effect=False
-    )
+    told, late = _compared(took, ">", state.limit)
+    said = f"bought on day {case.bought}, returned on day {case.returned}, {sums}, {told}"
+    return _decided(said, "refused" if late else state.outcome, replace(state, took=took), effect=False)
 
 
 def _grace(rule: Rule, case: Case, state: State) -> Applied:
-    compared = f"{_shown(state.took)}>{_shown(state.limit)}"
-    if state.took <= state.limit:
-        return _decided(f"{compared} no", state.outcome, state, effect=False)
+    told, late = _compared(state.took, ">", state.limit)
+    if not late:
+        return _decided(told, state.outcome, state, effect=False)
     sums, over = _sum(state.took, "-", state.limit)
-    forgiven = over <= rule.number
-    said = f"{compared} yes, {sums}, {_shown(over)}>{_shown(rule.number)} {_said(not forgiven)}"
-    return _decided(said, "credit" if forgiven else state.outcome, state, effect=forgiven)
+    held, too_late = _compared(over, ">", rule.number)
+    said = f"{told}, {sums}, {held}"
+    return _decided(said, state.outcome if too_late else "credit", state, effect=not too_late)
 
 
 def _flag_outcome(flag: str, outcome: Outcome) -> Apply:
@@ -154,9 +155,9 @@ def _flag_outcome(flag: str, outcome: Outcome) -> Apply:
 
 def _opened_category(rule: Rule, case: Case, state: State) -> Applied:
     if case.category != rule.category:
-        return _decided(f"{_both(rule, case)} no", state.outcome, state, effect=False)
+        return _decided(_both(rule, case), state.outcome, state, effect=False)
     opened = "opened" in case.flags
-    said = f"{_both(rule, case)} yes, opened {_said(opened)}"
+    said = f"{_both(rule, case)}, opened {_said(opened)}"
     return _decided(said, "refused" if opened else state.outcome, state, effect=opened)
 
 
@@ -168,8 +169,12 @@ def _no_receipt(rule: Rule, case: Case, state: State) -> Applied:
 
 
 def _both(rule: Rule, case: Case) -> str:
-    """The category of the case and that of the rule, side by side: two words far apart are hard to compare."""
-    return f"case: {case.category}, rule: {rule.category},"
+    """The category of the case and that of the rule, side by side, and which comes first in the alphabet. Two words far apart are hard to compare; and for
+    "the same or not" the one word says nothing without the other, so 0.2 M weights did not learn it in 12,000 steps. How words are ordered each says a bit of
+    by itself, as of digits, and that took 600."""
+    one, other = case.category, rule.category
+    sign = "=" if one == other else ">" if one > other else "<"
+    return f"case: {one}, rule: {other}, {one}{sign}{other} {_said(one == other)}"
 
 
 def _decided(said: str, outcome: Outcome, state: State, *, effect: bool) -> Applied:
@@ -221,17 +226,15 @@ def _postage(rule: Rule, case: Case, state: State) -> Applied:
 def _credit_cap(rule: Rule, case: Case, state: State) -> Applied:
     if state.outcome != "credit":
         return _paid("no cap", state.cents, state, effect=False)
-    over = state.cents > rule.number
-    compared = f"{_shown(state.cents)}>{_shown(rule.number)} {_said(over)}"
-    return _paid(compared, rule.number if over else state.cents, state, effect=over)
+    told, over = _compared(state.cents, ">", rule.number)
+    return _paid(told, rule.number if over else state.cents, state, effect=over)
 
 
 def _minimum(rule: Rule, case: Case, state: State) -> Applied:
-    under = state.cents < rule.number
-    compared = f"{_shown(state.cents)}<{_shown(rule.number)} {_said(under)}"
+    told, under = _compared(state.cents, "<", rule.number)
     if not under:
-        return _paid(compared, state.cents, state, effect=False)
-    return Applied(f"{compared}, refused", replace(state, outcome="refused"), effect=True, gives="outcome")
+        return _paid(told, state.cents, state, effect=False)
+    return Applied(f"{told}, refused", replace(state, outcome="refused"), effect=True, gives="outcome")
 
 
 def _paid(said: str, cents: int, state: State, *, effect: bool) -> Applied:

@@ -124,12 +124,19 @@ class Task(ABC):
     levels: ClassVar[tuple[int, ...]]
     beyond: ClassVar[tuple[int, ...]] = ()
     grader: ClassVar[Mapping[str, Any]] = {"kind": "exact"}
+    producer: ClassVar[str] = ""
+    """Who makes its problems and solutions, where that is not the package that it stands in: see `made_by`."""
     opposites: ClassVar[Mapping[str, str]] = {"+": "-", "-": "+"}
     """Pieces of a line whose exchange makes it wrong, for the self-test."""
     closed: ClassVar[bool] = True
     """Whether `vocabulary` holds every piece; for open language it holds single characters only."""
     ordered: ClassVar[bool] = True
     """Whether the steps are one procedure, so that leaving one out is an error; else each stands for itself."""
+
+    @classmethod
+    def made_by(cls) -> str:
+        """The producer of its rows, as their pedigree has it: `freehold/NAME` for a task of ours, `PACKAGE/NAME` for one that another package brings."""
+        return cls.producer or f"{cls.__module__.partition('.')[0]}/{cls.name}"
 
     @abstractmethod
     def generate(self, level: int, seed: int) -> Problem:

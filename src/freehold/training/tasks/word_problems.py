@@ -35,6 +35,7 @@ class WordProblems(Task):
     levels: ClassVar[tuple[int, ...]] = (2, 3, 4)
     beyond: ClassVar[tuple[int, ...]] = (5,)
     grader: ClassVar[Mapping[str, Any]] = {"kind": "numeric"}
+    producer: ClassVar[str] = f"reasoning-gym/{DATASET}"
     opposites: ClassVar[Mapping[str, str]] = {}
     closed: ClassVar[bool] = False
     ordered: ClassVar[bool] = False
