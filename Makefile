@@ -78,9 +78,11 @@ $(VENV)/.made:
 
 # A lock file is whole, so nothing is resolved, and pip, which works on one core, installs every other package on a second one.
 # Whoever has what `make check` needs has what `make test` needs.
+# The processes that check steps may write no file, so what they import would be compiled again by each: it is compiled here.
 $(VENV)/.%: requirements/%.txt pyproject.toml | $(VENV)/.made
 	@echo "Installing what \`make $*\` needs."
 	@awk '/^[a-z0-9]/ { n++ } { print > ("$@." n % 2) }' $<
 	@$(INSTALL) -r $@.0 & other=$$!; $(INSTALL) -r $@.1; mine=$$?; wait $$other && exit $$mine
 	@$(PIP) install --no-deps --no-build-isolation -e .
+	@$(if $(filter run,$*),:,cd $(VENV)/lib/python*/site-packages && $(CURDIR)/$(BIN)/python -m compileall -q -j 2 sympy mpmath)
 	@touch $@ $(if $(filter check,$*),$(VENV)/.test)

@@ -64,7 +64,7 @@ def test_an_unknown_name_or_option_is_an_error_that_tells() -> None:
     with pytest.raises(ConfigError) as caught:
         make({"task": "astrology"})
     assert "refund-policy" in caught.value.advice
-    with pytest.raises(ConfigError, match="arguments"):
+    with pytest.raises(ConfigError, match="argument"):
         make({"task": "refund-policy", "digits": 3})
     with pytest.raises(ConfigError, match="1 to 12"):
         make({"task": "arithmetic-chains", "digits": 40})
