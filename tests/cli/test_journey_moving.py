@@ -52,6 +52,6 @@ def test_held_out_problems_are_items_that_a_trial_takes_each_a_cluster_of_its_ow
     assert len({item.id for item in items}) == 25
     assert len(set(clusters_of(items).values())) == 25
     first = json.loads(path.read_text().splitlines()[0])
-    assert (first["input"]["max_tokens"], first["input"]["temperature"], first["metadata"]) == (340, 0, {"level": "1"})
+    assert (first["input"]["max_tokens"], first["input"]["temperature"], first["metadata"]) == (352, 0, {"level": "1"})
     task, _ = job(on_the_way)
     assert first["input"]["messages"][0]["content"].startswith(task.render(task.generate(1, 1)).splitlines()[0])

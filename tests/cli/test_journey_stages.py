@@ -90,7 +90,7 @@ def test_an_answer_counts_by_what_it_decides_at_its_end(text: str, right: bool) 
 
 
 def test_a_rented_model_that_reasons_is_given_room(tmp_path: Path) -> None:
-    assert most_tokens(road(tmp_path / "a")) == 340
+    assert most_tokens(road(tmp_path / "a")) == 352
     assert most_tokens(road(tmp_path / "b", "openai/gpt-5-mini")) == 2000
 
 

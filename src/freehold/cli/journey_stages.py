@@ -52,7 +52,7 @@ class Sizes(Struct, frozen=True, kw_only=True):
     pairs: int = 6
     conversations: int = 8
     most: int = 240
-    tokens: int = 340
+    tokens: int = 352
 
 
 class Road(Struct, kw_only=True):
