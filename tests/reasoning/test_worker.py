@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 import time
 
 import pytest
@@ -20,6 +22,16 @@ HARD = {
     "variable": "x",
     "bounds": [["num", "1"], ["num", "2"]],
 }
+
+STEPPING_BACK = f"""
+import contextlib, os
+from freehold.reasoning.worker import Worker
+with contextlib.closing(Worker("freehold.reasoning.mathematics")) as worker:
+    for step in 0, 3:
+        os.nice(step)
+        assert worker.ask({EASY}, 30)
+        print(os.getpriority(os.PRIO_PROCESS, worker.pid))
+"""
 
 
 def test_a_late_answer_costs_the_child_and_not_the_parent() -> None:
@@ -48,6 +60,12 @@ def test_a_child_that_dies_is_replaced() -> None:
     assert answer["holds"] is True
     worker.close()
     assert worker.pid is None
+
+
+def test_the_child_steps_back_as_far_as_its_parent_has() -> None:
+    said = subprocess.run([sys.executable, "-c", STEPPING_BACK], capture_output=True, check=True, text=True, timeout=60)
+    before, after = map(int, said.stdout.split())
+    assert after == min(before + 3, 19)
 
 
 def test_a_wrong_question_is_answered_with_the_error() -> None:

@@ -3,8 +3,9 @@
     python -m freehold.gateway.checker
 
 It exists because verifiers compute on a model's words for as long as these make them: in the worker they would hold up
-every other answer, and nothing could end one that never returns. It steps back behind the workers, asks every verifier to
-prove itself before it may judge, and ends when the worker's end of the pipe closes.
+every other answer, and nothing could end one that never returns. It asks every verifier to
+prove itself before it may judge, then steps back behind the workers (not before: what is imported for that takes seconds of
+a core, which a machine under load would not give to one that stands back), and ends when the worker's end of the pipe closes.
 
 Messages are JSON, each behind its length in four bytes, big-endian: first ours that says `Ready`, then a `Task` for each
 `Checked`. What is written to standard output by a library goes to standard error.
@@ -89,12 +90,12 @@ def serve(tasks: BinaryIO, out: BinaryIO, checker: Checker) -> None:
 
 def main() -> None:
     """Runs until the pipe closes."""
-    os.nice(NICE)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     out = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     try:
         with contextlib.closing(Checker.load()) as checker:
+            os.nice(NICE)
             serve(sys.stdin.buffer, out, checker)
     except FreeholdError as error:
         sys.exit(f"Traces cannot be checked: {error.sentence}")

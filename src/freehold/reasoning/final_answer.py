@@ -41,7 +41,7 @@ class FinalAnswer:
         """Raises NotConfigured without math-verify. Nothing is started."""
         for name in ("sympy", "math_verify"):
             library(name)
-        self._worker = Worker("freehold.reasoning.mathematics")
+        self._worker = Worker("freehold.reasoning.mathematics", "math_verify")
 
     def check(self, step: Step, context: Context) -> list[Finding]:
         """At most one finding: for the last final answer that the step states."""

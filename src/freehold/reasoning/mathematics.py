@@ -9,6 +9,7 @@ zero at both precisions. Everything else is unsure.
 """
 
 import random
+import sys
 from fractions import Fraction
 from typing import Any
 
@@ -27,10 +28,10 @@ class Mathematics:
     """Answers questions of the form `{"task": ..., ...}` with `{"holds": true | false | null, "found": text, "how":
     text}`."""
 
-    def __init__(self) -> None:
-        """Imports sympy; math-verify when it is first asked for."""
+    def __init__(self, *, math_verify: bool = False) -> None:
+        """Imports sympy; math-verify when it is first asked for, or now, since the time for a question begins afterwards."""
         self.sympy = library("sympy")
-        self.math_verify: Any = None
+        self.math_verify: Any = library("math_verify") if math_verify else None
 
     def answer(self, question: dict[str, Any]) -> Answer:
         """The answer to one question."""
@@ -201,4 +202,4 @@ def _as_formula(written: str) -> str:
 
 
 if __name__ == "__main__":
-    serve(lambda: Mathematics().answer)
+    serve(lambda: Mathematics(math_verify="math_verify" in sys.argv).answer)

@@ -34,9 +34,9 @@ CPU_SLACK: Final = 2
 class Worker:
     """One child process that answers questions. Safe to share between threads, which then wait for each other."""
 
-    def __init__(self, module: str) -> None:
-        """`module` calls `serve` when it runs as a program. Nothing is started before the first question."""
-        self._module = module
+    def __init__(self, module: str, *arguments: str) -> None:
+        """`module` calls `serve` when it runs as a program, with these arguments. Nothing is started before the first question."""
+        self._program = module, *arguments
         self._lock = threading.Lock()
         self._child: subprocess.Popen[bytes] | None = None
         self._finalizer: Any = None
@@ -48,7 +48,7 @@ class Worker:
             if child is None or seconds <= 0:
                 return None
             try:
-                _write(child, {"seconds": seconds, "question": question})
+                _write(child, {"seconds": seconds, "nice": os.nice(0), "question": question})
                 line = _read(child, seconds)
             except OSError:
                 line = None
@@ -72,7 +72,7 @@ class Worker:
             return self._child
         self._end()
         child = subprocess.Popen(  # noqa: S603 - our own interpreter and module
-            [sys.executable, "-P", "-B", "-W", "ignore", "-m", self._module],
+            [sys.executable, "-P", "-B", "-W", "ignore", "-m", *self._program],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -157,6 +157,7 @@ def serve(prepare: Callable[[], Callable[[dict[str, Any]], dict[str, Any]]]) -> 
     out.write(b'{"ready": true}\n')
     for line in sys.stdin.buffer:
         message = json.loads(line)
+        os.nice(max(0, message["nice"] - os.nice(0)))  # as far back as the parent, which may have stepped back since
         _bound_cpu(message["seconds"])
         out.write(json.dumps(_answered(answering, message["question"])).encode() + b"\n")
 

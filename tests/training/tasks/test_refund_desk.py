@@ -4,6 +4,7 @@ from collections import Counter
 
 import pytest
 
+from freehold.errors import ConfigError
 from freehold.training.tasks import make
 from freehold.training.tasks.refund_desk import RefundDesk
 from freehold.training.tasks.selftest import self_test
@@ -59,3 +60,8 @@ def test_its_splits_are_its_own_and_a_gold_reply_is_proven() -> None:
 def test_there_is_one_level() -> None:
     with pytest.raises(ValueError, match="no level 0"):
         RefundDesk().generate(0, 1)
+
+
+def test_the_shop_s_rules_are_not_chosen() -> None:
+    with pytest.raises(ConfigError, match="kinds"):
+        make({"task": "refund-desk", "kinds": ["sale"]})

@@ -181,3 +181,8 @@ def test_graces_stand_behind_what_they_forgive() -> None:
 def test_rules_that_every_policy_has_are_no_kinds_to_draw() -> None:
     with pytest.raises(ValueError, match="late, sails"):
         RefundPolicy(kinds=["sale", "late", "sails"])
+
+
+def test_a_level_that_chosen_kinds_cannot_have_is_said_and_not_sought_for_ever() -> None:
+    with pytest.raises(ValueError, match="no policy of rules sale was found of which 3 have an effect"):
+        RefundPolicy(kinds=["sale"]).generate(3, 1)

@@ -45,6 +45,10 @@ class RefundDesk(RefundPolicy):
     levels: ClassVar[tuple[int, ...]] = (1,)
     beyond: ClassVar[tuple[int, ...]] = ()
 
+    def __init__(self) -> None:
+        """There are no kinds to choose: the shop has its rules."""
+        super().__init__()
+
     def generate(self, level: int, seed: int) -> Problem:
         """A season's numbers and a case: prices in whole dollars, returned within sixty days. Each number has as many digits
         in every case: a small model finds by its place what it would else have to look for."""

@@ -23,7 +23,6 @@ on the case beside the two that every policy has: how many interact.
 """
 
 from collections.abc import Mapping, Sequence
-from itertools import count
 from random import Random
 from typing import Any, ClassVar
 
@@ -57,6 +56,9 @@ MEANT = 0.45
 often than not."""
 
 TRIES = 20
+
+DRAWS = 5_000
+"""Policies that are looked at for one of a level; of any kinds, hundreds suffice."""
 
 _NUMBERS: Mapping[str, tuple[int, ...]] = {
     "limit": (14, 21, 28, 30, 45, 60),
@@ -97,16 +99,19 @@ class RefundPolicy(Task):
         self.kinds = tuple(kind for kind in optional if kind in kinds)
 
     def generate(self, level: int, seed: int) -> Problem:
-        """A policy and a case on which exactly `level` optional rules have an effect."""
+        """A policy and a case on which exactly `level` optional rules have an effect. Raises ValueError where `DRAWS` give none, as of kinds that hold for all
+        or none."""
         rng = seeded(self.name, self.admits(level), *self.kinds, seed)
         refused = rng.random() < REFUSED
-        for draw in count():
+        for draw in range(DRAWS):
             policy = _draw(rng, level, self.kinds)
             applied = _apply(policy)
             as_wanted = draw > TRIES or (applied[-1].state.outcome == "refused") == refused
             if as_wanted and sum(one.effect for one in applied) == level:
                 return Problem(self.name, level, msgspec.to_builtins(policy, order="sorted"))
-        raise AssertionError("unreachable: count() does not end")
+        raise ValueError(
+            f"no policy of rules {', '.join(self.kinds or KINDS)} was found of which {level} have an effect"
+        )
 
     def solve(self, problem: Problem) -> Solution:
         """One line a rule, which it repeats; the answer is `refused`, or `refund` or `credit` with the amount."""
