@@ -32,6 +32,7 @@
     ├── Limited               429  too much, too fast
     │   ├── RateLimited       429  rate-limited
     │   └── BudgetExhausted   429  budget-exhausted
+    │       └── QuotaExhausted 429  quota-exhausted
     ├── Unavailable           503  try again later
     │   ├── DoorFull          503  door-full
     │   ├── Draining          503  draining
@@ -296,6 +297,13 @@ class BudgetExhausted(Limited):
 
     code = "budget-exhausted"
     default_advice = "Set max_tokens lower, raise the budget in freehold.toml, or wait for the next period."
+
+
+class QuotaExhausted(BudgetExhausted):
+    """A project's quota of one model would be passed. Retrying does not help before the period ends or the quota is raised."""
+
+    code = "quota-exhausted"
+    default_advice = "Set max_tokens lower, use another model, or wait for the next period."
 
 
 # --- try again later ---------------------------------------------------------------------------------------------------

@@ -86,6 +86,7 @@ def test_every_command_is_in_the_reference() -> None:
         "traces_key",
         "traces_lineage",
         "usage_invoice",
+        "usage_left",
         "overrides",
     }
     assert len(COMMANDS) == len(files - helpers) + 5, "keys.py holds three commands, audit_key.py four; others hold one"

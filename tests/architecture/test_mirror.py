@@ -11,6 +11,7 @@ WIDER = {
     "dialects/test_translation.py": "every dialect to every other, through and back",
     "gateway/test_official_clients.py": "the official SDKs as callers of a whole door, and what each raises",
     "gateway/test_vendor_failures.py": "vendors of each dialect that fail, behind callers of each dialect",
+    "gateway/test_quotas_door.py": "quotas of single models over HTTP, as callers of a customer meet them",
     "gateway/test_traces_door.py": "traces over HTTP, from the answer to the ledger and to an erasure",
     "ledger/test_strangers.py": "verifiers that others wrote, on logs and receipts of ours",
     "graders/test_loading.py": "how graders are found and made (graders/__init__.py)",

@@ -158,7 +158,7 @@ def test_a_price_for_a_vendor_that_is_not_there_is_told(complaints: Complaints) 
         (
             "\n[zzz]\n",
             "line 2: There is no section [zzz]. There are [door], [timeouts], [ledger], [vendors], [workloads], "
-            "[projects], [prices], [own] and [people].",
+            "[plans], [projects], [prices], [own] and [people].",
         ),
         ("port = 1\n", 'line 1: "port" stands outside any section. Put it below [door].'),
         ("first_token = 1\n", 'line 1: "first_token" stands outside any section. Put it below [timeouts].'),

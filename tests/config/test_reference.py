@@ -4,7 +4,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from freehold.config import settings
+from freehold.config import customers, settings
 from freehold.config.reference import SECTIONS, render
 from freehold.config.settings import Secret, Settings
 
@@ -18,7 +18,7 @@ def test_the_committed_page_is_the_one_that_the_declarations_give() -> None:
 def test_every_table_that_is_declared_is_on_the_page() -> None:
     declared = {
         thing
-        for thing in vars(settings).values()
+        for thing in [*vars(settings).values(), *vars(customers).values()]
         if isinstance(thing, type) and issubclass(thing, Struct) and thing not in (Struct, Settings, Secret)
     }
 

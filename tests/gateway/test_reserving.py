@@ -23,7 +23,14 @@ from freehold.catalog.rows import Model, Price, Service, Tier
 from freehold.config.settings import Timeouts, VendorSettings
 from freehold.dialects import get
 from freehold.dialects.dialect import Traits
-from freehold.errors import BudgetExhausted, FreeholdError, RateLimited, Unbounded, UnpricedModel
+from freehold.errors import (
+    BudgetExhausted,
+    FreeholdError,
+    QuotaExhausted,
+    RateLimited,
+    Unbounded,
+    UnpricedModel,
+)
 from freehold.gateway import asking as asking_module
 from freehold.gateway.answer import Whole
 from freehold.gateway.asking import Asking, Trail
@@ -35,6 +42,7 @@ from freehold.gateway.visit import Visit
 from freehold.outbound.pool import Pool
 from freehold.store.callers import Key
 from freehold.store.counters import Counters
+from freehold.store.grants import Grant
 from freehold.vendors import load
 from gateway.settled import book_of
 
@@ -334,3 +342,68 @@ def test_a_request_beyond_budget_price_or_rate_is_refused(counters: Counters) ->
     budgeted(counters, 10**9, visit_of("openai-chat", ASKED), [target_of(PRICE)])
     with pytest.raises(RateLimited):
         budgeted(counters, 10**9, visit_of("openai-chat", ASKED), [target_of(PRICE)])
+
+
+# --- quotas of single models ---
+
+
+def quoted(counters: Counters, quota: str, body: dict[str, Any], *targets: Target) -> tuple[Target, ...]:
+    """What may be asked by a project that has a quota of `echo/echo`."""
+    book = book_of(f'[vendors.echo]\n[projects.p]\nquotas = {{ "echo/echo" = {quota} }}\n', counters)
+    visit = visit_of("openai-chat", body)
+    visit.plan = book.plan(None, "m")
+    return reserve(counters, visit, book, targets)
+
+
+def test_a_quota_in_tokens_holds_the_most_that_a_request_may_use_and_needs_no_price(counters: Counters) -> None:
+    size, target = len(msgspec.json.encode(ASKED)), target_of(None)
+    most = size + ASKED["max_tokens"]
+    assert quoted(counters, f"{{ tokens = {2 * most} }}", ASKED, target) == (target,)
+    with pytest.raises(QuotaExhausted) as caught:
+        quoted(counters, f"{{ tokens = {2 * most - 1} }}", ASKED, target)
+    assert caught.value.message.startswith(
+        f"This request could use up to {most:,} tokens of echo/echo; the project p has {most - 1:,} tokens left of "
+        f"{2 * most - 1:,} tokens per month."
+    )
+    assert (caught.value.status, caught.value.code) == (429, "quota-exhausted")
+
+
+def test_a_quota_in_dollars_needs_a_price_and_a_bound(counters: Counters) -> None:
+    with pytest.raises(UnpricedModel):
+        quoted(counters, "{ usd = 1 }", ASKED, target_of(None))
+    assert quoted(counters, "{ usd = 1 }", ASKED, target_of(PRICE))
+    with pytest.raises(QuotaExhausted, match=r"up to \$0\.000777 of echo/echo; the project p has \$0\.000223 left"):
+        quoted(counters, "{ usd = 0.001 }", ASKED, target_of(PRICE))
+
+
+def test_a_quota_of_requests_is_of_one_project_and_one_model(counters: Counters) -> None:
+    other = target_of(PRICE, "echo/other")
+    for _ in range(2):
+        quoted(counters, '{ requests = 2, per = "day" }', ASKED, target_of(PRICE))
+    with pytest.raises(QuotaExhausted, match="may make 2 requests of echo/echo per day, and they are made"):
+        quoted(counters, '{ requests = 2, per = "day" }', ASKED, target_of(PRICE))
+    assert quoted(counters, '{ requests = 2, per = "day" }', ASKED, other) == (other,)
+    assert quoted(counters, '{ requests = 2, per = "day" }', ASKED, target_of(PRICE), other) == (other,)
+
+
+def test_a_plan_bounds_each_of_its_projects_by_itself(counters: Counters) -> None:
+    toml = """
+        [vendors.echo]
+        [plans.starter]
+        quotas = { "echo/echo" = { requests = 1 } }
+        [projects.p]
+        plan = "starter"
+        [projects.q]
+        plan = "starter"
+    """
+    book = book_of(toml, counters)
+    for project in ("p", "q"):
+        for wanted in (Grant, None):
+            visit = visit_of("openai-chat", ASKED)
+            visit.key = replace(KEY, project=project)
+            if wanted is None:
+                with pytest.raises(QuotaExhausted, match=f"The project {project} may make 1 requests"):
+                    reserve(counters, visit, book, (target_of(PRICE),))
+            else:
+                reserve(counters, visit, book, (target_of(PRICE),))
+                assert isinstance(visit.grant, Grant)

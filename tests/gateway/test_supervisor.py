@@ -9,14 +9,18 @@ import time
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
+from freehold.config.customers import CustomerPlan, Project, Quota
+from freehold.config.settings import Ledger, Settings
 from freehold.errors import StoreError
+from freehold.gateway.ledger_writer import LedgerWriter
 from freehold.gateway.supervisor import Bookkeeper, listen
 from freehold.store.callers import KeyBudget
 from freehold.store.counters import Counters
 from freehold.store.database import open_database
 from freehold.store.folder import COUNTERS, DATABASE, JOURNAL
-from freehold.store.grants import Grant
+from freehold.store.grants import Charge, Grant
 from freehold.store.journal import Journal
 from freehold.store.records import Record, new_id
 
@@ -118,6 +122,30 @@ def test_records_of_last_time_are_stored_and_count_against_the_budgets(tmp_path:
     Bookkeeper(tmp_path).prepare()
     assert stored(tmp_path) == 2
     assert left(tmp_path) == 8000
+
+
+# --- when a configuration comes into force ---
+
+
+def test_a_budget_and_a_quota_that_come_later_count_what_was_used_before_them(tmp_path: Path) -> None:
+    bookkeeper = Bookkeeper(tmp_path)
+    bookkeeper.prepare()
+    shop = {"project": "shop", "deployment": "own/refunds", "input_tokens": 30, "output_tokens": 12}
+    with contextlib.closing(Journal(tmp_path / JOURNAL, 0)) as journal:
+        journal.append(replace(record(1, nano=1500), **shop))
+    with contextlib.closing(LedgerWriter(tmp_path, Ledger())) as writer:
+        writer.round()
+    assert left(tmp_path) == 10_000  # nobody had a budget when it was used
+    bookkeeper.count_anew(
+        Settings(
+            plans={"starter": CustomerPlan(name="starter", quotas={"own/refunds": (Quota(tokens=100),)})},
+            projects={"shop": Project(name="shop", plan="starter")},
+        )
+    )
+    assert left(tmp_path) == 8500
+    with contextlib.closing(Counters.open(tmp_path / COUNTERS, None)) as counters:
+        (quota,) = counters.quotas("shop", "own/refunds", Quota(tokens=100))
+        assert counters.remaining(Charge(quota.slot, quota.per, quota.most), time.time()).left == 58
 
 
 # --- after the end of all processes ---

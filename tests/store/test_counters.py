@@ -6,21 +6,22 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from random import Random
-from typing import Any, cast
+from typing import Any, Final, cast
 
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from freehold.config.customers import Quota
 from freehold.errors import InternalError, StoreError
 from freehold.store import counters as module
 from freehold.store.callers import KeyBudget
 from freehold.store.counters import MOST_NANO, Counters
 from freehold.store.folder import COUNTERS, WORKERS
-from freehold.store.grants import BudgetDenied, Charge, Grant, RateDenied, Remaining
+from freehold.store.grants import BudgetDenied, Charge, Grant, Held, QuotaCharge, QuotaDenied, RateDenied, Remaining
 from freehold.store.presence import Presence
-from freehold.store.scopes import Kind
+from freehold.store.scopes import Kind, QuotaMeasure
 from freehold.store.table import Table
 from store.processes import (
     ALL_LIMIT,
@@ -58,6 +59,13 @@ def counters(path: Path) -> Iterator[Counters]:
 
 def hard(counters: Counters, nano: int, *, name: str = "k", per: Any = "day", kind: Kind = "key") -> tuple[Charge, ...]:
     return counters.charges(kind, name, (KeyBudget(nano, per),))
+
+
+def quota_of(counters: Counters, measure: QuotaMeasure, most: int, *, model: str = "own/a") -> QuotaCharge:
+    """One measure of a day's quota of the project `shop`."""
+    name = "nano" if measure == "cost" else measure
+    (quota,) = counters.quotas("shop", model, Quota(**{name: most}, per="day"))
+    return quota
 
 
 def granted(outcome: object) -> Grant:
@@ -445,6 +453,130 @@ class TestBudgetsInOneProcess(Budgets.TestCase):  # type: ignore[misc]
     """Hypothesis looks for a course of events in which the counters and the model differ."""
 
     settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+
+
+# --- quotas of single models ---
+
+
+class Quotas(RuleBasedStateMachine):
+    """A day's quotas of two models, in all three measures, beside the same in plain integers."""
+
+    MOST: Final[dict[tuple[QuotaMeasure, str], int]] = {
+        ("tokens", "own/a"): 100,
+        ("requests", "own/a"): 6,
+        ("cost", "own/a"): 90,
+        ("tokens", "own/b"): 60,
+    }
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.folder = tempfile.TemporaryDirectory()
+        path = Path(self.folder.name) / COUNTERS
+        Counters.create(path, NOON, SLOTS)
+        self.counters = Counters.open(path, 0)
+        self.quotas = {
+            place: quota_of(self.counters, place[0], most, model=place[1]) for place, most in self.MOST.items()
+        }
+        self.used = dict.fromkeys(self.MOST, 0)
+        self.running: list[tuple[Grant, dict[tuple[QuotaMeasure, str], int]]] = []
+        self.passed_by_a_bill = False
+
+    def reserved(self, place: tuple[QuotaMeasure, str]) -> int:
+        return sum(amounts.get(place, 0) for _, amounts in self.running)
+
+    def full(self, amounts: dict[tuple[QuotaMeasure, str], int]) -> list[tuple[QuotaMeasure, str]]:
+        return [p for p, amount in amounts.items() if self.used[p] + self.reserved(p) + amount > self.MOST[p]]
+
+    @rule(models=st.sets(st.sampled_from(["own/a", "own/b"]), min_size=1), tokens=st.integers(0, 40))
+    def reserve(self, models: set[str], tokens: int) -> None:
+        sizes: dict[QuotaMeasure, int] = {"tokens": tokens, "requests": 1, "cost": tokens // 2}
+        amounts = {place: sizes[place[0]] for place in self.MOST if place[1] in models}
+        held = tuple(Held(self.quotas[place], amount) for place, amount in amounts.items())
+        outcome = self.counters.acquire((), (), 0, 0, NOON, held)
+        if full := self.full(amounts):
+            place = full[0]
+            denied = QuotaDenied(self.quotas[place], amounts[place], self.used[place], self.reserved(place))
+            assert outcome == denied
+        else:
+            self.running.append((granted(outcome), amounts))
+
+    @precondition(lambda self: self.running)
+    @rule(which=st.integers(0, 99), nano=st.integers(0, 20))
+    def extend(self, which: int, nano: int) -> None:
+        grant, amounts = self.running[which % len(self.running)]
+        more = {place: nano for place in amounts if place[0] == "cost"}
+        fits = not self.full(more)
+        assert self.counters.extend(grant, nano, NOON) is fits
+        if fits:
+            amounts.update({place: amounts[place] + nano for place in more})
+
+    @precondition(lambda self: self.running)
+    @rule(
+        which=st.integers(0, 99),
+        model=st.sampled_from(["own/a", "own/b", ""]),
+        share=st.sampled_from([0.0, 0.5, 1.0, 1.5]),
+        answered=st.booleans(),
+    )
+    def settle(self, which: int, model: str, share: float, answered: bool) -> None:
+        grant, amounts = self.running.pop(which % len(self.running))
+        tokens = int(amounts.get(("tokens", model), 0) * share)
+        nano = int(amounts.get(("cost", model), 0) * share)
+        grant.model, grant.answered = model, answered
+        self.counters.settle(grant, nano, tokens, NOON)
+        used: dict[QuotaMeasure, int] = {"tokens": tokens, "requests": int(answered), "cost": nano}
+        for place in amounts:
+            if place[1] == model:
+                self.used[place] += used[place[0]]
+        self.passed_by_a_bill = self.passed_by_a_bill or share > 1
+
+    @invariant()
+    def stands_as_in_the_model(self) -> None:
+        for place, quota in self.quotas.items():
+            found = self.counters.remaining(Charge(quota.slot, quota.per, quota.most), NOON)
+            assert (found.spent, found.reserved) == (self.used[place], self.reserved(place))
+            assert self.passed_by_a_bill or found.spent + found.reserved <= quota.most
+
+    def teardown(self) -> None:
+        self.counters.close()
+        self.folder.cleanup()
+
+
+class TestQuotasInOneProcess(Quotas.TestCase):  # type: ignore[misc]
+    """Hypothesis looks for a course of events in which the quotas and the model differ."""
+
+    settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
+
+
+def test_a_quota_that_says_no_leaves_budgets_and_rates_untouched(counters: Counters) -> None:
+    budgets, rate = hard(counters, 100), counters.rate("key", "k", 1, None)
+    quota = quota_of(counters, "tokens", 10)
+    denied = counters.acquire(budgets, (rate,), 5, 11, NOON, (Held(quota, 11),))
+    assert denied == QuotaDenied(quota, amount=11, spent=0, reserved=0)
+    assert counters.remaining(budgets[0], NOON).reserved == 0
+    granted(counters.acquire(budgets, (rate,), 5, 10, NOON, (Held(quota, 10),)))
+
+
+def test_a_quota_begins_anew_with_its_period_and_holds_what_crosses_midnight(counters: Counters) -> None:
+    quota = quota_of(counters, "tokens", 10)
+    spent = granted(counters.acquire((), (), 0, 0, MIDNIGHT - 5, (Held(quota, 10),)))
+    spent.model = "own/a"
+    counters.settle(spent, 0, 10, MIDNIGHT - 4)
+    assert isinstance(counters.acquire((), (), 0, 0, MIDNIGHT - 3, (Held(quota, 1),)), QuotaDenied)
+    crossing = granted(counters.acquire((), (), 0, 0, MIDNIGHT, (Held(quota, 4),)))
+    assert counters.acquire((), (), 0, 0, MIDNIGHT, (Held(quota, 7),)) == QuotaDenied(quota, 7, 0, 4)
+    crossing.model = "own/a"
+    counters.settle(crossing, 0, 3, MIDNIGHT + DAY)
+    assert counters.remaining(Charge(quota.slot, "day", 10), MIDNIGHT + DAY) == Remaining(spent=3, reserved=0, left=7)
+
+
+def test_what_a_dead_worker_held_of_a_quota_counts_as_used(path: Path) -> None:
+    dead = Counters.open(path, 0)
+    quota = quota_of(dead, "tokens", 10)
+    granted(dead.acquire((), (), 0, 0, NOON, (Held(quota, 6),)))
+    dead.close()
+    with contextlib.closing(Counters.open(path, 0)) as successor:
+        assert successor.swept == {"tokens:own/a shop:day": 6}
+        assert successor.acquire((), (), 0, 0, NOON, (Held(quota, 5),)) == QuotaDenied(quota, 5, 6, 0)
 
 
 # --- what one process is told ---

@@ -17,7 +17,7 @@ from freehold.store.folder import COUNTERS, JOURNAL
 from freehold.store.grants import Charge
 from freehold.store.journal import Journal
 from freehold.store.records import AppliedPrice, Record
-from freehold.store.scopes import Kind, Period, budget_scope
+from freehold.store.scopes import PERIODS, Kind, Period, budget_scope
 from freehold.store.usage import (
     By,
     UsageRow,
@@ -212,6 +212,34 @@ def test_what_is_spent_in_this_day_and_month_is_known_by_scope(db: sqlite3.Conne
         "project:support:month": 15,
         "workload:triage:month": 11,
         "workload:claims:month": 4,
+    }
+
+
+def test_what_a_project_used_of_a_model_is_added_up_for_its_quotas_and_for_no_other(
+    db: sqlite3.Connection, data: Path
+) -> None:
+    shop: dict[str, Any] = {"project": "shop", "deployment": "own/refunds"}
+    keep(
+        db,
+        data,
+        record(1, **shop, input_tokens=100, output_tokens=20, cost_nano=5),
+        record(2, **shop, input_tokens=10, output_tokens=2, cost_nano=1, status="failed"),
+        record(3, **shop, input_tokens=0, output_tokens=0, cost_nano=0, status="refused"),
+        record(4, **shop, input_tokens=7, output_tokens=0, cost_nano=0, status="cancelled", ended_at=NOON - DAY),
+        record(5, **{**shop, "project": "other"}, input_tokens=1000),
+        record(6, **{**shop, "deployment": "own/sums"}, input_tokens=1000),
+        record(7, **shop, input_tokens=1000, key_id="shadow"),
+    )
+    spent = spent_by_scope(db, NOON, [("shop", "own/refunds"), ("shop", "own/unasked")])
+    found = {scope: amount for scope, amount in spent.items() if " shop:" in scope}
+    assert found == {
+        "tokens:own/refunds shop:day": 132,
+        "requests:own/refunds shop:day": 1,
+        "cost:own/refunds shop:day": 6,
+        "tokens:own/refunds shop:month": 139,
+        "requests:own/refunds shop:month": 2,
+        "cost:own/refunds shop:month": 6,
+        **{f"{measure}:own/unasked shop:{per}": 0 for measure in ("tokens", "requests", "cost") for per in PERIODS},
     }
 
 

@@ -92,6 +92,7 @@ class House:
         bookkeeper = Bookkeeper(self._data, self._settings.ledger)
         bookkeeper.prepare()
         bookkeeper.note_policy(self._settings)
+        bookkeeper.count_anew(self._settings)
         _empty(self._data / METRICS)
         _empty(self._data / IN_FLIGHT)
         # 2 the socket
@@ -245,6 +246,7 @@ class House:
 def _announce_policy(settings: Settings, supervisor: Supervisor, bookkeeper: Bookkeeper, in_force: InForce) -> None:
     """Puts settings in force. In this order: no answer is given under a configuration that no entry tells of."""
     bookkeeper.note_policy(settings)
+    bookkeeper.count_anew(settings)
     in_force.put(settings)
     for name in ("worker", "rollouts"):
         supervisor.signal(name, signal.SIGHUP)

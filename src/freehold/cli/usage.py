@@ -23,15 +23,22 @@ def usage(
     json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
     csv: Annotated[bool, typer.Option("--csv", help="As CSV.")] = False,
     invoice: Annotated[bool, typer.Option("--invoice", help="As an invoice for one month.")] = False,
-    project: Annotated[str | None, typer.Option(help="With --invoice: only this project.")] = None,
+    left: Annotated[bool, typer.Option("--left", help="What is left of hard budgets and quotas now.")] = False,
+    project: Annotated[str | None, typer.Option(help="With --invoice and --left: only this project.")] = None,
     month: Annotated[str | None, typer.Option(help="With --invoice: as 2026-11; default: this month.")] = None,
     check: Annotated[bool, typer.Option("--check", help="With --invoice: hold it against the ledger.")] = False,
+    config: Annotated[
+        Path | None, typer.Option(help="With --left: freehold.toml; default: the one here, if any.")
+    ] = None,
 ) -> None:
     """Adds up requests, tokens and dollars. Days and hours are UTC.
 
     An invoice has a line for each project, model and price, exact to a nano-dollar. The same month gives the same bytes."""
     if invoice:
         _invoice(month, project, data, json=json, csv=csv, check=check)
+        return
+    if left:
+        _left(project, data, config, json=json, csv=csv)
         return
     import contextlib
     import time
@@ -89,6 +96,24 @@ def _invoice(month: str | None, project: str | None, data: Path | None, *, json:
         print(f"Total: ${found['total']} ({found['total_nano']:,} nano-dollars). {found['rounding']}")
         if check:
             print("Every line is what the entries of the ledger say.")
+
+
+def _left(project: str | None, data: Path | None, config: Path | None, *, json: bool, csv: bool) -> None:
+    import msgspec
+
+    from freehold.cli.audit import print_json, print_table
+    from freehold.cli.settings import read_settings
+    from freehold.cli.usage_left import COLUMNS, Standing, rows, standings
+    from freehold.config.paths import config_file, data_dir, environment
+
+    folder = data_dir(data, environment())
+    found = standings(folder, read_settings(config_file(config, Path()), folder), project)
+    if json:
+        print_json(msgspec.to_builtins(found))
+    elif csv:
+        _print_csv(list(Standing.__struct_fields__), msgspec.to_builtins(found))
+    else:
+        print_table(COLUMNS, rows(found), ("used", "reserved", "most", "left"))
 
 
 def _day(text: str) -> float:

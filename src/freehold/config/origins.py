@@ -38,7 +38,7 @@ def _sections(reading: Reading, settings: Settings) -> Iterator[Origin]:
     yield from _table(reading, ("door",), settings.door)
     yield from _table(reading, ("timeouts",), settings.timeouts)
     yield from _table(reading, ("ledger",), settings.ledger)
-    for section in ("vendors", "workloads", "projects", "prices", "own", "people"):
+    for section in ("vendors", "workloads", "plans", "projects", "prices", "own", "people"):
         tables = cast(Mapping[str, Struct], getattr(settings, section))
         for name, struct in tables.items():
             yield from _table(reading, (section, name), struct)
@@ -79,6 +79,8 @@ def _plain(value: object) -> object:
             return _fields(value)
         case list() | tuple():
             return [_plain(item) for item in cast(Sequence[object], value)]
+        case dict():
+            return {name: _plain(item) for name, item in cast(dict[str, object], value).items()}
         case _:
             return value
 

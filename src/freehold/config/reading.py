@@ -18,14 +18,14 @@ from freehold.config.discovery import EMBEDDED, OWN, KnownVendor, embedded, usab
 from freehold.config.file import File, Problem, listed, suggest
 from freehold.config.own import engines
 from freehold.config.positions import KeyPath, Positions, locate
-from freehold.config.routes import Names, budgets, named, target_vendor, workloads
+from freehold.config.projects import plans, projects
+from freehold.config.routes import Names, named, target_vendor, workloads
 from freehold.config.settings import (
     Door,
     Engine,
     Ledger,
     Person,
     PriceSettings,
-    Project,
     Settings,
     Timeouts,
     VendorSettings,
@@ -36,7 +36,7 @@ from freehold.config.storage import storage
 from freehold.config.tables import mapping, pairs_of, table, well_named
 from freehold.errors import ConfigError
 
-SECTIONS = ("door", "timeouts", "ledger", "vendors", "workloads", "projects", "prices", "own", "people")
+SECTIONS = ("door", "timeouts", "ledger", "vendors", "workloads", "plans", "projects", "prices", "own", "people")
 MAX_BYTES = 10_000_000
 
 _WHERE = re.compile(r"\s*\(at (?:line (\d+), column (\d+)|end of document)\)\Z")
@@ -127,7 +127,8 @@ def _settings(file: File, document: Mapping[str, object]) -> Settings:
     jobs = workloads(file, document.get("workloads", {}), names, timeouts)
     _traces_need_the_ledger(file, jobs, ledger)
     _capture_needs_the_ledger(file, jobs, ledger)
-    projects = _projects(file, document.get("projects", {}))
+    offered = plans(file, document.get("plans", {}), names)
+    customers = projects(file, document.get("projects", {}), names, offered)
     prices = _prices(file, document.get("prices", {}), names)
     _switch_on(file, jobs, accounts, own, declared, door)  # 3
     return Settings(
@@ -136,21 +137,13 @@ def _settings(file: File, document: Mapping[str, object]) -> Settings:
         ledger=ledger,
         vendors=accounts,
         workloads=jobs,
-        projects=projects,
+        plans=offered,
+        projects=customers,
         prices=prices,
         own=own,
         people=_people(file, document.get("people", {})),
         source=file.source,
     )
-
-
-def _projects(file: File, written: object) -> dict[str, Project]:
-    found: dict[str, Project] = {}
-    for name, pairs in mapping(file, ("projects",), written).items():
-        project = table(file, ("projects", name), pairs, Project, own={"name": name}, readers={"budget": budgets})
-        if project is not None and well_named(file, ("projects", name)):
-            found[name] = project
-    return found
 
 
 def _people(file: File, written: object) -> dict[str, Person]:

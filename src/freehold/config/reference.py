@@ -12,8 +12,8 @@ from msgspec import Struct, inspect
 
 from freehold.config import toml
 from freehold.config.canary_rules import CanaryRules
+from freehold.config.customers import Budget, CustomerPlan, Limits, Project, Quota
 from freehold.config.settings import (
-    Budget,
     Capture,
     Conditions,
     Door,
@@ -21,10 +21,8 @@ from freehold.config.settings import (
     Hedge,
     Judging,
     Ledger,
-    Limits,
     Person,
     PriceSettings,
-    Project,
     RedactPattern,
     Secret,
     Shadow,
@@ -68,6 +66,8 @@ SECTIONS: tuple[tuple[str, type[Struct]], ...] = (
     ("`canary`", CanaryRules),
     ("`judging`", Judging),
     ("[projects.NAME]", Project),
+    ("[plans.NAME]", CustomerPlan),
+    ("An entry of `quotas`", Quota),
     ('[prices."VENDOR/MODEL"]', PriceSettings),
     ("[own.NAME]", Engine),
     ("[people.NAME]", Person),

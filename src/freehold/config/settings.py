@@ -11,13 +11,11 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta, Struct
 
 from freehold.config.canary_rules import CanaryRules
+from freehold.config.customers import Budget, CustomerPlan, Dollars, Limits, Positive, Project
 
-Period = Literal["day", "month"]
 Strategy = Literal["ordered", "weighted", "cheapest", "fastest"]
 Durability = Literal["disk", "process", "relaxed"]
 Count = Annotated[int, Meta(ge=0)]
-Positive = Annotated[int, Meta(ge=1)]
-Dollars = Annotated[int, Meta(ge=0, extra={"unit": "usd"})]
 File = Annotated[str, Meta(extra={"path": True})]
 
 
@@ -138,21 +136,6 @@ class Hedge(Struct, frozen=True, kw_only=True):
         Meta(description='Seconds to wait, or "p95": what 95 % of this deployment\'s first tokens took.'),
     ] = "p95"
     min_seconds: Annotated[float, Meta(ge=0, description="Never hedge earlier than this.")] = 0.1
-
-
-class Budget(Struct, frozen=True, kw_only=True):
-    """`budget` of a workload, a project or a key."""
-
-    nano: Annotated[Dollars, Meta(description="The cap, in US dollars.", extra={"name": "usd"}, examples=[200])]
-    per: Annotated[Period, Meta(description="Calendar day or month, UTC.")] = "month"
-    hard: Annotated[bool, Meta(description="Refuse what would pass it; false only warns.")] = True
-
-
-class Limits(Struct, frozen=True, kw_only=True):
-    """`limits` of a workload, a project or a key: rates per minute over the whole machine."""
-
-    requests_per_minute: Annotated[Positive | None, Meta(description="Requests in any minute.")] = None
-    tokens_per_minute: Annotated[Positive | None, Meta(description="Tokens, in and out, in any minute.")] = None
 
 
 REDACT_RULES = ("secret", "email", "iban", "card", "national_id", "ip", "phone")
@@ -323,14 +306,6 @@ class Workload(Struct, frozen=True, kw_only=True):
     ] = False
 
 
-class Project(Struct, frozen=True, kw_only=True):
-    """[projects.NAME]: what all keys of a project share."""
-
-    name: str
-    budget: Annotated[tuple[Budget, ...], Meta(description="One table or a list of them.")] = ()
-    limits: Annotated[Limits | None, Meta(description="Rates of the whole project.")] = None
-
-
 class PriceSettings(Struct, frozen=True, kw_only=True):
     """[prices."VENDOR/MODEL"]: your own price, before the catalog's. The file writes US dollars per million tokens; here
     they are nano-dollars per million tokens."""
@@ -418,6 +393,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     timeouts: Timeouts = Timeouts()
     vendors: dict[str, VendorSettings] = {}
     workloads: dict[str, Workload] = {}
+    plans: dict[str, CustomerPlan] = {}
     projects: dict[str, Project] = {}
     prices: dict[str, PriceSettings] = {}
     own: dict[str, Engine] = {}

@@ -6,16 +6,17 @@ that it started with. Looking something up is a dictionary access, so that the h
 
 from collections.abc import Sequence
 from datetime import date
+from itertools import chain
 from typing import Literal
 
 from msgspec import Struct
 
 from freehold.catalog.rows import Price
+from freehold.config.customers import Limits, on_its_plan
 from freehold.config.digest import digest, route_digest
 from freehold.config.settings import (
     Capture,
     Hedge,
-    Limits,
     PriceSettings,
     Settings,
     Shadow,
@@ -29,7 +30,7 @@ from freehold.gateway.deployments import MAX_DEPLOYMENTS, Deployments
 from freehold.gateway.routing import Target
 from freehold.store.callers import Key
 from freehold.store.counters import Counters
-from freehold.store.grants import BudgetRule, Charge, RateCheck
+from freehold.store.grants import BudgetRule, Charge, QuotaCharge, RateCheck
 from freehold.store.scopes import Kind
 
 REQUESTED = "requested"
@@ -76,6 +77,8 @@ class Book:
         self._targets: dict[str, Target] = {}
         self._payers: dict[tuple[str, str], Payers] = {}
         self._plans: dict[str, Plan] = {}
+        self._projects = {name: on_its_plan(project, settings.plans) for name, project in settings.projects.items()}
+        self._quotas: dict[tuple[str, str], tuple[QuotaCharge, ...]] = {}
         self.today = today
         self.policy = digest(settings)
         self.keeping = Keeping(settings.ledger)
@@ -145,6 +148,17 @@ class Book:
                 self._payers[key.id, workload] = found
         return found
 
+    def quotas(self, project: str, model: str) -> tuple[QuotaCharge, ...]:
+        """What bounds a project's use of one model."""
+        customer = self._projects.get(project)
+        if customer is None or model not in customer.quotas:
+            return ()
+        found = self._quotas.get((project, model))
+        if found is None:
+            charges = (self._counters.quotas(project, model, quota) for quota in customer.quotas[model])
+            found = self._quotas[project, model] = tuple(chain.from_iterable(charges))
+        return found
+
     def forget_payers(self) -> None:
         """Called when keys have changed: a key's budgets and limits stand on the key."""
         self._payers = {}
@@ -196,7 +210,7 @@ class Book:
         return "catalog" if self.deployments.get(name).vendor.transport == "http" else "own"
 
     def _find_payers(self, key: Key, workload: str) -> Payers:
-        project = self.settings.projects.get(key.project)
+        project = self._projects.get(key.project)
         job = self.settings.workloads.get(workload)
         sources: tuple[tuple[Kind, str, Sequence[BudgetRule], Limits | None], ...] = (
             ("key", key.id, key.budgets, _key_limits(key)),

@@ -372,6 +372,8 @@ class Lifecycle:
             visit.kept, visit.recorded = True, record
         finally:
             if grant is not None:
+                if grant.held:
+                    grant.model, grant.answered = record.deployment, record.status in ("answered", "cancelled")
                 self._due.append((grant, record.cost_nano, record.input_tokens + record.output_tokens))
                 if len(self._due) == 1:
                     self._loop.call_soon(self._settle_due)

@@ -8,9 +8,12 @@ import asyncio
 import contextlib
 import logging
 import socket
+import sqlite3
 import time
+from collections.abc import Collection
 from pathlib import Path
 
+from freehold.config.customers import on_its_plan
 from freehold.config.digest import digest, policy_text
 from freehold.config.settings import Ledger, Settings
 from freehold.errors import FreeholdError, StoreError
@@ -59,8 +62,7 @@ class Bookkeeper:
                 writer.round()
             now = time.time()
             keep_swept(db, Counters.create(self._data / COUNTERS, now), now)
-            with contextlib.closing(Counters.open(self._data / COUNTERS, None)) as counters:
-                counters.rebuild(spent_by_scope(db, now), now)
+            self._count(db, now)
         return key
 
     def complete(self) -> None:
@@ -82,6 +84,21 @@ class Bookkeeper:
             names = {"workloads": sorted(settings.workloads), "vendors": sorted(settings.vendors)}
             keep_policy(db, policy, policy_text(settings), names)
 
+    def count_anew(self, settings: Settings) -> None:
+        """Before a configuration is in force: what was used of its budgets and quotas is brought up to the records, since counters
+        only count for those that there were. What is on its way at this moment is missed."""
+        quotas = [
+            (project.name, model)
+            for project in (on_its_plan(one, settings.plans) for one in settings.projects.values())
+            for model in project.quotas
+        ]
+        with contextlib.closing(open_database(self._data)) as db:
+            self._count(db, time.time(), quotas)
+
+    def _count(self, db: sqlite3.Connection, now: float, quotas: Collection[tuple[str, str]] = ()) -> None:
+        with contextlib.closing(Counters.open(self._data / COUNTERS, None)) as counters:
+            counters.rebuild(spent_by_scope(db, now, quotas), now)
+
     async def swept(self, worker: int) -> None:
         """After the death of a worker: what it had reserved counts as spent, since vendors may bill it."""
         await asyncio.to_thread(self._sweep, worker)
@@ -92,4 +109,4 @@ class Bookkeeper:
         with contextlib.closing(open_database(self._data)) as db:
             keep_swept(db, swept, time.time())
         for scope, nano in swept.items():
-            log.warning("worker %d left $%.6f reserved in %s; it counts as spent", worker, nano / 1e9, scope)
+            log.warning("worker %d left %d reserved in %s; it counts as spent", worker, nano, scope)

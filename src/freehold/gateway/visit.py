@@ -88,6 +88,10 @@ class Visit(Struct, eq=False):
         """
         if target.ceiling is None or self.is_free:
             return 0
+        return target.ceiling.worst(*self.most_tokens(target), self.needs.searches)
+
+    def most_tokens(self, target: Target) -> tuple[int, int]:
+        """The most tokens that one attempt there can read and write; a true bound wherever `routing.is_bounded` says so."""
         row = target.deployment.model
         window = row.context_tokens if row is not None else None
         read = self.needs.bound
@@ -102,7 +106,7 @@ class Visit(Struct, eq=False):
             written = 0
         several = self.request.n if self.request is not None and self.request.n else 1
         rounds = self.needs.rounds or 1
-        return target.ceiling.worst(read * rounds, written * several * rounds, self.needs.searches)
+        return read * rounds, written * several * rounds
 
     def spent_on_failure(self, target: Target, *, whole: bool) -> int:
         """What a vendor may bill for a request that it took and that gave no answer, an estimate. Of a `whole` answer it may

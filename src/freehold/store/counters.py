@@ -21,9 +21,30 @@ from typing import Final, Self
 from freehold.errors import InternalError, StoreError
 from freehold.store import rates as windows
 from freehold.store.folder import WORKERS
-from freehold.store.grants import BudgetDenied, BudgetRule, Charge, Grant, RateCheck, RateDenied, Remaining
+from freehold.store.grants import (
+    BudgetDenied,
+    BudgetRule,
+    Charge,
+    Grant,
+    Held,
+    QuotaCharge,
+    QuotaDenied,
+    QuotaRule,
+    RateCheck,
+    RateDenied,
+    Remaining,
+)
 from freehold.store.presence import Presence
-from freehold.store.scopes import Kind, Period, budget_scope, period_of, period_start, rate_scope
+from freehold.store.scopes import (
+    Kind,
+    Period,
+    QuotaMeasure,
+    budget_scope,
+    period_of,
+    period_start,
+    quota_scope,
+    rate_scope,
+)
 from freehold.store.table import AT_GENERATION, BUDGET, KIND, SINCE, SLOTS, Table
 
 WORKER_COLUMNS: Final = 64
@@ -115,11 +136,18 @@ class Counters:
     # --- on the path of a request --------------------------------------------------------------------------------------
 
     def acquire(
-        self, budgets: tuple[Charge, ...], rates: tuple[RateCheck, ...], nano: int, tokens: int, now: float
-    ) -> Grant | BudgetDenied | RateDenied:
-        """Reserves `nano` in every budget and counts the request and `tokens` in every rate, or does nothing at all.
+        self,
+        budgets: tuple[Charge, ...],
+        rates: tuple[RateCheck, ...],
+        nano: int,
+        tokens: int,
+        now: float,
+        held: tuple[Held, ...] = (),
+    ) -> Grant | BudgetDenied | QuotaDenied | RateDenied:
+        """Reserves `nano` in every budget and its amount in every quota, and counts the request and `tokens` in every rate, or
+        does nothing at all.
 
-        `now` is in Unix seconds. The first budget, then the first rate that says no is told.
+        `now` is in Unix seconds. The first budget, then the first quota, then the first rate that says no is told.
         """
         if self._presence is None or not 0 <= nano <= MOST_NANO or not 0 <= tokens <= MOST_NANO:
             raise InternalError(f"Nothing can reserve {nano} nano-dollars and {tokens} tokens here.")
@@ -140,19 +168,38 @@ class Counters:
                     return BudgetDenied(index, words[slot + SPENT], words[slot + RESERVED], charge.hard)
                 if charge.soft is not None and total > charge.soft:
                     passed += (index,)
-            denied = windows.check(words, rates, tokens, now) if rates else None
+            denied = self._check_quotas(held) if held else None
+            if denied is None and rates:
+                denied = windows.check(words, rates, tokens, now)
             if denied is not None:
                 return denied
             for charge in budgets:
                 slot = charge.slot
                 words[slot + RESERVED] += nano
                 words[slot + column] += nano
+            for one in held:
+                words[one.quota.slot + RESERVED] += one.amount
+                words[one.quota.slot + column] += one.amount
             if rates:
                 windows.add(words, rates, second, tokens)
-        return Grant(budgets, rates, nano, tokens, passed, second)
+        return Grant(budgets, rates, nano, tokens, passed, second, held)
+
+    def _check_quotas(self, held: tuple[Held, ...]) -> QuotaDenied | None:
+        """The first quota that has not so much left. Under the lock, in the day around now."""
+        words = self._words
+        for one in held:
+            quota = one.quota
+            start = self._month if quota.per == "month" else self._day
+            if words[quota.slot + SINCE] < start:
+                self._roll(quota.slot, start)
+            spent, reserved = words[quota.slot + SPENT], words[quota.slot + RESERVED]
+            if spent + reserved + one.amount > quota.most:
+                return QuotaDenied(quota, one.amount, spent, reserved)
+        return None
 
     def extend(self, grant: Grant, nano: int, now: float) -> bool:
-        """Reserves `nano` more in every budget of the grant (a hedge, another paid attempt); False when a hard limit says no."""
+        """Reserves `nano` more in every budget of the grant (a hedge, another paid attempt), and in the quotas that are of
+        dollars; False when a hard limit says no."""
         if grant.settled or not 0 <= nano <= MOST_NANO:
             raise InternalError(f"This reservation cannot be extended by {nano} nano-dollars.")
         words = self._words
@@ -162,9 +209,16 @@ class Counters:
                 total = words[charge.slot + SPENT] + words[charge.slot + RESERVED] + nano
                 if charge.hard is not None and total > charge.hard:
                     return False
+            dear = [one for one in grant.held if one.quota.measure == "cost"]
+            if dear and self._check_quotas(tuple(Held(one.quota, nano) for one in dear)) is not None:
+                return False
             for charge in grant.charges:
                 words[charge.slot + RESERVED] += nano
                 words[charge.slot + self._column] += nano
+            for one in dear:
+                words[one.quota.slot + RESERVED] += nano
+                words[one.quota.slot + self._column] += nano
+                one.amount += nano
             grant.nano += nano
         return True
 
@@ -205,8 +259,23 @@ class Counters:
             words[slot + SPENT] += billed
             words[slot + column] -= reserved
             words[slot + RESERVED] -= reserved
+        if grant.held:
+            self._settle_quotas(grant, billed, used)
         if grant.rates and used != grant.tokens:
             windows.correct(words, grant.rates, grant.second, used - grant.tokens, now)
+
+    def _settle_quotas(self, grant: Grant, billed: int, used: int) -> None:
+        words = self._words
+        amounts = {"tokens": used, "requests": int(grant.answered), "cost": billed}
+        for one in grant.held:
+            quota = one.quota
+            start = self._month if quota.per == "month" else self._day
+            if words[quota.slot + SINCE] < start:
+                self._roll(quota.slot, start)
+            if quota.model == grant.model:
+                words[quota.slot + SPENT] += amounts[quota.measure]
+            words[quota.slot + self._column] -= one.amount
+            words[quota.slot + RESERVED] -= one.amount
 
     def generation(self) -> int:
         """A number that changes whenever keys have changed. One read, without the lock."""
@@ -234,6 +303,19 @@ class Counters:
             Charge(self.slot(budget_scope(kind, name, per)), per, of_period.get(True), of_period.get(False))
             for per, of_period in limits.items()
         )
+
+    def quotas(self, project: str, model: str, rule: QuotaRule) -> list[QuotaCharge]:
+        """What a quota of a project for one model bounds: one for each measure."""
+        measures: tuple[tuple[QuotaMeasure, int | None], ...] = (
+            ("tokens", rule.tokens),
+            ("requests", rule.requests),
+            ("cost", rule.nano),
+        )
+        return [
+            QuotaCharge(self.slot(quota_scope(measure, project, model, rule.per)), rule.per, most, measure, model)
+            for measure, most in measures
+            if most is not None
+        ]
 
     def rate(self, kind: Kind, name: str, requests_per_minute: int | None, tokens_per_minute: int | None) -> RateCheck:
         """The check of one key's, project's or workload's rates."""

@@ -4,7 +4,7 @@ from typing import Literal, Protocol
 
 from msgspec import Struct
 
-from freehold.store.scopes import Period
+from freehold.store.scopes import Period, QuotaMeasure
 
 Measure = Literal["requests", "tokens"]
 
@@ -26,9 +26,28 @@ class RateCheck(Struct, frozen=True, gc=False):
     tokens_per_minute: int | None
 
 
+class QuotaCharge(Struct, frozen=True, gc=False):
+    """A project's quota of one model: its slot, its period, and the most of `measure` (tokens, requests, nano-dollars)."""
+
+    slot: int
+    per: Period
+    most: int
+    measure: QuotaMeasure
+    model: str
+
+
+class Held(Struct):
+    """What is reserved in a quota for one request: `amount` of its measure."""
+
+    quota: QuotaCharge
+    amount: int
+
+
 class Grant(Struct):
     """Leave to dispatch. `nano` and `tokens` are what is reserved; `passed` the indexes of the budgets whose soft limit
-    is passed, this request included; `second` when the rates counted it. Give it to `settle` exactly once."""
+    is passed, this request included; `second` when the rates counted it; `held` what is reserved in quotas of the models that
+    may be asked. Give it to `settle` exactly once, with `model` as the one that was, and `answered` as whether that counts as a
+    request."""
 
     charges: tuple[Charge, ...]
     rates: tuple[RateCheck, ...]
@@ -36,6 +55,9 @@ class Grant(Struct):
     tokens: int
     passed: tuple[int, ...]
     second: int
+    held: tuple[Held, ...] = ()
+    model: str = ""
+    answered: bool = False
     settled: bool = False
 
 
@@ -46,6 +68,15 @@ class BudgetDenied(Struct, frozen=True):
     spent: int
     reserved: int
     limit: int
+
+
+class QuotaDenied(Struct, frozen=True):
+    """This quota would be passed by an `amount` more. `spent` and `reserved` are in its measure."""
+
+    quota: QuotaCharge
+    amount: int
+    spent: int
+    reserved: int
 
 
 class RateDenied(Struct, frozen=True):
@@ -63,6 +94,19 @@ class Remaining(Struct, frozen=True):
     spent: int
     reserved: int
     left: int | None
+
+
+class QuotaRule(Protocol):
+    """A quota as the configuration declares it: the most of each measure, None where it bounds that not."""
+
+    @property
+    def tokens(self) -> int | None: ...
+    @property
+    def requests(self) -> int | None: ...
+    @property
+    def nano(self) -> int | None: ...
+    @property
+    def per(self) -> Period: ...
 
 
 class BudgetRule(Protocol):

@@ -1,7 +1,8 @@
 """The names under which money and rates are counted, decided here and nowhere else.
 
 A budget counts under `KIND:NAME:PERIOD` (`workload:ticket-triage:month`, and what its
-candidate costs in shadow under `shadow:ticket-triage:month`), a rate under `KIND:NAME:rate`. A period is
+candidate costs in shadow under `shadow:ticket-triage:month`), a rate under `KIND:NAME:rate`, a project's quota of one model
+under `MEASURE:MODEL PROJECT:PERIOD` (`tokens:own/refunds shop:month`). A period is
 known by the Unix second at which it began, so that any two can be compared. Pure; it knows neither counters nor records.
 """
 
@@ -9,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Literal
 
 Kind = Literal["key", "project", "workload", "shadow"]
+QuotaMeasure = Literal["tokens", "requests", "cost"]
 Period = Literal["day", "month"]
 
 KINDS: tuple[Kind, ...] = ("key", "project", "workload", "shadow")
@@ -19,6 +21,11 @@ RATE = "rate"
 def budget_scope(kind: Kind, name: str, per: Period) -> str:
     """The scope of what `name` spends in one calendar day or month."""
     return f"{kind}:{name}:{per}"
+
+
+def quota_scope(measure: QuotaMeasure, project: str, model: str, per: Period) -> str:
+    """The scope of what a project uses of one model in one calendar day or month. No model has a space in its name."""
+    return f"{measure}:{model} {project}:{per}"
 
 
 def rate_scope(kind: Kind, name: str) -> str:

@@ -5,7 +5,7 @@ there were, and stays right after old records are forgotten. Hours are UTC. It k
 """
 
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Final, Literal
 
 import msgspec
@@ -14,7 +14,7 @@ from msgspec import Struct
 from freehold.errors import InvalidField
 from freehold.store.database import transaction
 from freehold.store.records import Record
-from freehold.store.scopes import PERIODS, Kind, budget_scope, period_start
+from freehold.store.scopes import PERIODS, Kind, QuotaMeasure, budget_scope, period_start, quota_scope
 
 By = Literal["day", "organisation", "project", "key", "workload", "deployment", "vendor"]
 
@@ -38,6 +38,13 @@ _SPENT_BY: Final[tuple[tuple[Kind, str, str], ...]] = (
     ("shadow", "workload", "key_id = 'shadow'"),
 )
 """Each kind of budget: the column that names it, and which hours count. A copy for a candidate has `shadow` for its key."""
+
+_USED: Final[tuple[tuple[QuotaMeasure, str], ...]] = (
+    ("tokens", "sum(input_tokens + output_tokens)"),
+    ("requests", "sum(requests - failed - refused)"),
+    ("cost", "sum(cost_nano)"),
+)
+"""What each measure of a quota adds up."""
 
 
 class UsageRow(Struct, frozen=True, kw_only=True):
@@ -87,10 +94,11 @@ def usage(db: sqlite3.Connection, since: float, until: float, by: tuple[By, ...]
     ]
 
 
-def spent_by_scope(db: sqlite3.Connection, now: float) -> dict[str, int]:
-    """What every key, project, workload and workload's shadow has spent in the UTC day and month around `now`, by scope.
+def spent_by_scope(db: sqlite3.Connection, now: float, quotas: Collection[tuple[str, str]] = ()) -> dict[str, int]:
+    """What every key, project, workload and workload's shadow has spent in the UTC day and month around `now`, by scope, and
+    what was used of `quotas`, each a project and a model.
 
-    In nano-dollars; what was swept counts as spent. This is what `Counters.rebuild` takes.
+    In nano-dollars, quotas in their measures; what was swept counts as spent. This is what `Counters.rebuild` takes.
     """
     spent: dict[str, int] = {}
     for per in PERIODS:
@@ -103,6 +111,14 @@ def spent_by_scope(db: sqlite3.Connection, now: float) -> dict[str, int]:
             )
             for name, nano in rows:
                 spent[budget_scope(kind, name, per)] = nano
+        for project, model in quotas:
+            sums = ", ".join(f"coalesce({added}, 0)" for _, added in _USED)
+            used = db.execute(
+                f"SELECT {sums} FROM usage_hours WHERE hour >= ? AND project = ? AND deployment = ? AND key_id != 'shadow'",  # noqa: S608 (ours)
+                (start, project, model),
+            ).fetchone()
+            for (measure, _), amount in zip(_USED, used, strict=True):
+                spent[quota_scope(measure, project, model, per)] = amount
         # A name that the counters had no room for has lost its period; only they know what it has spent.
         rows = db.execute(
             "SELECT scope, sum(nano) FROM swept WHERE at >= ? AND scope LIKE ? GROUP BY 1", (start, f"%:{per}")
