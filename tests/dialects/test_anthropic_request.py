@@ -284,6 +284,10 @@ def test_what_a_document_asks_beyond_its_content_is_named(more: dict[str, Any], 
     [
         ({"container": "c_1"}, "container"),
         (
+            {"messages": [{"role": "user", "content": [{"type": "container_upload", "file_id": "f_1"}]}]},
+            "container_upload",
+        ),
+        (
             {
                 "messages": [
                     {"role": "user", "content": [{"type": "image", "source": {"type": "file", "file_id": "f"}}]}

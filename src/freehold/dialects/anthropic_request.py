@@ -53,6 +53,7 @@ from freehold.messages import (
 )
 
 _NULL = b"null"
+_UPLOAD = "container_upload"
 
 
 def read_request(body: bytes) -> Request:
@@ -78,6 +79,7 @@ def _request(
 ) -> Request:
     unknown = [name for name, value in fields.items() if name not in KNOWN_FIELDS and bytes(value) != _NULL]
     messages = _messages(head, turns, unknown)
+    references = _references(messages, unknown)
     choice = head.tool_choice
     config = head.output_config
     return Request(
@@ -104,15 +106,21 @@ def _request(
         stream_usage=True,  # this dialect's streams always carry usage
         fields=fields,
         unknown=tuple(unknown),
-        bound=_bound(messages, unknown),
-        references=("container",) if "container" in unknown else (),
+        bound=_bound(messages, references),
+        references=references,
     )
 
 
-def _bound(messages: Sequence[Message], unknown: Sequence[str]) -> str | None:
+def _references(messages: Sequence[Message], unknown: Sequence[str]) -> tuple[str, ...]:
+    """What names a thing that Anthropic keeps, but for files in our own words: a container, and files that go into one."""
+    uploads = (isinstance(part, Opaque) and part.kind == _UPLOAD for message in messages for part in message.parts)
+    return (*(("container",) if "container" in unknown else ()), *((_UPLOAD,) if any(uploads) else ()))
+
+
+def _bound(messages: Sequence[Message], references: tuple[str, ...]) -> str | None:
     """The field that refers to what only Anthropic keeps: a container, or the id of an uploaded file."""
-    if "container" in unknown:
-        return "container"
+    if references:
+        return references[0]
     for message in messages:
         for part in message.parts:
             for inner in part.parts if isinstance(part, ToolResult) else (part,):

@@ -14,6 +14,7 @@ from msgspec import Raw
 from freehold.dialects import origin
 from freehold.dialects.body import read
 from freehold.dialects.dialect import Fields
+from freehold.dialects.responses_kept import kept_in_items, kept_in_tools
 from freehold.dialects.responses_wire import (
     NAME,
     REDACTED,
@@ -62,6 +63,10 @@ _ROLES: Final[dict[str, Role]] = {
     "developer": "developer",
 }
 _TEXTS: Final = frozenset({"input_text", "output_text", "text", "summary_text", "reasoning_text"})
+_OF_CALLERS: Final = frozenset({"function", "custom"})
+"""Kinds of tools that callers run themselves: nothing that they say is an id of the vendor's."""
+
+_WITH_PICTURES: Final = frozenset({"computer_call_output", "custom_tool_call_output"})
 _NULL: Final = b"null"
 _decoder: Final = msgspec.json.Decoder(WireRequest)
 
@@ -69,7 +74,8 @@ _decoder: Final = msgspec.json.Decoder(WireRequest)
 def read_request(body: bytes) -> Request:
     """The request in our words. Raises `MalformedBody` and `InvalidField`."""
     wire, fields = read(_decoder, body)
-    bound = _bound(wire, fields)
+    named = _references(wire, fields)
+    bound = _bound(wire, named)
     if wire.input is None and bound is None:
         raise InvalidField("The field `input` is missing.", "Send a text or a list of items.", param="input")
     messages, reference = _messages(wire)
@@ -99,25 +105,29 @@ def read_request(body: bytes) -> Request:
         fields=fields,
         unknown=_unknown(wire, fields, choice),
         bound=bound or reference,
-        references=_references(fields, reference),
+        references=named if reference is None else (*named, reference),
         earlier=wire.previous_response_id,
         max_tool_calls=wire.max_tool_calls,
     )
 
 
-def _bound(wire: WireRequest, fields: Fields) -> str | None:
+def _bound(wire: WireRequest, named: tuple[str, ...]) -> str | None:
     """The field that refers to what only the vendor keeps."""
     if wire.previous_response_id is not None:
         return "previous_response_id"
     if wire.background is True:
         return "background"
-    return next(iter(_references(fields, None)), None)
+    return next(iter(named), None)
 
 
-def _references(fields: Fields, item: str | None) -> tuple[str, ...]:
-    """What holds an id of a thing that the vendor keeps, but for an earlier response."""
-    names = tuple(name for name in ("conversation", "prompt") if name in fields and bytes(fields[name]) != _NULL)
-    return names if item is None else (*names, item)
+def _references(wire: WireRequest, fields: Fields) -> tuple[str, ...]:
+    """What holds an id of a thing that the vendor keeps, but for an earlier response and for items that only refer to one."""
+    names = [name for name in ("conversation", "prompt") if name in fields and bytes(fields[name]) != _NULL]
+    if any(tool.type not in _OF_CALLERS for tool in wire.tools or ()):
+        names.extend(kept_in_tools(fields))
+    if isinstance(wire.input, list) and any(item.type in _WITH_PICTURES for item in wire.input):
+        names.extend(kept_in_items(fields))
+    return tuple(names)
 
 
 def _unknown(wire: WireRequest, fields: Fields, choice: ToolChoice | None) -> tuple[str, ...]:
