@@ -36,11 +36,13 @@ from freehold.gateway.answer import Whole
 from freehold.gateway.asking import Asking, Trail
 from freehold.gateway.deployments import Deployment, Way
 from freehold.gateway.needs import measure
+from freehold.gateway.placed import Placed
 from freehold.gateway.reserving import reserve, reserve_more
 from freehold.gateway.routing import Target
 from freehold.gateway.visit import Visit
 from freehold.outbound.pool import Pool
 from freehold.store.callers import Key
+from freehold.store.canaries import MILLION, Arm, Canary
 from freehold.store.counters import Counters
 from freehold.store.grants import Grant
 from freehold.vendors import load
@@ -384,6 +386,37 @@ def test_a_quota_of_requests_is_of_one_project_and_one_model(counters: Counters)
         quoted(counters, '{ requests = 2, per = "day" }', ASKED, target_of(PRICE))
     assert quoted(counters, '{ requests = 2, per = "day" }', ASKED, other) == (other,)
     assert quoted(counters, '{ requests = 2, per = "day" }', ASKED, target_of(PRICE), other) == (other,)
+
+
+def test_a_candidate_of_a_canary_is_bounded_by_its_quota_in_both_arms(counters: Counters) -> None:
+    candidate, incumbent = target_of(None), target_of(PRICE, "echo/other")
+    canary = Canary(
+        id="can_1",
+        workload="w",
+        candidate="echo/echo",
+        route="r",
+        steps=(MILLION,),
+        salt="00",
+        rules={},
+        created_at=0,
+        changed_at=0,
+    )
+    book = book_of('[vendors.echo]\n[projects.p]\nquotas = { "echo/echo" = { requests = 2 } }\n', counters)
+    arms: tuple[Arm, ...] = ("candidate", "incumbent", "incumbent")
+    visits = [visit_of("openai-chat", ASKED) for _ in arms]
+    for visit, arm in zip(visits, arms, strict=True):
+        visit.placed = Placed(canary, arm, MILLION, candidate)
+    for visit in visits[:2]:
+        reserve(counters, visit, book, (incumbent,))
+        assert visit.grant is not None
+        assert [one.quota.model for one in visit.grant.held] == ["echo/echo"]
+    with pytest.raises(QuotaExhausted, match="may make 2 requests of echo/echo"):
+        reserve(counters, visits[2], book, (incumbent,))
+    given = visits[1].grant
+    assert given is not None
+    given.model, given.answered = "echo/other", True
+    counters.settle(given, 0, 10, time.time())
+    reserve(counters, visits[2], book, (incumbent,))  # the incumbent had answered
 
 
 def test_a_plan_bounds_each_of_its_projects_by_itself(counters: Counters) -> None:

@@ -15,13 +15,14 @@ from collections.abc import Callable, Generator
 from pathlib import Path
 from random import Random
 
+from freehold.config.customers import Quota
 from freehold.errors import RecordNotKept
 from freehold.store.callers import KeyBudget
 from freehold.store.counters import Counters
 from freehold.store.database import open_database
 from freehold.store.drain import Drain
 from freehold.store.folder import COUNTERS, JOURNAL, door_secret
-from freehold.store.grants import BudgetDenied, Charge, Grant
+from freehold.store.grants import BudgetDenied, Charge, Grant, Held, QuotaCharge
 from freehold.store.journal import Journal
 from freehold.store.presence import Presence
 from freehold.store.table import Table
@@ -129,6 +130,37 @@ def count_fast(data: str, worker: str, operations: str) -> None:
             counters.settle(outcome, number % 3, 0, NOON)
             spent += number % 3
     say(spent)
+
+
+def use_up(data: str, worker: str, seed: str) -> None:
+    """Uses a quota of tokens, several requests at a time, until it says no to one with none of its own on their way; says what
+    it used."""
+    random = Random(int(seed))
+    counters = Counters.open(Path(data) / COUNTERS, int(worker))
+    quota = shared_quota(counters)
+    running: list[Grant] = []
+    used = 0
+    while True:
+        outcome = counters.acquire((), (), 0, 0, NOON, (Held(quota, random.randrange(1, 40)),))
+        if isinstance(outcome, Grant):
+            running.append(outcome)
+        elif not running:
+            return say(used)
+        if running and (len(running) == 4 or not isinstance(outcome, Grant)):
+            grant = running.pop(0)
+            grant.model = quota.model
+            tokens = random.randrange(grant.held[0].amount + 1)
+            counters.settle(grant, 0, tokens, NOON)
+            used += tokens
+
+
+QUOTA = 20_000
+
+
+def shared_quota(counters: Counters) -> QuotaCharge:
+    """The quota of `use_up`, one for all."""
+    (quota,) = counters.quotas("shop", "own/a", Quota(tokens=QUOTA))
+    return quota
 
 
 def reserve_and_wait(data: str, worker: str, nano: str) -> None:
@@ -245,6 +277,7 @@ def make_secret(data: str, moment: str) -> None:
 _WORKS = (
     spend,
     count_fast,
+    use_up,
     reserve_and_wait,
     tell_generations,
     hold_lock,

@@ -29,13 +29,16 @@ from store.processes import (
     FOREVER,
     HALF_LIMIT,
     MOST_COST,
+    QUOTA,
     count_fast,
     first_line,
     reserve_and_wait,
     shared_budgets,
+    shared_quota,
     spend,
     start,
     tell_generations,
+    use_up,
 )
 from store.samples import DAY, NOON, SLOTS, at
 
@@ -545,6 +548,22 @@ class TestQuotasInOneProcess(Quotas.TestCase):  # type: ignore[misc]
     """Hypothesis looks for a course of events in which the quotas and the model differ."""
 
     settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
+
+
+def test_many_processes_use_a_quota_up_to_its_last_token_and_never_pass_it(path: Path) -> None:
+    with contextlib.ExitStack() as running, contextlib.closing(Counters.open(path, None)) as observer:
+        quota = shared_quota(observer)
+        charge = Charge(quota.slot, quota.per, quota.most)
+        processes = [running.enter_context(start(use_up, path.parent, worker, worker)) for worker in range(4)]
+        while any(process.poll() is None for process in processes):
+            now = observer.remaining(charge, NOON)
+            assert now.spent + now.reserved <= QUOTA
+        used = sum(int(first_line(process)) for process in processes)
+        assert observer.remaining(charge, NOON) == Remaining(spent=used, reserved=0, left=QUOTA - used)
+        assert QUOTA - used < 5 * 4 * 40, "each stopped when the others held what was left"
+    with contextlib.closing(Counters.open(path, 5)) as last:
+        granted(last.acquire((), (), 0, 0, NOON, (Held(quota, QUOTA - used),)))
+        assert isinstance(last.acquire((), (), 0, 0, NOON, (Held(quota, 1),)), QuotaDenied)
 
 
 def test_a_quota_that_says_no_leaves_budgets_and_rates_untouched(counters: Counters) -> None:

@@ -90,9 +90,8 @@ class House:
         # 1 the store
         self._lock = _claim(make_private(self._data))
         bookkeeper = Bookkeeper(self._data, self._settings.ledger)
-        bookkeeper.prepare()
+        bookkeeper.prepare(self._settings)
         bookkeeper.note_policy(self._settings)
-        bookkeeper.count_anew(self._settings)
         _empty(self._data / METRICS)
         _empty(self._data / IN_FLIGHT)
         # 2 the socket

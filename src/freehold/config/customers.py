@@ -33,7 +33,9 @@ class Quota(Struct, frozen=True, kw_only=True):
     """An entry of `quotas`: the most that one project may use of one model. What would pass it is refused."""
 
     tokens: Annotated[Positive | None, Meta(description="Tokens, in and out.", examples=[5000000])] = None
-    requests: Annotated[Positive | None, Meta(description="Requests that were answered.")] = None
+    requests: Annotated[Positive | None, Meta(description="Requests that were answered, or left by their caller.")] = (
+        None
+    )
     nano: Annotated[
         Dollars | None, Meta(description="What they cost, in US dollars.", extra={"name": "usd"}, examples=[20])
     ] = None

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from functools import partial
-from typing import cast
 
 from msgspec import UNSET, UnsetType
 
@@ -11,7 +10,7 @@ from freehold.config.customers import CustomerPlan, Project, Quota, Quotas
 from freehold.config.file import File, listed, suggest
 from freehold.config.positions import KeyPath
 from freehold.config.routes import Names, budgets, named
-from freehold.config.tables import Reader, mapping, pairs_of, table, well_named
+from freehold.config.tables import Reader, mapping, one_or_many, pairs_of, table, well_named
 from freehold.config.values import shown
 
 MEASURES = ("tokens", "requests", "usd")
@@ -64,10 +63,8 @@ def _quotas(file: File, path: KeyPath, written: object, *, names: Names) -> Quot
 
 
 def _of_model(file: File, here: KeyPath, written: object) -> tuple[Quota, ...] | None:
-    entries = cast(list[object], written) if isinstance(written, list) else [written]
     found: list[Quota] = []
-    for index, entry in enumerate(entries):
-        place = (*here, index) if isinstance(written, list) else here
+    for place, entry in one_or_many(here, written):
         if pairs_of(entry) is None:
             said = f"must be a table, not {shown(entry)}."
             file.wrong(place, said, 'Write { tokens = 5000000, per = "month" }.')

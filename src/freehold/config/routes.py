@@ -14,7 +14,7 @@ from freehold.config.file import File, listed, place, suggest
 from freehold.config.graders import graders
 from freehold.config.positions import KeyPath
 from freehold.config.settings import Budget, Conditions, Judging, Shadow, TargetSettings, Timeouts, Workload
-from freehold.config.tables import Reader, mapping, pairs_of, table, well_named
+from freehold.config.tables import Reader, mapping, one_or_many, pairs_of, table, well_named
 from freehold.config.values import shown
 
 DEFAULT = "default"
@@ -41,10 +41,9 @@ def workloads(file: File, written: object, names: Names, timeouts: Timeouts) -> 
 
 def budgets(file: File, path: KeyPath, written: object) -> tuple[Budget, ...] | UnsetType:
     """One table, or a list of them."""
-    entries = cast(list[object], written) if isinstance(written, list) else [written]
+    entries = one_or_many(path, written)
     found: list[Budget] = []
-    for index, entry in enumerate(entries):
-        here = (*path, index) if isinstance(written, list) else path
+    for here, entry in entries:
         if pairs_of(entry) is None:
             file.wrong(
                 here, f"must be a table, not {shown(entry)}.", 'Write { usd = 200, per = "month", hard = true }.'

@@ -25,6 +25,13 @@ def pairs_of(written: object) -> Mapping[str, object] | None:
     return cast(Mapping[str, object], written) if isinstance(written, Mapping) else None
 
 
+def one_or_many(path: KeyPath, written: object) -> list[tuple[KeyPath, object]]:
+    """What may be one table or a list of them: each with its place."""
+    if isinstance(written, list):
+        return [((*path, index), entry) for index, entry in enumerate(cast(list[object], written))]
+    return [(path, written)]
+
+
 def mapping(file: File, path: KeyPath, written: object) -> Mapping[str, object]:
     """What should be a table, as one. Anything else is a problem, and reads as an empty table."""
     pairs = pairs_of(written)

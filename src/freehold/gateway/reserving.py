@@ -26,7 +26,9 @@ def reserve(counters: Counters, visit: Visit, book: Book, targets: tuple[Target,
     """The targets that may be asked, with the dearest of them reserved for. Raises `UnpricedModel`, `Unbounded`,
     `InvalidField`, `BudgetExhausted`, `QuotaExhausted` and `RateLimited`."""
     payers = visit.payers = book.payers(visit.key, visit.plan.name if visit.plan is not None else "")
-    bounds = [one for target in targets for one in book.quotas(visit.key.project, target.deployment.name)]
+    bounds = [
+        one for target in _asked(visit, targets) for one in book.quotas(visit.key.project, target.deployment.name)
+    ]
     if not payers.budgets and not payers.rates and not bounds:
         return targets
     is_costly = any(one.measure == "cost" for one in bounds)
@@ -36,7 +38,7 @@ def reserve(counters: Counters, visit: Visit, book: Book, targets: tuple[Target,
         targets = bounded(targets, visit.needs)
     tokens = visit.needs.likely + (visit.needs.output or ASSUMED_OUTPUT)
     while True:
-        asked = targets if visit.placed is None else (*targets, visit.placed.candidate)  # in both arms: they stay alike
+        asked = _asked(visit, targets)
         nano = 0
         if payers.budgets or is_costly:
             nano = visit.worst(asked[0]) if len(asked) == 1 else max([visit.worst(target) for target in asked])
@@ -62,6 +64,11 @@ def reserve(counters: Counters, visit: Visit, book: Book, targets: tuple[Target,
     for index in outcome.passed:
         log.warning("%s is passed (soft limit)", payers.budget_names[index])
     return targets
+
+
+def _asked(visit: Visit, targets: tuple[Target, ...]) -> tuple[Target, ...]:
+    """The targets, and the candidate of a canary that the request takes part in: in both arms, so that they stay alike."""
+    return targets if visit.placed is None else (*targets, visit.placed.candidate)
 
 
 def _held(visit: Visit, book: Book, asked: Sequence[Target]) -> tuple[Held, ...]:

@@ -10,7 +10,6 @@ import logging
 import socket
 import sqlite3
 import time
-from collections.abc import Collection
 from pathlib import Path
 
 from freehold.config.customers import on_its_plan
@@ -53,8 +52,9 @@ class Bookkeeper:
         self._data = data
         self._ledger = ledger
 
-    def prepare(self) -> Key | None:
-        """Before the workers start: the store, the first admin key, the records of last time, the counters."""
+    def prepare(self, settings: Settings = Settings()) -> Key | None:  # noqa: B008 (a frozen Struct)
+        """Before the workers start: the store, the first admin key, the records of last time, the counters. `settings` say which
+        quotas there are; budgets are counted whether somebody has one or not."""
         with contextlib.closing(open_database(self._data)) as db:
             key = ensure_admin_key(db, self._data)
             (self._data / JOURNAL).mkdir(mode=0o700, exist_ok=True)
@@ -62,7 +62,7 @@ class Bookkeeper:
                 writer.round()
             now = time.time()
             keep_swept(db, Counters.create(self._data / COUNTERS, now), now)
-            self._count(db, now)
+            self._count(db, now, settings)
         return key
 
     def complete(self) -> None:
@@ -85,17 +85,14 @@ class Bookkeeper:
             keep_policy(db, policy, policy_text(settings), names)
 
     def count_anew(self, settings: Settings) -> None:
-        """Before a configuration is in force: what was used of its budgets and quotas is brought up to the records, since counters
-        only count for those that there were. What is on its way at this moment is missed."""
-        quotas = [
-            (project.name, model)
-            for project in (on_its_plan(one, settings.plans) for one in settings.projects.values())
-            for model in project.quotas
-        ]
+        """Before another configuration is in force: what was used of its budgets and quotas is brought up to the records, since
+        counters only count for those that there were. What is on its way at this moment is missed."""
         with contextlib.closing(open_database(self._data)) as db:
-            self._count(db, time.time(), quotas)
+            self._count(db, time.time(), settings)
 
-    def _count(self, db: sqlite3.Connection, now: float, quotas: Collection[tuple[str, str]] = ()) -> None:
+    def _count(self, db: sqlite3.Connection, now: float, settings: Settings) -> None:
+        projects = (on_its_plan(project, settings.plans) for project in settings.projects.values())
+        quotas = [(project.name, model) for project in projects for model in project.quotas]
         with contextlib.closing(Counters.open(self._data / COUNTERS, None)) as counters:
             counters.rebuild(spent_by_scope(db, now, quotas), now)
 
