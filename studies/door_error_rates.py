@@ -5,6 +5,7 @@
     python studies/door_error_rates.py --runs 2 --records studies/.work/door --out studies/.work/door.md    a small one, aside
     python studies/door_error_rates.py --only-page         the page from what is recorded
     python studies/door_error_rates.py --minutes 30        no run begun after half an hour of each kind
+    python studies/door_error_rates.py --share 1/2         every other run, beside a process that has --share 2/2
     python studies/door_error_rates.py --anew              all of it again, whatever is recorded
 
 The incumbent is right on 80 % of the questions and each candidate on as many as its name says: models of `tests/trials/skilled.py`,
@@ -77,8 +78,8 @@ CELLS = (
     Cell("shadow", "right-80-b", 200, 200_000_000),
     Cell("shadow", "right-78", 20, 210_000_000),
     Cell("shadow", "right-74", 200, 220_000_000),
-    Cell("canary", "right-80-b", 20, 300_000_000),
-    Cell("canary", "right-74", 50, 310_000_000),
+    Cell("canary", "right-80-b", 200, 300_000_000),
+    Cell("canary", "right-74", 200, 310_000_000),
 )
 
 
@@ -99,6 +100,21 @@ class Ended(Struct, frozen=True, kw_only=True):
     mib: int
 
 
+class Share:
+    """What one of several processes runs that go on beside each other, as `1/2`: runs by their numbers, in records of their own."""
+
+    def __init__(self, text: str) -> None:
+        this, processes = map(int, text.split("/"))
+        if not 1 <= this <= processes:
+            raise ValueError(text)
+        self._this, self._processes = this, processes
+        self.ending = f"-{this}" if processes > 1 else ""
+
+    def of(self, runs: Sequence[Run]) -> Sequence[Run]:
+        """Its part of all runs."""
+        return [run for run in runs if run.number % self._processes == self._this - 1]
+
+
 # --- all runs ---
 
 
@@ -110,6 +126,9 @@ def main() -> None:
     parser.add_argument("--records", type=Path, default=RECORDS)
     parser.add_argument("--out", type=Path, default=PAGE)
     parser.add_argument("--minutes", type=float, default=1e9, help="of each kind, after which no further run is begun")
+    parser.add_argument(
+        "--share", type=Share, default=Share("1/1"), help="1/2: every other run, in records of their own"
+    )
     parser.add_argument("--only-page", action="store_true")
     parser.add_argument("--anew", action="store_true", help="forget what is recorded")
     options = parser.parse_args()
@@ -118,9 +137,9 @@ def main() -> None:
         path.unlink()
     if not options.only_page:
         for kind in options.kinds.split(","):
-            left = missing(kind, options.runs, recorded(options.records))
+            left = options.share.of(missing(kind, options.runs, recorded(options.records)))
             if left:
-                uvloop.run(study(kind, left, options.records / f"{kind}.jsonl", options.minutes))
+                uvloop.run(study(kind, left, options.records / f"{kind}{options.share.ending}.jsonl", options.minutes))
     options.out.write_text(page(recorded(options.records)))
 
 

@@ -45,6 +45,8 @@ UNCOUNTED = 100
 LOOK_SECONDS = 0.05
 
 Kind = Literal["trial", "shadow", "canary"]
+Answered = tuple[str, int, str]
+"""The record of an answer, the place of its question, and the model that gave it."""
 
 
 class Run(Struct, frozen=True):
@@ -169,7 +171,7 @@ async def take_canary(place: Place, run: Run) -> tuple[str, int, int]:
     state = _kept(place.db, canary).state
     if state.candidate.unscored or state.incumbent.unscored or state.candidate.failed:
         raise RuntimeError(f"{run.name}: grades are missing: {state}")
-    _same_canary(run, canary, state, ask.answered_by)
+    _same_canary(run, canary, state, ask.answered)
     candidate, incumbent = state.candidate, state.incumbent
     difference = candidate.total / max(1, candidate.scored) - incumbent.total / max(1, incumbent.scored)
     outcome = canary.phase if canary.phase not in UNFINISHED else "undecided"
@@ -190,12 +192,13 @@ def _kept(db: sqlite3.Connection, canary: Canary) -> Kept:
     return msgspec.json.decode(written, type=Kept) if written else Kept(rollouts.begin(CanaryRules(), STEPS))
 
 
-def _same_canary(run: Run, canary: Canary, state: rollouts.State, answered_by: Sequence[str]) -> None:
+def _same_canary(run: Run, canary: Canary, state: rollouts.State, answered: Sequence[Answered]) -> None:
     """Raises RuntimeError when the tests of quality come to something else in the process: with the arms that the answers named, up
-    to the outcome at which the door's own reached its end. From the step of 100 % on there is nothing to compare."""
+    to the outcome at which the door's own reached its end. From the step of 100 % on there is nothing to compare. Outcomes count in
+    the order of their records, which is by chance for two that began in one millisecond."""
     rules = msgspec.convert(canary.rules, CanaryRules)
     again = rollouts.begin(rules, STEPS)
-    for at, model in enumerate(answered_by[: state.candidate.requests + state.incumbent.requests]):
+    for _, at, model in sorted(answered)[: state.candidate.requests + state.incumbent.requests]:
         if again.passing[0].crossed or again.harm.crossed:
             break
         right = float(is_right(model.removeprefix("skilled/"), run.question(at)))
@@ -220,22 +223,22 @@ class Asking:
         self._run = run
         self._is_stored = is_stored
         self._unstored: deque[str] = deque()
-        self.answered_by: list[str] = []
-        """The model that answered each question."""
+        self.answered: list[Answered] = []
 
     async def until(self, counted: Callable[[], tuple[int, bool]], most: int) -> None:
         """Asks until what is counted is enough, or `most` questions are; `counted` gives how many are, and whether they are enough."""
         line = await self._place.door.line()
         known, enough = 0, False
         while not enough and known < most:
-            while len(self.answered_by) < most and len(self.answered_by) - known < UNCOUNTED and self._has_room():
-                question = self._run.question(len(self.answered_by))
+            while len(self.answered) < most and len(self.answered) - known < UNCOUNTED and self._has_room():
+                question = self._run.question(len(self.answered))
                 body = {"model": self._run.name, "messages": [{"role": "user", "content": question}]}
                 answer = await line.ask(self._place.door.key, body)
                 if answer.status != 200:
                     raise RuntimeError(f"{self._run.name}: {answer.status} {answer.body!r}")
-                self.answered_by.append(answer.headers["x-freehold-model"])
-                self._unstored.append(answer.headers["x-freehold-receipt"])
+                record = answer.headers["x-freehold-receipt"]
+                self.answered.append((record, len(self.answered), answer.headers["x-freehold-model"]))
+                self._unstored.append(record)
             await asyncio.sleep(LOOK_SECONDS)
             known, enough = counted()
         line.close()

@@ -21,6 +21,16 @@ def test_an_address_is_enough(read_text: Parse) -> None:
     assert without.ledger.storage is None
 
 
+def test_a_server_other_than_the_clouds_own_is_named_for_each_kind(read_text: Parse) -> None:
+    for url, endpoint in (
+        ("gs://acme", "https://storage-acme.p.googleapis.com"),
+        ("az://acme", "https://acme.blob.core.usgovcloudapi.net"),
+        ("az://acme", "http://127.0.0.1:10000/devstoreaccount1"),
+    ):
+        written = f'{{ url = "{url}", endpoint = "{endpoint}" }}'
+        assert read(read_text, written) == Storage(url=url, endpoint=endpoint)
+
+
 def test_a_table_brings_the_way_in_and_shows_no_key(read_text: Parse) -> None:
     text = (
         '{ url = "s3://acme/eu", endpoint = "http://127.0.0.1:9000", region = "eu-central-1", '
@@ -60,6 +70,8 @@ def test_a_table_brings_the_way_in_and_shows_no_key(read_text: Parse) -> None:
             '{ url = "s3://a", access_key = { env = "NONE" }, secret_key = { env = "NAME" } }',
             "which is not set. Set NONE",
         ),
+        ('{ url = "s3://a", endpoint = "https://host/account" }', "storage.endpoint is not an address."),
+        ('{ url = "az://a", endpoint = "https://host/account/more" }', "storage.endpoint is not an address."),
         ('{ url = "gs://a", region = "x" }', "storage has settings that gs:// does not take."),
     ],
 )

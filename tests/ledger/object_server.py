@@ -5,15 +5,20 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from http.client import HTTPConnection
-from typing import Any
+from typing import Any, Literal
 
 from freehold.ledger.object_store import ObjectStore
 
 BUCKET = "ledger"
 KEYS: dict[str, str] = {"access_key": "test", "secret_key": "secret"}
 PATIENCE = 60.0
+Kind = Literal["s3", "gs", "az"]
+Stores = Callable[[str], ObjectStore]
+"""Stores under prefixes of one bucket."""
+StoresOf = Callable[[Kind], Stores]
+
 _SIGNED = "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=0"
 
 

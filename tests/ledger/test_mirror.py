@@ -12,7 +12,7 @@ from freehold.ledger.mirror import Mirror
 from freehold.ledger.notes import ED25519, SignerKey
 from freehold.ledger.object_store import ObjectStore
 from freehold.ledger.verify import verify_log
-from ledger.object_server import ObjectServer, away
+from ledger.object_server import ObjectServer, Stores, away
 from ledger.test_log import entries_of, files_of, grow, opened
 from ledger.writer import LOG
 
@@ -20,8 +20,8 @@ PREFIXES = (f"mirror-{number}" for number in count())
 
 
 @pytest.fixture
-def store(server: ObjectServer) -> ObjectStore:
-    return server.store(next(PREFIXES))
+def store(stores: Stores) -> ObjectStore:
+    return stores(next(PREFIXES))
 
 
 def mirror(log: Log, store: ObjectStore, folder: Path) -> Mirror:
@@ -99,14 +99,14 @@ def test_a_checkpoint_never_names_what_is_not_there_and_a_failure_is_made_good(
 
 
 def test_a_store_that_is_away_is_an_error_and_another_store_begins_from_the_start(
-    store: ObjectStore, server: ObjectServer, tmp_path: Path
+    stores: Stores, tmp_path: Path
 ) -> None:
     log = opened(tmp_path / "log")
     grow(log, 300)
     with pytest.raises(ConnectionError):
         mirror(log, away(), tmp_path).carry()
+    store, other = stores(next(PREFIXES)), stores(next(PREFIXES))
     mirror(log, store, tmp_path).carry()
-    other = server.store(next(PREFIXES))
     mirror(log, other, tmp_path).carry()
     assert verified(other) == verified(store) == 300
 
@@ -141,7 +141,8 @@ def test_a_cosigned_checkpoint_replaces_the_one_of_the_same_size(store: ObjectSt
     assert store.get("log/checkpoint") == log.read("checkpoint")
 
 
-def test_it_can_be_served_as_it_lies(store: ObjectStore, server: ObjectServer, tmp_path: Path) -> None:
+def test_it_can_be_served_as_it_lies(server: ObjectServer, tmp_path: Path) -> None:
+    store = server.store(next(PREFIXES))
     log = opened(tmp_path / "log")
     grow(log, 300)
     mirror(log, store, tmp_path).carry()

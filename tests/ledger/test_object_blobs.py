@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -13,7 +14,7 @@ from freehold.ledger.contents import Contents
 from freehold.ledger.object_blobs import ObjectBlobs
 from freehold.ledger.segments import Blobs, FileBlobs
 from ledger.dying import dies
-from ledger.object_server import ObjectServer, away
+from ledger.object_server import Kind, ObjectServer, StoresOf, away
 from ledger.test_contents import ANNA, BERT, Known, files, readable, record
 
 PREFIXES = (f"blobs-{number}" for number in count())
@@ -33,15 +34,19 @@ def put(blobs: Blobs, folder: Path, name: str, content: bytes) -> None:
 # --- the seam, whoever stands behind it ---
 
 
-@pytest.fixture(params=["files", "objects, moved", "objects, waiting"])
-def blobs(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Blobs, Callable[[], object]]]:
+@pytest.fixture(
+    params=["files", "s3, moved", "s3, waiting", "gs, moved", pytest.param("az, moved", marks=pytest.mark.registry)]
+)
+def blobs(
+    request: pytest.FixtureRequest, stores_of: StoresOf, tmp_path: Path
+) -> Iterator[tuple[Blobs, Callable[[], object]]]:
     """Blobs, and what moves them on."""
-    if request.param == "files":
+    kind, _, state = str(request.param).partition(", ")
+    if kind == "files":
         yield FileBlobs(tmp_path / "blobs"), lambda: None
         return
-    server: ObjectServer = request.getfixturevalue("server")
-    made = ObjectBlobs(tmp_path, server.store(next(PREFIXES)), "me")
-    yield made, made.carry if request.param == "objects, moved" else lambda: None
+    made = ObjectBlobs(tmp_path, stores_of(cast("Kind", kind))(next(PREFIXES)), "me")
+    yield made, made.carry if state == "moved" else lambda: None
 
 
 def test_what_is_put_is_given_in_any_part(blobs: tuple[Blobs, Callable[[], object]], tmp_path: Path) -> None:

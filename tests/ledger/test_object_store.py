@@ -1,4 +1,4 @@
-"""Objects by name in a real S3 server: whole, in parts, gone; and what is said when it cannot be asked."""
+"""Objects by name in real servers: whole, in parts, gone; and what is said when they cannot be asked."""
 
 import builtins
 import importlib
@@ -8,11 +8,12 @@ import pytest
 
 from freehold.errors import NotConfigured, StoreError
 from freehold.ledger.object_store import ObjectStore
-from ledger.object_server import KEYS, ObjectServer, away
+from ledger.azure_server import AzureServer
+from ledger.object_server import KEYS, ObjectServer, Stores, away
 
 
-def test_what_is_put_is_given_back_whole_and_in_any_part(server: ObjectServer) -> None:
-    store = server.store("parts")
+def test_what_is_put_is_given_back_whole_and_in_any_part(stores: Stores) -> None:
+    store = stores("parts")
     store.put("folder/a", b"0123456789")
     store.put("folder/empty", b"")
     assert store.get("folder/a") == b"0123456789"
@@ -25,8 +26,8 @@ def test_what_is_put_is_given_back_whole_and_in_any_part(server: ObjectServer) -
     assert [store.get("folder/empty"), store.get("folder/empty", 1)] == [b"", b""]
 
 
-def test_a_second_put_replaces_the_first(server: ObjectServer) -> None:
-    store = server.store("twice")
+def test_a_second_put_replaces_the_first(stores: Stores) -> None:
+    store = stores("twice")
     store.put("a", b"first")
     store.put("a", b"second")
     assert store.get("a") == b"second"
@@ -40,8 +41,8 @@ def test_what_is_larger_than_a_part_of_an_upload_is_stored_in_one_request(server
     assert "-" not in server.headers("large/a")["etag"], "an upload in parts has their number in its tag"
 
 
-def test_names_are_those_of_one_folder_under_one_prefix(server: ObjectServer) -> None:
-    store, other = server.store("names"), server.store("names-other")
+def test_names_are_those_of_one_folder_under_one_prefix(stores: Stores) -> None:
+    store, other = stores("names"), stores("names-other")
     for name in ("folder/a", "folder/b", "folder/deep/c", "folder2/d"):
         store.put(name, b"x")
     other.put("folder/z", b"x")
@@ -49,8 +50,8 @@ def test_names_are_those_of_one_folder_under_one_prefix(server: ObjectServer) ->
     assert list(store.list("nothing")) == []
 
 
-def test_what_is_deleted_is_gone_and_deleting_it_again_is_no_error(server: ObjectServer) -> None:
-    store = server.store("gone")
+def test_what_is_deleted_is_gone_and_deleting_it_again_is_no_error(stores: Stores) -> None:
+    store = stores("gone")
     store.put("a", b"x")
     store.delete("a")
     store.delete("a")
@@ -83,6 +84,15 @@ def test_a_bucket_that_is_missing_is_not_an_object_that_is_missing(server: Objec
         store.get("a")
     with pytest.raises(ConnectionError, match="NoSuchBucket"):
         list(store.list("folder"))
+
+
+@pytest.mark.registry
+def test_a_container_that_is_missing_is_told_in_the_servers_own_words(azure: AzureServer) -> None:
+    store = azure.store("x", "other")
+    with pytest.raises(ConnectionError, match=r"ContainerNotFound, The specified container does not exist\.$"):
+        store.put("a", b"x")
+    with pytest.raises(ConnectionError):
+        store.get("a")
 
 
 def test_settings_that_do_not_fit_together_are_told_without_the_secret() -> None:

@@ -201,7 +201,10 @@ class Storage(Struct, frozen=True, kw_only=True):
         Meta(description="s3://, gs:// or az://, then the bucket and a prefix.", examples=["s3://acme-ledger/eu"]),
     ]
     endpoint: Annotated[
-        str | None, Meta(description="Address of the server, where it is not the cloud's own: MinIO, Ceph and others.")
+        str | None,
+        Meta(
+            description="Address of the server, where it is not the cloud's own: MinIO, Ceph and others (az: with the account)."
+        ),
     ] = None
     region: Annotated[str | None, Meta(description="Region of the bucket; default: AWS_REGION, else us-east-1.")] = None
     access_key: Annotated[

@@ -27,7 +27,7 @@ LISTED_AT_ONCE: Final = 1_000
 _ACCOUNT: Final = {"s3": ("access_key_id", "secret_access_key"), "az": ("account_name", "account_key")}
 """What each kind of store calls a key's name and its secret."""
 
-_OWN_WORDS: Final = re.compile(r"<Code>([^<]*)</Code>\s*<Message>([^<]*)</Message>")
+_OWN_WORDS: Final = re.compile(r"<Code>([^<]*)</Code>\s*<Message>([^<\n]*)")
 _MISSING: Final = ("NoSuchBucket", "ContainerNotFound", "The specified bucket does not exist")
 """How stores say that it is not the object that is missing."""
 
@@ -54,7 +54,7 @@ class ObjectStore:
         if kind == "s3" and region is not None:
             options["region"] = region
         if endpoint is not None:
-            options["endpoint"] = endpoint.rstrip("/")
+            options["base_url" if kind == "gs" else "endpoint"] = endpoint.rstrip("/")
         if access_key is not None and secret_key is not None:
             options |= dict(zip(_ACCOUNT[kind], (access_key, secret_key), strict=True))
         try:
