@@ -115,7 +115,7 @@ def run(seed: int, row: Row, most: int) -> End:
             continue
         if decision.kind != "advanced":
             return End(decision.kind, number, answered, share)
-        state, step = advanced(state), step + 1
+        state, step = advanced(state, rules, row.steps[step + 1]), step + 1
     return End("running", most, answered, row.steps[step])
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from freehold.trials.quantiles import FIRST, STEP, Times, took, upper_rank
+from freehold.trials.quantiles import BLOCK, FIRST, STEP, Block, Times, share_beyond, took, took_beside, upper_rank
 from freehold.trials.sequential import advance, start_cap
 
 
@@ -73,3 +73,47 @@ def test_every_time_is_counted_once_in_a_bucket_of_its_size(times: list[float]) 
         counted = took(counted, ms, 0.05)
     assert counted.n == sum(counted.buckets.values()) == len(times)
     assert min(times) / STEP <= STEP ** min(counted.buckets) <= min(times) * STEP * 1.0001
+
+
+# --- beside the incumbent ---
+
+
+def test_a_block_tells_when_it_is_whole_and_has_a_time_of_the_candidates() -> None:
+    block = Block()
+    for _ in range(BLOCK):
+        assert share_beyond(block, 2.0) is None
+        block = took_beside(block, 100.0, candidate=False)
+    assert share_beyond(block, 2.0) is None
+    block = took_beside(block, 100.0, candidate=True)
+    assert (block.n, block.longest) == (0, 0.0)
+    for ms in (90.0, *[50.0] * (BLOCK - 1)):
+        block = took_beside(block, ms, candidate=False)
+    assert share_beyond(block, 2.0) == 0.0
+    assert share_beyond(block, 1.0) == 1.0
+
+
+def test_what_is_about_the_limit_is_not_beyond_it() -> None:
+    block = took_beside(took_beside(Block(), 201.0, candidate=True), 220.0, candidate=True)
+    for _ in range(BLOCK):
+        block = took_beside(block, 100.0, candidate=False)
+    assert share_beyond(block, 2.0) == 0.5
+
+
+@pytest.mark.parametrize("trend", [0.0, 0.3, -0.3, 3.0, -3.0])
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
+def test_one_in_twenty_is_beyond_where_both_are_as_fast_however_their_times_change(trend: float, share: float) -> None:
+    """Where times only fall, the candidate is beyond when it comes first, which is the worst case there is."""
+    draw, found = random.Random(1), list[float]()
+    for _ in range(1500):
+        block, moment = Block(), 0
+        while block.n < BLOCK:
+            ms = draw.expovariate(1 / 300) * 1.1 ** (trend * moment)
+            block, moment = took_beside(block, ms, candidate=draw.random() < share), moment + 1
+        beyond = share_beyond(
+            block, 1 / STEP
+        )  # that times are counted in buckets is to the candidate's favour; not here
+        if beyond is not None:
+            found.append(beyond)
+    mean = sum(found) / len(found)
+    spread = (sum((one - mean) ** 2 for one in found) / len(found) ** 2) ** 0.5
+    assert mean <= 1 / BLOCK + 3 * spread

@@ -3,6 +3,7 @@
 import json
 import random
 from collections import Counter
+from collections.abc import Callable
 
 import msgspec
 import pytest
@@ -65,7 +66,7 @@ def run(
         decisions.append(decision)
         if decision.kind != "advanced":
             break
-        state, step = advanced(state), step + 1
+        state, step = advanced(state, rules, steps[step + 1]), step + 1
     return decisions, state
 
 
@@ -149,17 +150,67 @@ def test_failures_of_the_incumbent_and_callers_who_left_are_not_held_against_the
     assert state.failing.n == 0
 
 
+TIMED = msgspec.structs.replace(RULES, max_p95_ratio=2.0)
+
+
+def timed(
+    state: State, seed: int, most: int, *, factor: float, slowed: Callable[[int], float] = lambda _: 1.0
+) -> State:
+    """A canary at a half in which the candidate takes `factor` times as long, and both `slowed` times at each moment."""
+    draw = random.Random(seed)
+    for moment in range(most):
+        own = draw.random() < 0.5
+        ms = draw.expovariate(1 / 300) * slowed(moment) * (factor if own else 1.0)
+        state = observe(state, TIMED, seen(candidate=own, ms=ms, score=None))
+    return state
+
+
+def slow_hours(moment: int) -> float:
+    return 8.0 if moment > 500 else 1.0
+
+
 @pytest.mark.parametrize(("factor", "taken_back"), [(1.0, False), (1.9, False), (4.0, True)])
 def test_a_candidate_is_taken_back_for_its_slowest_twentieth(factor: float, taken_back: bool) -> None:
-    rules = msgspec.structs.replace(RULES, max_p95_ratio=2.0)
-    state, draw = begin(rules, HALF), random.Random(7)
-    for _ in range(3000):
-        state = observe(state, rules, seen(candidate=False, ms=draw.expovariate(1 / 300), first=False, score=None))
-        state = observe(state, rules, seen(ms=factor * draw.expovariate(1 / 300), first=False, score=None))
-    decision = decide(state, rules, HALF, 0)
+    decision = decide(timed(begin(TIMED, HALF), 7, 6000, factor=factor), TIMED, HALF, 0)
     assert (decision is not None) == taken_back
     if decision is not None:
         assert decision.reason == "its 95th percentile of time is shown to be more than 2 times the incumbent's"
+
+
+def test_hours_that_are_slow_for_both_are_not_held_against_the_candidate() -> None:
+    """The limit is one of better days, and is passed; beside the incumbent the candidate is as fast."""
+    for seed in range(5):
+        state = timed(begin(TIMED, HALF), seed, 2000, factor=1.0, slowed=slow_hours)
+        assert state.slow is not None
+        assert state.beside is not None
+        assert (state.slow.crossed, state.beside.crossed) == (True, False)
+        assert decide(state, TIMED, HALF, 0) is None
+    slower = timed(begin(TIMED, HALF), 0, 4000, factor=4.0, slowed=slow_hours)
+    assert decide(slower, TIMED, HALF, 0) is not None
+
+
+def test_with_all_traffic_a_candidate_is_held_against_the_limit_alone_and_anew() -> None:
+    before = timed(begin(TIMED, HALF), 1, 3000, factor=1.0, slowed=slow_hours)
+    assert before.slow is not None
+    assert before.slow.crossed
+    state = advanced(before, TIMED, MILLION)
+    assert state.slow is not None
+    assert (state.slow.n, state.slow.crossed, state.beside) == (0, False, None)
+    assert state.times == before.times
+    for _ in range(60):
+        state = observe(state, TIMED, seen(share=MILLION, ms=60_000.0, score=None))
+    decision = decide(state, TIMED, HALF, 1)
+    assert decision is not None
+    assert decision.kind == "rolled_back"
+    assert advanced(before, TIMED, 500_000).slow == before.slow
+    assert begin(TIMED, (MILLION,)).beside is None
+
+
+def test_only_the_first_time_of_a_conversation_is_seen_beside_the_incumbents() -> None:
+    state = timed(begin(TIMED, HALF), 3, 100, factor=1.0)
+    again = observe(state, TIMED, seen(ms=1.0, score=None, first=False))
+    assert again.block == state.block
+    assert observe(state, TIMED, seen(ms=1.0, score=None)).block != state.block
 
 
 def test_the_emergency_cap_needs_a_whole_window_and_looks_at_arrivals() -> None:
@@ -213,7 +264,7 @@ def test_a_paused_canary_does_not_advance_and_is_still_taken_back() -> None:
 
 
 def test_at_the_whole_share_there_is_nothing_to_compare_and_the_last_step_counts_conversations() -> None:
-    state = advanced(run(0, 0.8, 0.8, 6000)[1])
+    state = advanced(run(0, 0.8, 0.8, 6000)[1], RULES, MILLION)
     before = state.harm
     for _ in range(19):
         state = observe(state, RULES, seen(share=MILLION))

@@ -115,6 +115,7 @@ TESTS = {
     "errors": "fails too often, taken back",
     "blocked": "stopped by safeguards too often, taken back",
     "slow": "too slow, taken back",
+    "slow_beside": "too slow beside the incumbent, without which it is not",
     "drift": "fallen since its promotion, taken back",
 }
 """Each test, and what follows when it has all its evidence."""

@@ -240,7 +240,7 @@ class Rollouts:
         heard = max([kept.heard, *(one.number for one in fresh)])
         last = decision = decide(state, rules, canary.steps, canary.step, paused=canary.phase == "paused")
         if decision is not None:
-            canary, state = self._act(canary, decision, state)
+            canary, state = self._act(canary, rules, decision, state)
         for outcome, score in scored:
             if canary.phase not in UNFINISHED:
                 break
@@ -250,13 +250,13 @@ class Rollouts:
             state = observe(state, rules, seen)
             decision = decide(state, rules, canary.steps, canary.step, paused=canary.phase == "paused")
             if decision is not None:
-                canary, state = self._act(canary, decision, state)
+                canary, state = self._act(canary, rules, decision, state)
                 last = decision
         take_outcomes(self._db, [outcome.number for outcome, _ in scored])
         keep_state(self._db, canary.id, encode_state(state, heard))
         return last
 
-    def _act(self, canary: Canary, decision: Decision, state: State) -> tuple[Canary, State]:
+    def _act(self, canary: Canary, rules: CanaryRules, decision: Decision, state: State) -> tuple[Canary, State]:
         step = canary.step + 1 if decision.kind == "advanced" else canary.step
         canary = change_canary(
             self._db,
@@ -267,7 +267,7 @@ class Rollouts:
             step=step,
             reason=decision.reason,
         )
-        return canary, advanced(state) if decision.kind == "advanced" else state
+        return canary, advanced(state, rules, canary.share_ppm) if decision.kind == "advanced" else state
 
     def _seen(self, canary: Canary, record: Record, score: Score) -> Seen | None:
         """How a request counts; None when it says nothing about either arm: the door itself turned it away."""

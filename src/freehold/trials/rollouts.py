@@ -13,6 +13,9 @@ conversations that either could have got.
             end: "worse by `harm` at most", "fails at `max_error_rate` at most", "is stopped by safeguards at
             `max_blocked_rate` at most", "its 95th percentile of time is at most `max_p95_ratio` times the incumbent's". So a
             candidate for which all four hold is taken back with probability at most `alpha_rollback`.
+  time      "At most `max_p95_ratio` times" must be rejected twice: against the limit of the incumbent's percentile so far, and beside
+            the incumbent's answers of the same minutes, so that a candidate does not answer for hours that were slow for both. Once it
+            has all traffic nobody answers beside it, and the limit alone is held against it, by a test that begins anew.
   judges    Where graders ask models, Delta is what people would say, and the scores are what judges do. The margins above are then
             tested as margins of the scores (`correcting.py`): smaller ones, or none, and nothing advances. A part of alpha is
             spent on how well the judges are known, and the tests have the rest. "Worse by `harm` at most" is tested on the
@@ -33,7 +36,7 @@ from msgspec.structs import replace
 from freehold.config.canary_rules import CanaryRules
 from freehold.store.canaries import MILLION, Arm
 from freehold.trials.correcting import Correction, judged_margin, left_of, told, why_not
-from freehold.trials.quantiles import QUANTILE, Times, took
+from freehold.trials.quantiles import BLOCK, QUANTILE, Block, Times, share_beyond, took, took_beside
 from freehold.trials.sequential import (
     Betting,
     advance,
@@ -97,14 +100,17 @@ class Weighted(Struct, frozen=True):
 
 class State(Struct, frozen=True):
     """Everything that a canary has shown. `passing` holds one test for each step but the last; `at_step` counts the candidate's
-    conversations at the step in force, `recent` whether its last requests failed. `correction` says how far the judges among
-    the graders are believed, None where there are none."""
+    conversations at the step in force, `recent` whether its last requests failed. `beside` is the test of its times beside the
+    incumbent's, None where nobody answers beside it. `correction` says how far the judges among the graders are believed, None
+    where there are none."""
 
     passing: tuple[Betting, ...]
     harm: Betting
     failing: Betting
     blocked: Betting
     slow: Betting | None
+    beside: Betting | None = None
+    block: Block = Block()
     candidate: Side = Side()
     incumbent: Side = Side()
     times: Times = Times()
@@ -133,8 +139,8 @@ def begin(rules: CanaryRules, steps: Sequence[int], correction: Correction | Non
         harm=start_ipw_harm(rules.harm, alarm, share),
         failing=start_cap(rules.max_error_rate, alarm),
         blocked=start_cap(rules.max_blocked_rate, alarm),
-        # Half of this alarm's part is spent on the limit that the times are held against.
-        slow=None if rules.max_p95_ratio == 0 else start_cap(1 - QUANTILE, alarm / 2),
+        slow=None if rules.max_p95_ratio == 0 else _slow(alarm),
+        beside=None if rules.max_p95_ratio == 0 or steps[0] == MILLION else start_cap(1 / BLOCK, alarm),
         correction=correction,
     )
 
@@ -153,6 +159,8 @@ def margins(rules: CanaryRules, steps: Sequence[int]) -> tuple[float, ...]:
 def observe(state: State, rules: CanaryRules, seen: Seen) -> State:
     """The state after one more request."""
     state = _count(state, seen)
+    if seen.first and seen.ms is not None and state.beside is not None:
+        state = _beside(state, rules, seen, seen.ms)
     if seen.arm == "candidate":
         state = _watch(state, rules, seen)
     elif seen.ms is not None and state.slow is not None:
@@ -190,15 +198,19 @@ def decide(
     return Decision("advanced", reason, evidence(state, rules, steps, step))
 
 
-def advanced(state: State) -> State:
-    """The state at the beginning of the next step: what was shown stays."""
-    return replace(state, at_step=0)
+def advanced(state: State, rules: CanaryRules, share_ppm: int) -> State:
+    """The state at the beginning of the next step, with its share: what was shown stays."""
+    state = replace(state, at_step=0, block=Block())
+    if state.beside is None or share_ppm < MILLION:
+        return state
+    return replace(state, slow=_slow(alarm_alpha(rules)), beside=None)
 
 
 def evidence(state: State, rules: CanaryRules, steps: Sequence[int], step: int) -> dict[str, Any]:
     """All that the decision rests on. Logarithms of wealth and thresholds in thousandths, shares and means in millionths. `judged` is
     how far judges are believed; where that does not do for the step in force, `held` says why, and there is no test of it."""
     tests = {"harm": state.harm, "errors": state.failing, "blocked": state.blocked, "slow": state.slow}
+    tests["slow_beside"] = state.beside
     shown: dict[str, Any] = {
         "at_share_ppm": steps[step],
         "conversations_at_step": state.at_step,
@@ -272,6 +284,15 @@ def _watch(state: State, rules: CanaryRules, seen: Seen) -> State:
     return state
 
 
+def _beside(state: State, rules: CanaryRules, seen: Seen, ms: float) -> State:
+    """The times of both while both answer."""
+    state = replace(state, block=took_beside(state.block, ms, candidate=seen.arm == "candidate"))
+    beyond = share_beyond(state.block, rules.max_p95_ratio) if seen.arm == "incumbent" else None
+    if beyond is None or state.beside is None:
+        return state
+    return replace(state, beside=advance(state.beside, beyond))
+
+
 def _compare(state: State, seen: Seen, score: float) -> State:
     """The tests of quality. Without a second arm, at a share of 100 %, there is nothing to compare."""
     share = seen.propensity_ppm / MILLION if seen.arm == "candidate" else 1 - seen.propensity_ppm / MILLION
@@ -336,7 +357,7 @@ def _alarm(state: State, rules: CanaryRules) -> str | None:
         return f"shown to fail more often than {rules.max_error_rate:.1%}"
     if state.blocked.crossed:
         return f"shown to be stopped by safeguards more often than {rules.max_blocked_rate:.1%}"
-    if state.slow is not None and state.slow.crossed:
+    if state.slow is not None and state.slow.crossed and (state.beside is None or state.beside.crossed):
         return f"its 95th percentile of time is shown to be more than {rules.max_p95_ratio:g} times the incumbent's"
     if len(state.recent) == WINDOW and sum(state.recent) >= rules.emergency_error_rate * WINDOW:
         return f"{sum(state.recent)} of its last {WINDOW} requests failed"
@@ -347,6 +368,12 @@ def _too_little_scored(state: State) -> bool:
     unscored = state.candidate.unscored + state.incumbent.unscored
     everything = unscored + state.candidate.scored + state.incumbent.scored
     return everything >= LEAST_FOR_UNSCORED and too_many_unscored(unscored, everything)
+
+
+def _slow(alarm: float) -> Betting:
+    """The test of times against the limit. Half of the alarm's part is spent on that limit, a quarter on the test while both answer,
+    a quarter on the one after that."""
+    return start_cap(1 - QUANTILE, alarm / 4)
 
 
 def _test(test: Betting) -> dict[str, int]:
