@@ -9,7 +9,7 @@ import tempfile
 import time
 from collections.abc import Generator, Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 from unittest.mock import patch
 
 import msgspec
@@ -410,13 +410,20 @@ def test_a_candidate_of_a_canary_is_bounded_by_its_quota_in_both_arms(counters: 
         reserve(counters, visit, book, (incumbent,))
         assert visit.grant is not None
         assert [one.quota.model for one in visit.grant.held] == ["echo/echo"]
+    for arm in get_args(Arm):  # where it is used up, a request takes no part in the canary, and its route answers
+        without = visit_of("openai-chat", ASKED)
+        without.placed = Placed(canary, arm, MILLION, candidate)
+        assert reserve(counters, without, book, (incumbent,)) == (incumbent,)
+        assert without.placed is None
     with pytest.raises(QuotaExhausted, match="may make 2 requests of echo/echo"):
-        reserve(counters, visits[2], book, (incumbent,))
+        reserve(counters, visits[2], book, (candidate,))
+    visits[2].placed = Placed(canary, "incumbent", MILLION, candidate)
     given = visits[1].grant
     assert given is not None
     given.model, given.answered = "echo/other", True
     counters.settle(given, 0, 10, time.time())
     reserve(counters, visits[2], book, (incumbent,))  # the incumbent had answered
+    assert visits[2].placed is not None
 
 
 def test_a_plan_bounds_each_of_its_projects_by_itself(counters: Counters) -> None:

@@ -86,7 +86,7 @@ class Canaries:
         return visit.placed
 
     def ended(self, record_id: str) -> None:
-        """A request that had a part has its record, or never will."""
+        """A request has its record, or never will, whether it had a part or not."""
         self._running.ended(record_id)
 
     def save(self) -> None:

@@ -135,8 +135,7 @@ class Lifecycle:
             await self._take(exchange, front, visit)
         finally:
             self.in_flight -= 1
-            if visit.placed is not None:
-                parts.canaries.ended(visit.id)
+            parts.canaries.ended(visit.id)
             left = self._by_key[key.id] - 1
             if left:
                 self._by_key[key.id] = left
@@ -220,7 +219,7 @@ class Lifecycle:
             targets, request = keeping(targets, request, needs, visit.owner)
         if parts.canaries.stale:
             await parts.canaries.reload()
-        placed = parts.canaries.place(visit, plan, book, exchange.headers)
+        parts.canaries.place(visit, plan, book, exchange.headers)
         # 4 safeguards on the input
         await parts.safeguards.check_input(request, plan.name)
         # 5 reserve the budget, count the rates
@@ -230,6 +229,7 @@ class Lifecycle:
         choice = choose(
             targets, needs, strategy=plan.strategy, now=self._loop.time(), sticky_key=sticky, draw=self._draw
         )
+        placed = visit.placed
         if placed is not None:
             choice = lead(choice, placed, self._loop.time())
         # 7 ask them, first to last, until one commits

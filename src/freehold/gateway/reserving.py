@@ -89,8 +89,12 @@ def _most(visit: Visit, target: Target, measure: QuotaMeasure) -> int:
 
 
 def _without(targets: tuple[Target, ...], denied: QuotaDenied, visit: Visit) -> tuple[Target, ...]:
-    """The targets but for the model that the project has used up. Raises `QuotaExhausted` when no other is left."""
+    """The targets but for the model that the project has used up. Raises `QuotaExhausted` when no other is left. Where it is the
+    candidate of a canary, the request takes no part in that, whichever arm it was in: the arms stay alike."""
     quota, project = denied.quota, visit.key.project
+    if visit.placed is not None and visit.placed.candidate.deployment.name == quota.model:
+        visit.placed = None
+        return targets
     rest = tuple([target for target in targets if target.deployment.name != quota.model])
     if rest and len(rest) < len(targets):
         return rest
