@@ -94,7 +94,8 @@ def _installed(folder: Path) -> Path:
         if program.exists():
             return program
         words = ["install", "--no-audit", "--no-fund", "--ignore-scripts", "--fetch-retries=0", f"--prefix={folder}"]
-        done = subprocess.run([npm, *words, PACKAGE], capture_output=True, text=True, check=False, timeout=300)
-        if done.returncode:
-            raise NoAzurite(f"no registry to install Azurite from: {done.stderr.strip()[-200:]}")
+        try:
+            subprocess.run([npm, *words, PACKAGE], capture_output=True, text=True, check=True, timeout=300)
+        except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
+            raise NoAzurite(f"no registry to install Azurite from: {str(error.stderr).strip()[-200:]}") from error
     return program
