@@ -11,6 +11,7 @@ from freehold.errors import TrialError
 from freehold.trials import labelled_trials
 from freehold.trials.labelled_trials import LabelledTrials, Sought, find_correction, pinned, said_by
 from freehold.trials.labels import LABELS, Said, keep_label, read_labels
+from freehold.trials.plan import Plan, TrialFolder
 from trials.labelled import JUDGE, hits, labelled_trial
 
 REGEX: dict[str, Any] = {"kind": "regex", "pattern": "yes"}
@@ -122,3 +123,26 @@ def test_what_was_found_holds_for_a_while_and_while_the_trials_cannot_be_read(
     afresh = LabelledTrials(tmp_path).correction(SOUGHT)
     assert afresh is not None
     assert (afresh.method, afresh.missing[:22]) == ("none", "trials cannot be read:")
+
+
+def test_the_plan_of_a_trial_about_something_else_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    trials, read = LabelledTrials(tmp_path), list[str]()
+    real = TrialFolder.read_plan
+
+    def noted(folder: TrialFolder) -> tuple[Plan, str]:
+        read.append(folder.path.name)
+        return real(folder)
+
+    monkeypatch.setattr(TrialFolder, "read_plan", noted)
+    monkeypatch.setattr(labelled_trials, "LOOK_SECONDS", -math.inf)
+    labelled_trial(tmp_path, GOOD, GOOD, calibrations=BOTH, candidate="rack/other")
+    for _ in range(2):
+        missing = trials.correction(SOUGHT)
+        assert missing is not None
+        assert missing.method == "none"
+    labelled_trial(tmp_path, GOOD, GOOD, calibrations=BOTH, trial_id="trial_y")
+    for _ in range(2):
+        found = trials.correction(SOUGHT)
+        assert found is not None
+        assert found.trial == "trial_y"
+    assert read == ["trial_x", "trial_y", "trial_y"]

@@ -57,6 +57,7 @@ class LabelledTrials:
     def __init__(self, data: Path) -> None:
         self._data = data
         self._found: dict[bytes, tuple[float, Correction | None]] = {}
+        self._others: dict[bytes, set[str]] = {}
 
     def correction(self, sought: Sought) -> Correction | None:
         """How far the judges of a workload are believed about these two models; None where none takes part. While the trials
@@ -67,7 +68,7 @@ class LabelledTrials:
         known = self._found.get(key)
         if known is None or now - known[0] > LOOK_SECONDS:
             try:
-                found = find_correction(self._data, sought)
+                found = find_correction(self._data, sought, self._others.setdefault(key, set()))
             except FreeholdError as error:
                 log.warning("what people said of the judges of %s cannot be read: %s", sought.workload, error.sentence)
                 found = uncorrected((), f"trials cannot be read: {error.sentence}") if known is None else known[1]
@@ -75,9 +76,11 @@ class LabelledTrials:
         return known[1]
 
 
-def find_correction(data: Path, sought: Sought) -> Correction | None:
+def find_correction(data: Path, sought: Sought, others: set[str] | None = None) -> Correction | None:
     """What `LabelledTrials.correction` gives, looked for now. Raises TrialError for what is damaged, NotConfigured without the
-    libraries of a trial's statistics."""
+    libraries of a trial's statistics. `others` are trials that are known to be about something else; those that turn out to be
+    are added. A plan never changes, and it is long."""
+    others = set() if others is None else others
     graders = pinned(sought.tables) if sought.judged else []
     judges = [grader for grader in graders if grader.judge]
     if not judges:
@@ -91,7 +94,15 @@ def find_correction(data: Path, sought: Sought) -> Correction | None:
         f"`freehold trial label` and `freehold trial run` again",
     )
     for trial_id in list_trials(data):
-        found = _of_trial(TrialFolder(data, trial_id), sought, graders, judges)
+        if trial_id in others:
+            continue
+        folder = TrialFolder(data, trial_id)
+        plan, _ = folder.read_plan()
+        names_there = _names_there(plan, sought, judges)
+        if names_there is None:
+            others.add(trial_id)
+            continue
+        found = _of_trial(folder, plan, sought, graders, names_there)
         if found is not None and _use(found) >= _use(best):
             best = found
     return best
@@ -111,20 +122,23 @@ def pinned(tables: Sequence[Mapping[str, Any]]) -> list[PlannedGrader]:
     return made
 
 
-def _of_trial(
-    folder: TrialFolder, sought: Sought, graders: Sequence[PlannedGrader], judges: Sequence[PlannedGrader]
-) -> Correction | None:
-    """What one trial tells of these judges; None where it is about others, or has not ended."""
-    plan, _ = folder.read_plan()
+def _names_there(plan: Plan, sought: Sought, judges: Sequence[PlannedGrader]) -> list[tuple[str, str]] | None:
+    """The names of these judges, here and in the plan; None where it is about other models, or does not ask them all."""
     about = plan.workload == sought.workload and plan.candidate.model == sought.candidate
-    if not about or plan.incumbent.model not in sought.incumbents or not folder.results.exists():
-        return None
     there = {_identity(grader): grader.name for grader in plan.graders}
-    if any(_identity(judge) not in there for judge in judges):
+    if not about or plan.incumbent.model not in sought.incumbents or any(_identity(one) not in there for one in judges):
+        return None
+    return [(judge.name, there[_identity(judge)]) for judge in judges]
+
+
+def _of_trial(
+    folder: TrialFolder, plan: Plan, sought: Sought, graders: Sequence[PlannedGrader], names: Sequence[tuple[str, str]]
+) -> Correction | None:
+    """What a trial of these judges tells; None where it has not ended."""
+    if not folder.results.exists():
         return None
     results, content = read_results(folder.results)
     said = said_by(folder.path, results.labels)
-    names = [(judge.name, there[_identity(judge)]) for judge in judges]
     found = _correction(plan, results, said, graders, names, sought.alpha)
     return replace(found, trial=plan.id, results=digest(content))
 
