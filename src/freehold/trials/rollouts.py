@@ -24,7 +24,8 @@ conversations that either could have got.
             and has no error rate; it is there for a candidate that does not answer at all.
 
 What counts: the assigned arm, whoever answered. For quality one outcome of each conversation, the first, because a conversation
-stays in its arm; for failures, safeguards and times every request of the candidate's arm.
+stays in its arm; for failures, safeguards and times every request of the candidate's arm, but beside the incumbent's the times of
+first requests alone, since those of one conversation go together.
 """
 
 from collections.abc import Sequence
