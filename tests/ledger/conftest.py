@@ -1,4 +1,4 @@
-"""The one mark of these tests, and the servers of objects that they share."""
+"""The servers of objects that these tests share."""
 
 import os
 from collections.abc import Generator
@@ -9,12 +9,6 @@ import pytest
 from freehold.ledger.object_store import ObjectStore
 from ledger.azure_server import CACHE, AzureServer, NoAzurite, azure_server
 from ledger.object_server import BUCKET, Kind, ObjectServer, Stores, StoresOf, object_server
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line(
-        "markers", "registry: needs a package registry, and is skipped with a reason where none answers"
-    )
 
 
 @pytest.fixture(scope="session")
