@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import itertools
 import json
 import os
 import signal
@@ -120,11 +121,14 @@ async def test_a_good_candidate_advances_is_promoted_and_serves_after_a_restart(
     async with misbehaving() as upstream:
         async with house(tmp_path, configured(upstream)) as door:
             await start(door, "rack/crumbs", "--steps", "50,100", "--max-p95-ratio", "0")
-            number = 0
-            while canary_of(door.data).phase == "running" and number < 2000:
+            numbers = itertools.count(step=40)
+
+            async def ended() -> bool:
+                number = next(numbers)
                 assert await ask(door, range(number, number + 40)) == {200: 40}
-                number += 40
-                await asyncio.sleep(0.05)
+                return canary_of(door.data).phase != "running"
+
+            await until(ended, "the canary has ended")
             assert canary_of(door.data).phase == "promoted"
             assert await door.end() == 0
         async with house(tmp_path, configured(upstream)) as door:
