@@ -206,6 +206,7 @@ def test_by_few_labels_for_a_judge_beside_other_graders_it_is_told_how_far_it_ge
         (("triage", "--candidate", "nowhere/new"), "There is no model 'nowhere/new' here."),
         (("triage", "--candidate", "own/nano"), "There is no model 'own/nano' here."),
         (("triage", "--candidate", "new"), "There is no model 'new' here."),
+        (("triage", "--candidate", "echo/new"), "There is no model 'echo/new' here."),
         (("triage", "--candidate", "rack/good"), "rack/good serves triage already."),
         (("triage", "--candidate", "rack/new", "--steps", "some"), "'some' are no steps."),
         (("triage", "--candidate", "rack/new", "--steps", "5,1"), "The steps must rise and end with 100."),

@@ -95,6 +95,7 @@ def start(
 def _workload(settings: "Settings", name: str, candidate: str) -> "Workload":
     from freehold.config.discovery import OWN
     from freehold.errors import InvalidField, UnknownWorkload
+    from freehold.vendors import load
 
     job = settings.workloads.get(name)
     if job is None:
@@ -110,6 +111,10 @@ def _workload(settings: "Settings", name: str, candidate: str) -> "Workload":
     if not slash or vendor not in settings.vendors or (vendor == OWN and native not in settings.own):
         known = ", ".join([*settings.vendors, *(f"own/{name}" for name in settings.own)])
         raise InvalidField(f"There is no model {candidate!r} here.", f"Configured are {known}.", param="candidate")
+    only = load()[settings.vendors[vendor].like].names
+    if only and native not in only:
+        models_there = ", ".join(f"{vendor}/{model}" for model in only)
+        raise InvalidField(f"There is no model {candidate!r} here.", f"{vendor} has {models_there}.", param="candidate")
     if models[0] == candidate:
         raise InvalidField(f"{candidate} serves {name} already.", "Name another candidate.", param="candidate")
     return job
