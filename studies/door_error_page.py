@@ -117,11 +117,12 @@ def _table(here: Sequence[Line], outcomes: Sequence[str]) -> Iterator[str]:
         counts = Counter(one.outcome for one in runs)
         cells = [_share(counts[outcome], len(runs)) for outcome in outcomes]
         yield f"| {candidate.split('-')[1]} % | {' | '.join(cells)} | {median(one.after for one in runs):,.0f} |"
-    by_time = sum(one.outcome == OTHERWISE for one in here)
-    if by_time:
+    otherwise = Counter(one.candidate.split("-")[1] for one in here if one.outcome == OTHERWISE)
+    if otherwise:
+        each = ", ".join(f"{count} of {right} %" for right, count in sorted(otherwise.items(), reverse=True))
         yield (
-            f"\nTaken back for its times, while the machine was busy: {by_time} of 74 %. The alarm held them against a limit alone then; now it"
-            " also looks at the incumbent's [of the same minutes](slow-alarm.md)."
+            f"\nTaken back for another reason than quality: {each}. Runs before 2026-11-28 had an alarm of time that did not yet\nlook at the"
+            " incumbent's answers [of the same minutes](slow-alarm.md)."
         )
 
 

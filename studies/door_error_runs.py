@@ -43,7 +43,7 @@ BLOCK = 25_000
 UNCOUNTED = 100
 """Answers of one run that are not counted yet: what it may ask too much."""
 LOOK_SECONDS = 0.05
-ROUND = 0.01
+SWAPPED = 0.01
 """How much of a logarithm of wealth two outcomes in the other order may change."""
 
 Kind = Literal["trial", "shadow", "canary"]
@@ -212,7 +212,7 @@ def _same_canary(run: Run, canary: Canary, state: rollouts.State, answered: Sequ
         again = rollouts.observe(again, rules, seen)
     ours, theirs = ((one.passing[0].crossed_at, one.harm.crossed_at) for one in (again, state))
     passed, known = again.passing[0], state.passing[0]
-    alike = (passed.n, passed.crossed_at) == (known.n, known.crossed_at) and abs(passed.e - known.e) < ROUND
+    alike = (passed.n, passed.crossed_at) == (known.n, known.crossed_at) and abs(passed.e - known.e) < SWAPPED
     if not alike or (again.harm.crossed_at and ours != theirs):
         raise RuntimeError(f"{run.name}: {again} in the process, {state} through the door")
 

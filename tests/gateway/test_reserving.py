@@ -42,11 +42,12 @@ from freehold.gateway.routing import Target
 from freehold.gateway.visit import Visit
 from freehold.outbound.pool import Pool
 from freehold.store.callers import Key
-from freehold.store.canaries import MILLION, Arm, Canary
+from freehold.store.canaries import MILLION, Arm
 from freehold.store.counters import Counters
 from freehold.store.grants import Grant
 from freehold.vendors import load
 from gateway.settled import book_of
+from gateway.test_placed import CANARY
 
 ECHO = load()["echo"]
 WINDOW = 5_000
@@ -390,34 +391,23 @@ def test_a_quota_of_requests_is_of_one_project_and_one_model(counters: Counters)
 
 def test_a_candidate_of_a_canary_is_bounded_by_its_quota_in_both_arms(counters: Counters) -> None:
     candidate, incumbent = target_of(None), target_of(PRICE, "echo/other")
-    canary = Canary(
-        id="can_1",
-        workload="w",
-        candidate="echo/echo",
-        route="r",
-        steps=(MILLION,),
-        salt="00",
-        rules={},
-        created_at=0,
-        changed_at=0,
-    )
     book = book_of('[vendors.echo]\n[projects.p]\nquotas = { "echo/echo" = { requests = 2 } }\n', counters)
     arms: tuple[Arm, ...] = ("candidate", "incumbent", "incumbent")
     visits = [visit_of("openai-chat", ASKED) for _ in arms]
     for visit, arm in zip(visits, arms, strict=True):
-        visit.placed = Placed(canary, arm, MILLION, candidate)
+        visit.placed = Placed(CANARY, arm, MILLION, candidate)
     for visit in visits[:2]:
         reserve(counters, visit, book, (incumbent,))
         assert visit.grant is not None
         assert [one.quota.model for one in visit.grant.held] == ["echo/echo"]
     for arm in get_args(Arm):  # where it is used up, a request takes no part in the canary, and its route answers
         without = visit_of("openai-chat", ASKED)
-        without.placed = Placed(canary, arm, MILLION, candidate)
+        without.placed = Placed(CANARY, arm, MILLION, candidate)
         assert reserve(counters, without, book, (incumbent,)) == (incumbent,)
         assert without.placed is None
     with pytest.raises(QuotaExhausted, match="may make 2 requests of echo/echo"):
         reserve(counters, visits[2], book, (candidate,))
-    visits[2].placed = Placed(canary, "incumbent", MILLION, candidate)
+    visits[2].placed = Placed(CANARY, "incumbent", MILLION, candidate)
     given = visits[1].grant
     assert given is not None
     given.model, given.answered = "echo/other", True

@@ -44,9 +44,8 @@ def main() -> None:
 
 
 def _step_back() -> None:
-    """Lets workers finish their turns before a round begins. On one core with a worker that is never idle, rounds as a batch (Linux,
-    sched(7)) let it answer a sixth more requests than rounds at a lower priority, which take as much of the core, in more and shorter
-    turns, and leave it a cold cache after each."""
+    """Lets workers finish their turns before a round begins. A round as a batch (Linux, sched(7)) takes as much of a busy core as one at
+    a lower priority, but in fewer turns, each of which would leave the worker there a cold cache."""
     try:
         os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
     except (AttributeError, OSError):

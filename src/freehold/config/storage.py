@@ -15,6 +15,7 @@ _URL: Final = re.compile(r"(?P<kind>s3|gs|az)://[A-Za-z0-9][A-Za-z0-9._-]*(?:/[A
 _ENDPOINT: Final = re.compile(r"https?://[^/\s@]+/?\Z")
 _ENDPOINT_OF: Final = {"az": re.compile(r"https?://[^/\s@]+(?:/[a-z0-9]{3,24})?/?\Z")}
 """Azure's kind of server has the account in its name, or behind it."""
+HOW_ENDPOINT: Final = 'Write endpoint = "https://HOST:PORT"; only az:// takes a path, the account.'
 HOW: Final = 'Write storage = "s3://BUCKET/PREFIX"; gs:// and az:// are there too.'
 
 
@@ -30,7 +31,7 @@ def storage(file: File, path: KeyPath, written: object) -> Storage | UnsetType:
     if named is None or "//" in found.url.partition("://")[2]:
         file.wrong(where, "is not the address of a bucket.", HOW)
     elif found.endpoint is not None and not _ENDPOINT_OF.get(named["kind"], _ENDPOINT).match(found.endpoint):
-        file.wrong((*path, "endpoint"), "is not an address.", 'Write endpoint = "https://HOST:PORT", without a path.')
+        file.wrong((*path, "endpoint"), "is not an address.", HOW_ENDPOINT)
     elif (found.access_key is None) != (found.secret_key is None):
         given, other = ("access_key", "secret_key") if found.secret_key is None else ("secret_key", "access_key")
         file.wrong(path, f"has {given} without {other}.", f"Add {other}, or leave both to the environment.")

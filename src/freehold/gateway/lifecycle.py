@@ -135,7 +135,8 @@ class Lifecycle:
             await self._take(exchange, front, visit)
         finally:
             self.in_flight -= 1
-            parts.canaries.ended(visit.id)
+            if visit.conversation:  # without one it had no part in a canary
+                parts.canaries.ended(visit.id)
             left = self._by_key[key.id] - 1
             if left:
                 self._by_key[key.id] = left
