@@ -246,7 +246,7 @@ def _of_levels(recipe: Recipe) -> tuple[Probe, ...]:
 
 
 def _before(recipe: Recipe, probes: Iterable[Probe], items: int) -> tuple[Tried, ...]:
-    if not recipe.start:
+    if recipe.stage != "grpo":
         return ()
     model, tokenizer = load_model(Path(recipe.start) / "model")
     return tried(model, tokenizer, probes, items)

@@ -1,5 +1,6 @@
 """Adapters in the registry: they know the version that they change, and are served over its weights."""
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -58,6 +59,56 @@ def test_it_owes_what_the_version_that_it_changes_owes(tmp_path: Path) -> None:
     owed = Registry(tmp_path / "models").find("claims").manifest.lineage.owed
     assert owed.notices == ("Gemma is provided under and subject to the Gemma Terms of Use.",)
     assert owed.flowing == ("LicenseRef-Gemma",)
+
+
+def learned(data: Path, start: str) -> tuple[str, str]:
+    """What `models add` needs of an adapter that a run left which went on from another one: its file, and its lineage."""
+    path = adapter(data / "claims.gguf", "7")
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    return str(path), lineage(data / "claims.json", digest, run="claims-1", start=start)
+
+
+def lineage(path: Path, weights: str, **known: str) -> str:
+    """Writes a lineage; gives its path."""
+    about = {"model": "own/x", "created": "2026-01-02T03:04:05Z", "task": "claims", "licence": "MIT", "base": ""}
+    rest: dict[str, object] = {
+        "parameters": 1,
+        "run": "",
+        "code": "1",
+        "dataset": "",
+        "sources": (),
+        "owed": {},
+        "sealed": 0,
+    }
+    path.write_text(json.dumps({**about, **rest, "weights": weights, **known}))
+    return str(path)
+
+
+def test_of_a_run_that_went_on_from_another_the_base_is_found_by_that_run(tmp_path: Path) -> None:
+    registry = Registry(tmp_path / "models")
+    for number in (1, 2):
+        path = bare(tmp_path / f"nano-{number}.gguf", context=64 * number)
+        known = lineage(tmp_path / "nano.json", hashlib.sha256(path.read_bytes()).hexdigest(), run="nano-1")
+        models(tmp_path, "add", "nano", str(path), "--lineage", known)
+    path, known = learned(tmp_path, "nano-1")
+    models(tmp_path, "add", "claims", path, "--lineage", known)
+    assert registry.find("claims@1").manifest.lineage.base == f"own/nano@{registry.find('nano@2').digest}"
+    models(tmp_path, "promote", "nano@1", *WORD)
+    models(tmp_path, "add", "claims", path, "--lineage", known)
+    assert registry.find("claims@2").manifest.lineage.base == f"own/nano@{registry.find('nano@1').digest}"
+    models(tmp_path, "add", "claims", path, "--lineage", known, "--base", "own/nano@2")
+    assert len(registry.versions("claims")) == 2
+
+
+def test_the_weights_of_another_run_are_not_its_base(tmp_path: Path) -> None:
+    path, known = learned(tmp_path, "nano-1")
+    with pytest.raises(RegistryError, match="changes the weights of the run nano-1, and no version of these"):
+        models(tmp_path, "add", "claims", path, "--lineage", known)
+    other = bare(tmp_path / "nano.gguf")
+    told = lineage(tmp_path / "nano.json", hashlib.sha256(other.read_bytes()).hexdigest(), run="nano-2")
+    models(tmp_path, "add", "nano", str(other), "--lineage", told)
+    with pytest.raises(RegistryError, match=r"the run nano-1, and own/nano@1 has those of nano-2"):
+        models(tmp_path, "add", "claims", path, "--lineage", known, "--base", "own/nano@1")
 
 
 @pytest.mark.parametrize(

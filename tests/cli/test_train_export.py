@@ -44,3 +44,18 @@ def test_a_run_is_trained_exported_and_registered_with_all_that_is_known_of_it(t
     assert found["lineage"]["sources"][0]["producer"] == "freehold/arithmetic-chains"
     assert found["lineage"]["measured"][-1]["name"] == "all levels, as exported (q8_0)"
     assert {"model.safetensors", "small.gguf", "parity.json", "recipe.json"} <= {one["path"] for one in found["files"]}
+    base = json.loads(models(tmp_path, "show", "small@1", "--json").stdout)
+    run_id = base["lineage"]["run"]
+    tuned = text.replace('"own/small"', '"own/claims"').replace(
+        '"pretrain"', f'"sft"\nstart = "{tmp_path}/runs/{run_id}"'
+    )
+    head, _, rest = tuned.partition("[shape]")
+    table = (
+        head + "lora = { rank = 4, alpha = 8 }\n" + rest[rest.index("[[mix]]") :].replace("steps = 60", "steps = 10")
+    )
+    assert run("train", "run", recipe(tmp_path, table), "--data", str(tmp_path), "--json").exit_code == 0
+    said = run("train", "export", "claims", "--quant", "lora", "--data", str(tmp_path), "--json")
+    parity = json.loads(said.stdout)["exported"][0]["parity"]
+    assert (parity["strings"], parity["splits"], parity["same"]) == (10_000, 0, 200)
+    adapter = json.loads(models(tmp_path, "add", "claims", "--json").stdout)
+    assert adapter["lineage"]["base"] == f"own/small@{base['digest']}"

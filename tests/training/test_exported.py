@@ -68,6 +68,23 @@ def test_an_export_holds_weights_for_both_worlds_and_all_papers(tmp_path: Path) 
     assert [path.name for path in found.folder.parent.iterdir()] == ["q8_0"]
 
 
+def test_adapters_are_exported_without_the_weights_that_they_change(tmp_path: Path) -> None:
+    place = done(tmp_path)
+    place.adapter.mkdir()
+    head = json.dumps({"a": {"dtype": "F32", "shape": [2, 3], "data_offsets": [0, 24]}}).encode()
+    (place.adapter / "adapter_model.safetensors").write_bytes(len(head).to_bytes(8, "little") + head + bytes(24))
+    (place.adapter / "adapter_config.json").write_text("{}")
+    found = export(place, "lora", writes(tmp_path), "Apache-2.0")
+    assert sorted(path.name for path in found.folder.iterdir()) == [
+        "MODEL_CARD.md", "adapter_config.json", "adapter_model.safetensors", "bom.cdx.json", "lineage.json", "parity.json",
+        "recipe.json", "small.gguf",
+    ]  # fmt: skip
+    assert found.weights.read_bytes() == b"GGUF LORA"
+    lineage = read(found)
+    assert (lineage.parameters, lineage.architecture) == (6, "low-rank adapters of a LlamaForCausalLM")
+    assert (lineage.start, lineage.measured[-1].name) == ("older-1", "all levels, as exported (lora)")
+
+
 def test_the_lineage_says_what_the_run_knows(tmp_path: Path) -> None:
     place = done(tmp_path)
     lineage = read(export(place, "f16", writes(tmp_path), "Apache-2.0"))

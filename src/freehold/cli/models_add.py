@@ -38,7 +38,9 @@ def add(
     licence: Annotated[str | None, typer.Option(help="Without a lineage: its licence, as SPDX names it.")] = None,
     base: Annotated[
         str,
-        typer.Option(help="Without a lineage: the model that it is, as vendor/model; of an adapter own/NAME@VERSION."),
+        typer.Option(
+            help="Without a lineage: the model that it is, as vendor/model; of an adapter own/NAME@VERSION, default: the version of the run that it started from."
+        ),
     ] = "",
     task: Annotated[str, typer.Option(help="Without a lineage: what it is for.")] = "text generation",
     context: Annotated[
@@ -46,7 +48,9 @@ def add(
     ] = None,
     quant: Annotated[
         str | None,
-        typer.Option(help="Of a run: f16, q8_0, q4_0 or safetensors; default: the first of them that it exported."),
+        typer.Option(
+            help="Of a run: f16, q8_0, q4_0, safetensors or lora; default: the first of them that it exported."
+        ),
     ] = None,
     data: Data = None,
     registry: Folder = None,
@@ -79,7 +83,7 @@ def add(
     )
     opened = open_registry(data, registry)
     if manifest.serves and is_adapter(sources[manifest.serves]):
-        manifest = with_base(manifest, opened)
+        manifest = with_base(manifest, opened, base)
     counting = Counting("Copying")
     try:
         version = opened.add(manifest, sources, progress=counting)

@@ -9,7 +9,10 @@ import typer
 def export(
     run: Annotated[str, typer.Argument(help="The run's id, or its beginning.")],
     quant: Annotated[
-        str, typer.Option(help="What to write, with commas between: GGUF as f16, q8_0, q4_0; or safetensors alone.")
+        str,
+        typer.Option(
+            help="What to write, with commas between: GGUF as f16, q8_0, q4_0; safetensors alone; lora: adapters alone."
+        ),
     ] = "f16",
     licence: Annotated[
         str | None,
@@ -21,7 +24,8 @@ def export(
     """Writes `export/KIND` into the run's folder: safetensors, a GGUF file, lineage, card, bill of materials. `freehold models add RUN` registers it.
 
     Refused, with nothing left, unless llama.cpp cuts 10,000 texts into the same tokens and writes the same greedy replies to 200 held-out items (f16), or
-    is right as often within the interval (q8_0, q4_0). `safetensors` are the weights as they are, with their papers: for vLLM, and for bases that others
+    is right as often within the interval (q8_0, q4_0). `lora` are the adapters of a run with `[lora]`, which another version's weights serve: over these,
+    in float32, the replies are those of the merged weights. `safetensors` are the weights as they are, with their papers: for vLLM, and for bases that others
     made, which llama.cpp's own converter takes from there."""
     from msgspec import to_builtins
     from rich.console import Console

@@ -1,8 +1,9 @@
 """A finished run, exported: a folder that is all of a version, ready for the registry or for anybody else.
 
-    runs/RUN/export/f16/                                      or q8_0, q4_0; or safetensors, without the GGUF file
+    runs/RUN/export/f16/                                      or q8_0, q4_0; or safetensors, without the GGUF file; or lora
         config.json, model.safetensors, tokenizer.json, ...   a plain Llama, as `transformers`, vLLM and others read it
         NAME.gguf                                             the same for llama.cpp, compared with it (`heavy/parity.py`)
+        adapter_config.json, adapter_model.safetensors        of lora instead: the adapters alone, as PEFT has them, and as NAME.gguf
         parity.json, recipe.json                              how they compared; what it was trained by
         lineage.json, MODEL_CARD.md, bom.cdx.json             what it was made from, what it owes, how it did
 
@@ -27,14 +28,17 @@ from freehold.training.bom import bill_of_materials
 from freehold.training.card import model_card
 from freehold.training.dataset import Dataset
 from freehold.training.executor import LocalExecutor, Parity
-from freehold.training.lineage import Lineage, Measured, Owed, owed_for
+from freehold.training.lineage import ADAPTER_ARCHITECTURE, ARCHITECTURE, Lineage, Measured, Owed, owed_for
 from freehold.training.provenance import Pedigree
 from freehold.training.runs import ANCESTRY, RunFolder, standing
 
-Kind = Literal["f16", "q8_0", "q4_0", "safetensors"]
-KINDS: tuple[Kind, ...] = ("f16", "q8_0", "q4_0", "safetensors")
+Kind = Literal["f16", "q8_0", "q4_0", "safetensors", "lora"]
+KINDS: tuple[Kind, ...] = ("f16", "q8_0", "q4_0", "safetensors", "lora")
 PLAIN: Kind = "safetensors"
 """The weights as they are, with their papers: nothing is converted, so nothing is compared. For bases that others made, too."""
+
+ADAPTERS: Kind = "lora"
+"""The adapters that a run with [lora] learned, without the weights that they change: another version's, which serves them."""
 
 CARD, BOM, PARITY, MANIFEST = "MODEL_CARD.md", "bom.cdx.json", "parity.json", "manifest.json"
 PAPERS = (LINEAGE, CARD, BOM, MANIFEST)
@@ -43,7 +47,7 @@ PAPERS = (LINEAGE, CARD, BOM, MANIFEST)
 UNCHOSEN = "LicenseRef-Proprietary"
 """The licence of a model whose owner has chosen none: nobody else may use it."""
 
-WEIGHTS = "model.safetensors"
+WEIGHTS, LOW_RANK = "model.safetensors", "adapter_model.safetensors"
 
 
 class Exported(Struct, frozen=True):
@@ -66,7 +70,7 @@ def export(folder: RunFolder, kind: Kind, executor: LocalExecutor, licence: str 
     try:
         weights = draft / (WEIGHTS if kind == PLAIN else f"{run.model.partition('/')[2]}.gguf")
         parity = _require_weights(folder) if kind == PLAIN else executor.export(folder, kind.upper(), weights)
-        for source in folder.weights.iterdir():
+        for source in (folder.adapter if kind == ADAPTERS else folder.weights).iterdir():
             _linked(source, draft / source.name)
         _linked(folder.path / "recipe.json", draft / "recipe.json")
         if parity is not None:
@@ -106,14 +110,15 @@ def lineage_of(folder: RunFolder, weights: Path, kind: Kind, parity: Parity | No
     made_from = ancestry_kept(folder)
     ended = stands.ended
     tasks = list(dict.fromkeys(portion.task for portion in recipe.mix))
+    learned = folder.adapter / LOW_RANK if kind == ADAPTERS else folder.weights / WEIGHTS
     with weights.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     return Lineage(
         model=run.model,
         weights=digest,
-        created=_moment(folder.weights / WEIGHTS),
+        created=_moment(learned),
         task=" and ".join(tasks) or recipe.about or "text generation",
-        parameters=parameters_in(folder.weights / WEIGHTS),
+        parameters=parameters_in(learned),
         licence=licence,
         base=made_from.base,
         run=run.id,
@@ -130,6 +135,7 @@ def lineage_of(folder: RunFolder, weights: Path, kind: Kind, parity: Parity | No
         else (),
         start=made_from.start,
         inherited=made_from.inherited,
+        architecture=ADAPTER_ARCHITECTURE if kind == ADAPTERS else ARCHITECTURE,
     )
 
 

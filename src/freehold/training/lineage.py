@@ -13,6 +13,9 @@ from freehold.catalog.terms import Contract, Terms
 from freehold.training.dataset import Dataset
 from freehold.training.provenance import Override, Pedigree
 
+ARCHITECTURE = "LlamaForCausalLM"
+ADAPTER_ARCHITECTURE = f"low-rank adapters of a {ARCHITECTURE}"
+
 
 class Source(Struct, frozen=True, order=True):
     """Rows of one producer under one contract, ancestors among them."""
@@ -65,7 +68,7 @@ class Lineage(Struct, frozen=True, kw_only=True):
     sealed: int
     measured: tuple[Measured, ...] = ()
     overrides: tuple[Override, ...] = ()
-    architecture: str = "LlamaForCausalLM"
+    architecture: str = ARCHITECTURE
     limits: tuple[str, ...] = ()
     start: str = ""
     inherited: tuple[str, ...] = ()

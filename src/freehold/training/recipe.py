@@ -125,7 +125,7 @@ class Reinforcing(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unkn
 
 
 class Lora(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fields=True):
-    """Low-rank adapters (Hu et al. 2021) instead of all weights; merged when the run ends."""
+    """Low-rank adapters (Hu et al. 2021) instead of all weights. When the run ends they are merged into them, and kept beside."""
 
     rank: Positive = 16
     alpha: Positive = 32

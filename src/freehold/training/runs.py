@@ -14,6 +14,7 @@
         progress.jsonl   what it told (progress.py)
         checkpoint.pt    what it goes on from
         model/           the weights, when it is done
+        adapter/         the adapters that were merged into them, as PEFT writes them
 
 It knows files and no model, and tells the ledger of the data folder when a run begins and how it ends. A run goes on as long as somebody holds its lock, so a run whose process was killed is never taken for one that runs.
 """
@@ -89,6 +90,10 @@ class RunFolder:
     @property
     def weights(self) -> Path:
         return self.path / "model"
+
+    @property
+    def adapter(self) -> Path:
+        return self.path / "adapter"
 
     def run(self) -> Run:
         """Raises ConfigError for a folder that is no run."""

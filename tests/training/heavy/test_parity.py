@@ -16,7 +16,7 @@ from training.heavy.tiny import recipe, trained
 pytestmark = pytest.mark.filterwarnings("ignore")
 
 MIX = tasks_of(recipe())
-SWAPPED = {**export._NAMES, "mlp.gate_proj": "ffn_up", "mlp.up_proj": "ffn_gate"}  # pyright: ignore[reportPrivateUsage]
+SWAPPED = {**export.NAMES, "mlp.gate_proj": "ffn_up", "mlp.up_proj": "ffn_gate"}
 
 
 @pytest.fixture(scope="module", name="folder")
@@ -33,7 +33,7 @@ def test_llama_cpp_says_token_by_token_what_the_weights_say(folder: Path, tmp_pa
 def test_weights_in_the_wrong_order_are_found_and_nothing_is_left(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(export, "_NAMES", SWAPPED)
+    monkeypatch.setattr(export, "NAMES", SWAPPED)
     with pytest.raises(ExportRefused, match=r"greedy replies are others; the reply to .* by \d+\.\d+ nats"):
         checked_export(folder, tmp_path / "m.gguf", "F16", "own/tiny", MIX, 24, strings=10, items=10)
     assert list(tmp_path.iterdir()) == []
@@ -70,7 +70,7 @@ def test_replies_that_part_must_be_the_same_once_nothing_is_rounded(
     right, wrong = tmp_path / "right.gguf", tmp_path / "wrong.gguf"
     export_gguf(folder, right, "F16", "own/tiny")
     with monkeypatch.context() as patched:
-        patched.setattr(export, "_NAMES", SWAPPED)
+        patched.setattr(export, "NAMES", SWAPPED)
         export_gguf(folder, wrong, "F16", "own/tiny")
     told = compare(folder, wrong, MIX, 24, strings=1, items=10, half=True)
     assert (told.items, told.rounded) == (10, 0)

@@ -24,9 +24,8 @@ from freehold.training.ancestry import admit_recipe
 from freehold.training.executor import REFUSED
 from freehold.training.heavy.calibrate import calibrate
 from freehold.training.heavy.direct import dpo
-from freehold.training.heavy.export import Quantisation
 from freehold.training.heavy.libraries import torch
-from freehold.training.heavy.parity import export_run
+from freehold.training.heavy.parity import Exporting, export_run
 from freehold.training.heavy.pretrain import Training
 from freehold.training.heavy.reinforce import grpo
 from freehold.training.heavy.tuning import sft
@@ -52,7 +51,7 @@ def main(arguments: list[str]) -> int:
             sys.stdout.write(msgspec.json.encode(calibrate(recipe)).decode() + "\n")
             return 0
         if arguments[:1] == ["--export"]:
-            folder, kind = RunFolder(Path(arguments[1])), msgspec.convert(arguments[2], Quantisation)
+            folder, kind = RunFolder(Path(arguments[1])), msgspec.convert(arguments[2], Exporting)
             sys.stdout.write(msgspec.json.encode(export_run(folder, kind, Path(arguments[3]))).decode() + "\n")
             return 0
         folder = RunFolder(Path(arguments[0]))

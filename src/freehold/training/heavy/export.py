@@ -13,7 +13,8 @@ from freehold.training.heavy.libraries import library
 from freehold.training.heavy.model import load_model
 from freehold.training.heavy.tokenizer import CONTROL, MERGE, SHOWN, TEMPLATE, is_ours
 
-Quantisation = Literal["F16", "Q8_0", "Q4_0"]
+Quantisation = Literal["F32", "F16", "Q8_0", "Q4_0"]
+"""F32 is what adapters are compared over, where nothing is rounded; it is never given out."""
 
 ARCHITECTURE = "llama"
 SPLITTING = "llama-bpe"
@@ -70,9 +71,9 @@ def tensors(model: Any) -> Iterator[tuple[str, Any]]:
     yield "token_embd.weight", weights["model.embed_tokens.weight"]
     yield "output_norm.weight", weights["model.norm.weight"]
     for layer in range(config.num_hidden_layers):
-        for ours, theirs in _NAMES.items():
+        for ours, theirs in NAMES.items():
             values = weights[f"model.layers.{layer}.{ours}.weight"]
-            if ours in _TURNED:
+            if ours in TURNED:
                 heads = config.num_attention_heads if ours.endswith("q_proj") else config.num_key_value_heads
                 values = turned(values, heads)
             yield f"blk.{layer}.{theirs}.weight", values
@@ -85,7 +86,7 @@ def turned(values: Any, heads: int) -> Any:
     return halves.swapaxes(1, 2).reshape(rows, columns)
 
 
-_NAMES = {
+NAMES = {
     "input_layernorm": "attn_norm",
     "self_attn.q_proj": "attn_q",
     "self_attn.k_proj": "attn_k",
@@ -96,7 +97,7 @@ _NAMES = {
     "mlp.up_proj": "ffn_up",
     "mlp.down_proj": "ffn_down",
 }
-_TURNED = ("self_attn.q_proj", "self_attn.k_proj")
+TURNED = ("self_attn.q_proj", "self_attn.k_proj")
 
 
 def _describe(writer: Any, gguf: Any, config: Any, quantisation: Quantisation, name: str) -> None:
@@ -111,7 +112,7 @@ def _describe(writer: Any, gguf: Any, config: Any, quantisation: Quantisation, n
     writer.add_rope_freq_base(float(config.rope_parameters["rope_theta"]))
     writer.add_rope_dimension_count(config.hidden_size // config.num_attention_heads)
     writer.add_vocab_size(config.vocab_size)
-    writer.add_file_type(gguf.LlamaFileType[f"MOSTLY_{quantisation}"])
+    writer.add_file_type(gguf.LlamaFileType["ALL_F32" if quantisation == "F32" else f"MOSTLY_{quantisation}"])
 
 
 def _say(writer: Any, gguf: Any, tokenizer: Any) -> None:

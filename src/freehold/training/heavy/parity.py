@@ -9,6 +9,8 @@ distance of the first two tokens was another by 0.0005 nats (median of 720 token
 A reply that parts is asked for again from the same file with its numbers written as float32, where neither side rounds (0.000001, and up to 0.00002): there
 it must be the same token by token.
 
+An adapter is compared as it is served, over its base, and both in float32: merged or not, the replies are the same token by token.
+
 A run without tasks is compared on the rows that it learned from, where an answer is right that is the row's own.
 """
 
@@ -20,24 +22,29 @@ from http.client import HTTPConnection
 from itertools import islice, zip_longest
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, Literal
 
 from msgspec import Struct
 
 from freehold.errors import ConfigError, ExportRefused
 from freehold.training.dataset import Example
 from freehold.training.executor import Parity
+from freehold.training.heavy.adapter import export_adapter
 from freehold.training.heavy.evaluate import wilson
 from freehold.training.heavy.export import Quantisation, export_gguf, widen_gguf
 from freehold.training.heavy.generate import generate
-from freehold.training.heavy.libraries import library, torch
+from freehold.training.heavy.lessons import weights_in
+from freehold.training.heavy.libraries import library, torch, transformers
 from freehold.training.heavy.model import load_model
 from freehold.training.heavy.rows import Mix, Row, prompt
 from freehold.training.heavy.tuning import asked_of
-from freehold.training.recipe import tasks_of
+from freehold.training.recipe import folder_of, tasks_of
 from freehold.training.runs import RunFolder
 from freehold.training.tasks.drawing import held_out
 from freehold.training.tasks.task import HELD_OUT, Problem, Task, read_reply, seeded, write_reply
+
+Exporting = Quantisation | Literal["LORA"]
+"""What a run is exported as: a file of all weights, or its adapters alone."""
 
 STRINGS, ITEMS = 10_000, 200
 THREADS = 1
@@ -53,8 +60,8 @@ class Tried(Struct, frozen=True):
     right: Callable[[str], bool]
 
 
-def export_run(folder: RunFolder, quantisation: Quantisation, to: Path) -> Parity:
-    """Exports the weights of a finished run, and compares. Raises ConfigError for a run that has none yet, ExportRefused."""
+def export_run(folder: RunFolder, kind: Exporting, to: Path) -> Parity:
+    """Exports the weights of a finished run, or its adapters, and compares. Raises ConfigError for a run that has none yet, ExportRefused."""
     recipe = folder.recipe()
     if folder.state() != "done" or not folder.weights.is_dir():
         raise ConfigError(
@@ -64,7 +71,10 @@ def export_run(folder: RunFolder, quantisation: Quantisation, to: Path) -> Parit
     rows = folder.dataset()
     examples = () if rows is None else rows.examples
     mix, tokens = tasks_of(recipe), recipe.watch.tokens
-    return checked_export(folder.weights, to, quantisation, recipe.model, mix, tokens, examples=examples)
+    if kind == "LORA":
+        base = weights_in(folder_of(recipe.start))
+        return checked_adapter(folder, base, to, recipe.model, mix, tokens, examples=examples)
+    return checked_export(folder.weights, to, kind, recipe.model, mix, tokens, examples=examples)
 
 
 def checked_export(
@@ -92,13 +102,47 @@ def checked_export(
     return found
 
 
-def fault_of(found: Parity, quantisation: Quantisation) -> str:
+def checked_adapter(
+    folder: RunFolder,
+    base: Path,
+    to: Path,
+    name: str,
+    mix: Mix,
+    tokens: int,
+    strings: int = STRINGS,
+    items: int = ITEMS,
+    examples: Sequence[Example] = (),
+) -> Parity:
+    """Exports the adapters of a run, and compares them over the weights in `base` with those that they were merged into. Raises ConfigError for a run
+    without adapters, and for weights that others made; ExportRefused, and leaves nothing, where the two differ."""
+    if not folder.adapter.is_dir():
+        raise ConfigError(
+            f"The run {folder.path.name} kept no adapters.",
+            "Its recipe needs a table [lora], and what was trained before this version is trained again.",
+        )
+    part, wide = to.with_name(f"{to.name}.unchecked"), to.with_name(f"{to.name}.base")
+    try:
+        export_gguf(base, wide, "F32", name)
+        config = transformers.AutoConfig.from_pretrained(str(base), local_files_only=True)
+        export_adapter(folder.adapter, config, part, name)
+        found = compare(folder.weights, wide, mix, tokens, strings, items, examples, adapter=part)
+        fault = fault_of(found, "LORA")
+        if fault:
+            raise ExportRefused(f"{to.name} does not say over its base what the merged weights say: {fault}.")
+        part.replace(to)
+    finally:
+        part.unlink(missing_ok=True)
+        wide.unlink(missing_ok=True)
+    return found
+
+
+def fault_of(found: Parity, kind: Exporting) -> str:
     """Why an export is refused; empty when it is not."""
     if not found.items:
         return "there is no problem to compare replies to"
     if found.splits:
         return f"{found.splits} of {found.strings} strings are cut into other tokens"
-    if quantisation == "F16" and found.same + found.rounded < found.items:
+    if kind in ("F16", "LORA") and found.same + found.rounded < found.items:
         count = found.items - found.same - found.rounded
         return "; ".join((f"{count} of {found.items} greedy replies are others", *found.parted))
     low, _ = wilson(found.right_before, found.items)
@@ -116,9 +160,11 @@ def compare(
     items: int,
     examples: Sequence[Example] = (),
     *,
-    half: bool,
+    half: bool = False,
+    adapter: Path | None = None,
 ) -> Parity:
-    """Runs both; with `half` the weights are rounded to half precision before replies are compared, and not before answers are graded."""
+    """Runs both; with `half` the weights are rounded to half precision before replies are compared, and not before answers are graded. With an
+    `adapter`, llama.cpp lays it over the exported weights and computes in float32."""
     model, tokenizer = load_model(folder)
     tried = list(islice(_tried(mix, examples, items, tokenizer), items))
     asked = tokenizer([one.asked for one in tried], add_special_tokens=False)["input_ids"]
@@ -132,7 +178,7 @@ def compare(
     texts = list(_texts(mix, examples, strings))
     cut = tokenizer(texts, add_special_tokens=False)["input_ids"]
     context = max(map(len, asked), default=0) + tokens + 8
-    with served(exported, context) as ask:
+    with served(exported, context, wide=adapter is not None, adapter=adapter) as ask:
         splits = sum(
             ask("/tokenize", {"content": text, "add_special": False, "parse_special": True})["tokens"] != ids
             for text, ids in zip(texts, cut, strict=True)
@@ -140,7 +186,8 @@ def compare(
         theirs = [_reply(ask, ids, tokens, stop) for ids in asked]
     others = [place for place, ids in enumerate(mine) if tuple(ids) != theirs[place]]
     again = _unrounded(exported, context, [asked[place] for place in others], tokens, stop) if half else []
-    wrong = [(place, ids) for place, ids in zip(others, again, strict=half) if tuple(mine[place]) != ids]
+    told = again if half else [theirs[place] for place in others] if adapter is not None else []
+    wrong = [(place, ids) for place, ids in zip(others, told, strict=bool(told)) if tuple(mine[place]) != ids]
     after = _right(tried, theirs, tokenizer)
     low, high = wilson(after, len(tried))
     return Parity(
@@ -193,7 +240,9 @@ def _unrounded(
 
 
 @contextmanager
-def served(weights: Path, context: int, *, wide: bool = False) -> Generator[Any, None, None]:
+def served(
+    weights: Path, context: int, *, wide: bool = False, adapter: Path | None = None
+) -> Generator[Any, None, None]:
     """llama.cpp's server on these weights, on a free port of the loopback address; gives a function that asks a path with JSON. `wide` keeps what it remembers of
     earlier tokens in float32 too, and takes the plain attention: the flash one computes in half precision whatever it is given."""
     xllamacpp = library("xllamacpp")
@@ -207,6 +256,8 @@ def served(weights: Path, context: int, *, wide: bool = False) -> Generator[Any,
     if wide:
         params.cache_type_k = params.cache_type_v = xllamacpp.ggml_type.GGML_TYPE_F32
         params.flash_attn_type = xllamacpp.llama_flash_attn_type.LLAMA_FLASH_ATTN_TYPE_DISABLED
+    if adapter is not None:
+        params.lora_adapters = [xllamacpp.CommonAdapterLoraInfo(str(adapter), 1.0)]
     params.ui = False
     params.warmup = False
     params.verbosity = 1

@@ -15,6 +15,7 @@ from freehold.training import tasks
 from freehold.training.ancestry import admit_recipe
 from freehold.training.contamination import Gate, Sealed, check_splits
 from freehold.training.dataset import Example
+from freehold.training.heavy.adapter import save_adapter
 from freehold.training.heavy.evaluate import evaluate
 from freehold.training.heavy.lessons import weights_in
 from freehold.training.heavy.libraries import library, torch, transformers
@@ -150,20 +151,29 @@ class Telling:
             self._progress.close()
 
     def finish(self, trainer: Any) -> Ended:
-        """Trains to the end or until told to stop; writes the weights, adapters merged, when it is done."""
+        """Trains to the end or until told to stop; writes the weights when it is done, and adapters beside the weights that they are merged into."""
         trainer.train(resume_from_checkpoint=str(self.checkpoint) if self.checkpoint else None)
         self._step = int(trainer.state.global_step)
         over = self.over(0.0)
         done = self._step >= self.recipe.learning.steps or over or self.mastered or bool(self.alarmed)
         if done and first():
             model = trainer.accelerator.unwrap_model(trainer.model)
-            merged = model.merge_and_unload() if self.recipe.lora is not None else model
+            merged = self._merged(model)
             self.watch(merged, self._step)
             save_model(merged, self.tokenizer, self.folder / "model")
         ended = Ended(step=self._step, done=done, why=self._why(over=over), elapsed=self._elapsed, tokens=self._tokens)
         self._tell(ended)
         together()
         return ended
+
+    def _merged(self, model: Any) -> Any:
+        """The model with its adapters in its weights; they are kept as they are, too."""
+        if self.recipe.lora is None:
+            return model
+        start = self.recipe.start
+        base = self.recipe.base or (start if start.startswith("own/") else Path(start).name)
+        save_adapter(model, RunFolder(self.folder).adapter, base)
+        return model.merge_and_unload()
 
     def _why(self, *, over: bool) -> str:
         """Why a run, or this life of it, has ended."""
