@@ -91,6 +91,7 @@ FACTS: dict[str, dict[str, Any]] = {
             "model": "own/refund",
             "seconds": 0.21,
             "place": 288,
+            "of": {"asked": 4, "right": 3, "proven": 2, "models": {"own/refund": 3, "openai/gpt-5-mini": 1}},
         },
         "size": 310,
         "log": "log.example/x",

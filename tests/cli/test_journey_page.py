@@ -66,6 +66,13 @@ def test_nothing_that_was_said_is_markup_and_nothing_is_loaded() -> None:
     assert not re.search(r"(?:src|href)=|url\(|@import", html)
 
 
+def test_it_names_the_vendors_that_answered_at_the_end_and_of_how_many_the_shown_answer_is_one() -> None:
+    html = page(told(), curves="<svg></svg>")
+    assert "<dt>Who answered at the end</dt><dd>openai/gpt-5-mini 1, own/refund 3</dd>" in html
+    assert "<dt>Vendors that had to be up for that</dt><dd>openai</dd>" in html
+    assert "the last 4, of which 3 are right and 2 proven" in html
+
+
 @pytest.mark.parametrize("upto", NAMES)
 def test_a_way_that_ended_early_is_told_as_far_as_it_went(upto: str) -> None:
     failure = {

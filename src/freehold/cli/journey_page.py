@@ -1,7 +1,7 @@
 """The report of a journey as one page: self-contained HTML, readable on a telephone, in the dark and on paper.
 
 Everything that comes from a model, a question or a name is escaped; there is no script and nothing is loaded from anywhere. Pure: what the stages noted
-goes in, text comes out, and a stage that was not reached is said to be so. Every number on it was measured in that run.
+goes in, text comes out, and a stage that was not reached is said to be so. Every number on it but the prices of a list was measured in that run.
 """
 
 from collections.abc import Mapping, Sequence
@@ -274,7 +274,11 @@ def _sabotage(facts: Mapping[str, Any]) -> str:
 
 
 def _answered(facts: Mapping[str, Any]) -> str:
-    return ", ".join(f"{model} {count}" for model, count in sorted(facts.get("answered", {}).items()))
+    return _counted(facts.get("answered", {}))
+
+
+def _counted(answers: Mapping[str, int]) -> str:
+    return ", ".join(f"{model} {count}" for model, count in sorted(answers.items()))
 
 
 def _answer(answer: Mapping[str, Any] | None) -> str:
@@ -291,6 +295,10 @@ def _answer(answer: Mapping[str, Any] | None) -> str:
         ("Receipt", answer["receipt"]),
         ("Entry of the ledger", f"{answer['place']:,}"),
         ("Answered by", answer["model"]),
+        (
+            "One of",
+            f"the last {answer['of']['asked']}, of which {answer['of']['right']} are right and {answer['of']['proven']} proven",
+        ),
     ]
     rows.append(("Check it", f"freehold audit show {answer['receipt']} --contents"))
     final = (answer["reply"].rpartition("</think>")[2] or answer["reply"]).strip()
@@ -341,19 +349,19 @@ def _proof(proof: Mapping[str, Any]) -> str:
 
 
 def _independence(told: Mapping[str, Any], facts: Mapping[str, Mapping[str, Any]]) -> str:
-    asked: dict[str, int] = {}
-    for name in ("move", "sabotage"):
-        for model, count in facts[name].get("answered", {}).items():
-            asked[model] = asked.get(model, 0) + count
-    if not facts.get("proof", {}).get("own"):
+    answer = facts.get("proof", {}).get("answer")
+    if not answer:
         return NOT_REACHED
+    last: Mapping[str, int] = answer["of"]["models"]
+    rented = sorted({model.partition("/")[0] for model in last} - {"own"})
     rows = [
         ("Before", f"{told['workload']} could be answered by {told['incumbent']} alone"),
         (
             "Now",
             f"{told['own']} serves it, from weights in this folder; the passed trial stands in the ledger, so there is a tested way either way",
         ),
-        ("Vendors that must be up for it", "none"),
+        ("Who answered at the end", _counted(last)),
+        ("Vendors that had to be up for that", ", ".join(rented) or "none"),
         ("Taken back within", f"{facts['sabotage'].get('conversations', 'no')} conversations, when a version went bad"),
     ]
     return f"{_list(rows)}<p class=soft><code>freehold report</code> says this for all workloads.</p>"

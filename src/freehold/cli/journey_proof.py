@@ -6,6 +6,7 @@ other programs, and how nothing of that was made.
 
 import contextlib
 import shutil
+from collections import Counter
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final
@@ -61,17 +62,13 @@ def proof(road: Road) -> str:
 
 
 def _answer(road: Road) -> dict[str, Any]:
-    """One more answer of the own model, with its steps as the task's verifier judges them, and where its entry stands."""
+    """A few more answers of the own model: how they did, and one of them, proven if any is, with its steps as the task's verifier judges them and where
+    its entry stands."""
     task, _ = job(road)
-    best: tuple[Asked, Any, Any] | None = None
-    found = ask_one(road)
-    for asked, problem in found:
-        judged = judge(task, problem, _whole(asked))
-        if best is None or (judged.proven, is_right(asked)) > (best[2].proven, is_right(best[0])):
-            best = (asked, problem, judged)
-    if best is None:
+    found = [(asked, judge(task, problem, _whole(asked))) for asked, problem in ask_one(road)]
+    if not found:
         raise JourneyError("The own model does not answer any more.")
-    asked, problem, judged = best
+    asked, judged = max(found, key=lambda one: (one[1].proven, is_right(one[0])))
 
     def place() -> int | None:
         with contextlib.suppress(StopIteration):
@@ -95,6 +92,12 @@ def _answer(road: Road) -> dict[str, Any]:
         "model": asked.model,
         "seconds": asked.seconds,
         "place": place(),
+        "of": {
+            "asked": len(found),
+            "right": sum(is_right(one) for one, _ in found),
+            "proven": sum(one.proven for _, one in found),
+            "models": dict(Counter(one.model for one, _ in found)),
+        },
     }
 
 

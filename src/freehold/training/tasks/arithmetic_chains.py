@@ -63,7 +63,8 @@ class ArithmeticChains(Task):
 
     def solve(self, problem: Problem) -> Solution:
         """One line an operation; the answer is the last result."""
-        trace = self._trace(_terms(problem), self.steps)
+        terms = _terms(problem)
+        trace = _Whole(terms) if self.steps == "whole" else _Fine(terms, max(_least(terms), self.digits + 1))
         lines: list[str] = []
         while (expected := trace.next(len(lines))) is not None:
             lines.append(expected.line)
@@ -71,10 +72,11 @@ class ArithmeticChains(Task):
         return Solution(tuple(lines), str(sum(map(int, _terms(problem)))))
 
     def verify(self, problem: Problem, trace: str) -> Check:
-        """Each line must take the total as written, the next term of the problem, and give their sum or difference."""
-        lines = lines_of(trace)
-        steps: Steps = "fine" if any(":" in line for line in lines) else "whole"
-        going = self._trace(_terms(problem), steps)
+        """Each line must take the total as written, the next term of the problem, and give their sum or difference. Fine steps may be of any width that
+        holds every term and total, as long as all of them are: `0078` says nothing else than `00078`."""
+        lines, terms = lines_of(trace), _terms(problem)
+        fine = next((line for line in lines if ":" in line), None)
+        going = _Whole(terms) if fine is None else _Fine(terms, max(_least(terms), _written(fine)))
         checks: list[StepCheck] = []
         for place, line in enumerate(lines):
             expected = going.next(place)
@@ -104,9 +106,6 @@ class ArithmeticChains(Task):
         """Digits, signs and the line's end."""
         return frozenset(pieces("0123456789+-=?:,\n"))
 
-    def _trace(self, terms: Sequence[str], steps: Steps) -> "_Whole | _Fine":
-        return _Whole(terms) if steps == "whole" else _Fine(terms, self.digits)
-
 
 TASK = ArithmeticChains
 
@@ -132,9 +131,9 @@ class _Whole:
 class _Fine:
     """`0078+0678:16,15,07,00,=0756`: the trace so far. `total` is what its last line says, from half of `_limit` on for a total below zero."""
 
-    def __init__(self, terms: Sequence[str], digits: int) -> None:
+    def __init__(self, terms: Sequence[str], width: int) -> None:
         self._terms, self.total = terms[1:], int(terms[0])
-        self._width = _width(terms, digits)
+        self._width = width
         self._limit = 10**self._width
         self._negative = False
 
@@ -159,10 +158,15 @@ def _terms(problem: Problem) -> list[str]:
     return msgspec.convert(problem.data["terms"], list[str])
 
 
-def _width(terms: Sequence[str], digits: int) -> int:
-    """How long numbers are written: one more than they may have, or as many as it takes to keep totals apart from those below zero."""
+def _least(terms: Sequence[str]) -> int:
+    """How long numbers are written at least: so that each term fits, and totals are told apart from those below zero."""
     totals = [abs(sum(map(int, terms[: place + 1]))) for place in range(len(terms))]
-    width = digits + 1
+    width = max(len(term) - 1 for term in terms)
     while 2 * max(totals) >= 10**width:
         width += 1
     return width
+
+
+def _written(line: str) -> int:
+    """How many digits the first number of a line has."""
+    return len(line) - len(line.lstrip("0123456789"))
