@@ -109,7 +109,7 @@ def nano(connection: HTTPConnection, path: Path, share: float) -> str:
             f"`recipes/nano.toml`; {about(path)}. It comes with the package. **{said(whole)} of sums and differences of two to five numbers of up to three digits are "
             f"right**, {of(whole.proven, whole.right)} of these proven. Asked for the answer alone (`/no_think`), the same weights are right on {said(without)}.",
             table((*trained, *recall)),
-            "Beyond what it was trained on (numbers of other lengths are padded otherwise by the solver, so no line of theirs counts as proven):",
+            "Beyond what it was trained on (numbers of other lengths are padded otherwise by the solver):",
             table(beyond),
             "Without steps:",
             table(alone),
@@ -149,7 +149,7 @@ def refund(connection: HTTPConnection, path: Path, share: float) -> str:
     return "\n\n".join(
         (
             "## own/nano-refund",
-            "`recipes/nano-refund.toml`, from own/nano, and two passes of `recipes/nano-refund-2.toml` after it, the second with seed 3; "
+            "`recipes/nano-refund.toml`, from own/nano, and three passes after it, the last by `recipes/nano-refund-4.toml`; "
             f"{about(path)}. It comes with the package. **{said(whole)} of decisions on returns are right**, by policies that it has never seen; "
             f"{of(whole.proven, whole.right)} of these proven.",
             table(trained),

@@ -42,7 +42,7 @@ def test_its_version_names_the_version_that_it_changes_by_digest_whatever_is_pro
     def blob(name: str) -> str:
         return str(registry.weights_file(registry.find(name)))
 
-    engines = promoted_engines(tmp_path, Settings())
+    engines = promoted_engines(tmp_path, Settings()).engines
     nano = Engine(name="nano", weights=blob("nano@1"))
     claims = Engine(name="claims", weights=blob("nano@1"), adapter=blob("claims@1"))
     assert engines == {"claims": claims, "nano": nano}
@@ -50,7 +50,10 @@ def test_its_version_names_the_version_that_it_changes_by_digest_whatever_is_pro
     # Another version of nano has an engine of its own; the adapter stays with the weights that it was made for.
     added(tmp_path, "nano", bare(tmp_path / "nano-2.gguf"))
     models(tmp_path, "promote", "nano@2", *WORD)
-    assert [group.names for group in grouped(promoted_engines(tmp_path, Settings()))] == [("nano",), ("claims",)]
+    assert [group.names for group in grouped(promoted_engines(tmp_path, Settings()).engines)] == [
+        ("nano",),
+        ("claims",),
+    ]
 
 
 def test_it_owes_what_the_version_that_it_changes_owes(tmp_path: Path) -> None:

@@ -46,18 +46,27 @@ def tried(
 
 def test_a_passed_trial_is_found_by_the_weights_that_it_tried(tmp_path: Path) -> None:
     results = tried(tmp_path)
-    found = find_passed(tmp_path, WEIGHTS)
+    found = find_passed(tmp_path, [WEIGHTS])
     assert found is not None
     assert (found.trial, found.results, found.weights, found.place) == ("trial_1", results, WEIGHTS, None)
-    assert find_passed(tmp_path, "b" * 64) is None
+    assert find_passed(tmp_path, ["b" * 64]) is None
     with pytest.raises(PromotionRefused, match=r"trial_1 tried own/nano@a+, not the weights b"):
-        find_passed(tmp_path, "b" * 64, "trial_1")
+        find_passed(tmp_path, ["b" * 64], "trial_1")
+
+
+def test_any_of_several_hashes_finds_it_and_the_one_that_was_tried_is_told(tmp_path: Path) -> None:
+    tried(tmp_path)
+    found = find_passed(tmp_path, ["b" * 64, WEIGHTS])
+    assert found is not None
+    assert found.weights == WEIGHTS
+    with pytest.raises(PromotionRefused, match="not the weights bbbbbbbbbbbb or cccccccccccc"):
+        find_passed(tmp_path, ["b" * 64, "c" * 64], "trial_1")
 
 
 def test_once_the_ledger_has_it_its_place_is_known(tmp_path: Path) -> None:
     tried(tmp_path)
     settle(tmp_path)
-    found = find_passed(tmp_path, WEIGHTS)
+    found = find_passed(tmp_path, [WEIGHTS])
     assert found is not None
     assert found.place == 1
 
@@ -65,7 +74,7 @@ def test_once_the_ledger_has_it_its_place_is_known(tmp_path: Path) -> None:
 def test_the_newest_of_several_is_taken(tmp_path: Path) -> None:
     for trial, ended_at in (("trial_1", 5), ("trial_2", 9), ("trial_3", 7)):
         tried(tmp_path, trial=trial, ended_at=ended_at)
-    found = find_passed(tmp_path, WEIGHTS)
+    found = find_passed(tmp_path, [WEIGHTS])
     assert found is not None
     assert found.trial == "trial_2"
 
@@ -73,9 +82,9 @@ def test_the_newest_of_several_is_taken(tmp_path: Path) -> None:
 @pytest.mark.parametrize("outcome", ["fail", "inconclusive"])
 def test_a_trial_that_did_not_pass_is_none(outcome: Outcome, tmp_path: Path) -> None:
     tried(tmp_path, outcome)
-    assert find_passed(tmp_path, WEIGHTS) is None
+    assert find_passed(tmp_path, [WEIGHTS]) is None
     with pytest.raises(PromotionRefused, match=f"ended with {outcome}"):
-        find_passed(tmp_path, WEIGHTS, "trial_1")
+        find_passed(tmp_path, [WEIGHTS], "trial_1")
 
 
 @pytest.mark.parametrize("settled", [False, True])
@@ -86,19 +95,19 @@ def test_results_that_were_edited_into_a_pass_are_none(settled: bool, tmp_path: 
     path = TrialFolder(tmp_path, "trial_1").results
     path.write_bytes(path.read_bytes().replace(b'"outcome": "fail"', b'"outcome": "pass"'))
     with pytest.raises(PromotionRefused, match="are not those that the ledger holds"):
-        find_passed(tmp_path, WEIGHTS, "trial_1")
+        find_passed(tmp_path, [WEIGHTS], "trial_1")
 
 
 def test_a_plan_that_was_edited_is_none(tmp_path: Path) -> None:
     tried(tmp_path, weights="b" * 64)
     path = TrialFolder(tmp_path, "trial_1").plan
     path.write_bytes(path.read_bytes().replace(b"b" * 64, WEIGHTS.encode()))
-    assert find_passed(tmp_path, WEIGHTS) is None
+    assert find_passed(tmp_path, [WEIGHTS]) is None
 
 
 def test_a_trial_that_is_not_there_is_told(tmp_path: Path) -> None:
     with contextlib.closing(open_database(tmp_path)), pytest.raises(NotFound):
-        find_passed(tmp_path, WEIGHTS, "trial_9")
+        find_passed(tmp_path, [WEIGHTS], "trial_9")
 
 
 def test_an_empty_folder_has_no_sealed_items(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,7 +12,8 @@ from msgspec.structs import replace
 
 from cli.commands import run
 from cli.ledgers import settle
-from cli.model_shelf import added, models
+from cli.model_shelf import GGUF, added, models
+from cli.test_models_evidence import tried
 from cli.test_people import person
 from freehold.cli.models_evidence import kept_rows
 from freehold.errors import Contaminated, InvalidField, PromotionRefused, RegistryError, RowForbidden
@@ -20,6 +22,7 @@ from freehold.training.lineage import sources_of
 from freehold.training.recipe import parse_recipe
 from freehold.training.registry import Registry
 from freehold.training.runs import new_run
+from serving.tiny_models import adapter, bare, write_gguf
 from training.rows import OPENAI, row
 from training.versions import LINEAGE
 
@@ -30,8 +33,8 @@ def made(tmp_path: Path, dataset: Dataset) -> Path:
     """A version that was trained on these rows; gives the file of rows."""
     folder = tmp_path / "run"
     folder.mkdir()
-    (folder / "nano.gguf").write_bytes(b"GGUF one")
-    weights = hashlib.sha256(b"GGUF one").hexdigest()
+    (folder / "nano.gguf").write_bytes(GGUF + b"one")
+    weights = hashlib.sha256(GGUF + b"one").hexdigest()
     lineage = replace(LINEAGE, weights=weights, dataset=dataset.digest, sources=sources_of(dataset))
     (folder / "lineage.json").write_bytes(msgspec.json.encode(lineage))
     assert models(tmp_path, "add", "nano", str(folder)).exit_code == 0
@@ -60,6 +63,57 @@ def test_somebody_can_answer_for_it(tmp_path: Path) -> None:
     )
     with pytest.raises(RegistryError, match="serves already"):
         models(tmp_path, "promote", "nano@1", "--override", "again", "--by", "ops")
+
+
+@pytest.mark.parametrize(
+    ("about", "why"),
+    [
+        (None, "are not a GGUF file: it does not begin with GGUF"),
+        ({"general.name": "numbers"}, "names no architecture, so it is no model of llama.cpp's"),
+        ({"general.architecture": "clip", "general.type": "mmproj"}, "is of the kind mmproj, and model is needed"),
+    ],
+)
+def test_a_file_that_llama_cpp_cannot_serve_is_refused_whoever_answers_for_it(
+    about: dict[str, str] | None, why: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "nano.gguf"
+    path.write_bytes(b"<html>Not found</html>")
+    if about is not None:
+        write_gguf(path, about, {})
+    models(tmp_path, "add", "nano", str(path), "--licence", "MIT")
+    with pytest.raises(PromotionRefused, match=rf"own/nano@1 cannot be served\. The .* {re.escape(why)}") as caught:
+        models(tmp_path, "promote", "nano@1", "--override", "urgent", "--by", "ops")
+    assert caught.value.advice.startswith("Export it to GGUF anew, and add that as another version")
+    assert Registry(tmp_path / "models").serving() == {}
+
+
+def test_an_adapter_that_does_not_fit_its_base_is_refused(tmp_path: Path) -> None:
+    models(tmp_path, "add", "nano", str(bare(tmp_path / "nano.gguf", architecture="gemma3")), "--licence", "MIT")
+    lora = str(adapter(tmp_path / "claims.gguf", "7"))
+    models(tmp_path, "add", "claims", lora, "--licence", "MIT", "--base", "own/nano@1")
+    with pytest.raises(PromotionRefused, match=r"own/claims@1 cannot be served\. .* and its base is gemma3"):
+        models(tmp_path, "promote", "claims@1", "--override", "urgent", "--by", "ops")
+
+
+def test_a_trial_of_the_safetensors_through_vllm_lets_an_export_with_gguf_serve(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    folder.mkdir()
+    (folder / "nano.gguf").write_bytes(GGUF)
+    (folder / "model.safetensors").write_bytes(b"tensors")
+    (folder / "config.json").write_bytes(b"{}")
+    models(tmp_path, "add", "nano", str(folder), "--licence", "MIT")
+    tried(tmp_path, trial="trial_1", weights=hashlib.sha256(b"{}").hexdigest())
+    with pytest.raises(PromotionRefused, match="No trial of own/nano"):
+        models(tmp_path, "promote", "nano@1")
+    tensors = hashlib.sha256(b"tensors").hexdigest()
+    tried(tmp_path, trial="trial_2", weights=tensors)
+    with pytest.raises(PromotionRefused, match="No trial of own/nano"):  # llama.cpp would serve another file
+        models(tmp_path, "promote", "nano@1")
+    config = tmp_path / "freehold.toml"
+    config.write_text('[own.nano]\nengine = "vllm"\nweights = "registry"\n')
+    evidence = json.loads(models(tmp_path, "promote", "nano@1", "--json", "--config", str(config)).stdout)["evidence"]
+    assert (evidence["trial"], evidence["tried"]) == ("trial_2", tensors)
+    assert evidence["weights"] == hashlib.sha256(GGUF).hexdigest()
 
 
 def test_a_word_without_a_name_is_refused(tmp_path: Path) -> None:

@@ -6,13 +6,13 @@ from pathlib import Path
 
 from cli.commands import run
 from cli.ledgers import settle
-from cli.model_shelf import added, models, promoted
+from cli.model_shelf import GGUF, added, models, promoted
 from freehold.store.database import open_database
 
 
 def test_another_registry_can_be_named_and_the_ledger_of_the_data_folder_hears_of_it(tmp_path: Path) -> None:
     path = tmp_path / "a.gguf"
-    path.write_bytes(b"GGUF a")
+    path.write_bytes(GGUF + b"a")
     data, shared = tmp_path / "data", tmp_path / "shared"
     words = ("--licence", "MIT", "--data", str(data), "--registry", str(shared))
     assert run("models", "add", "nano", str(path), *words).exit_code == 0

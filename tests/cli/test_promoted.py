@@ -3,6 +3,8 @@
 import asyncio
 import hashlib
 import importlib.util
+import json
+import re
 import signal
 from pathlib import Path
 
@@ -12,15 +14,23 @@ from msgspec.structs import replace
 
 from cli.commands import run_beside
 from cli.house_running import freehold, house, until
-from cli.model_shelf import models, promoted
-from freehold.cli.promoted import Serving, promoted_engines, read_serving, with_promoted, write_serving
+from cli.model_shelf import GGUF, models, promoted
+from freehold.cli.promoted import (
+    Serving,
+    held_places,
+    promoted_engines,
+    read_serving,
+    with_promoted,
+    write_serving,
+)
 from freehold.cli.settings import known_vendors
 from freehold.config.reading import read
 from freehold.config.settings import Engine, Settings
-from freehold.errors import NotConfigured, RegistryError
+from freehold.errors import FetchError, NotConfigured, RegistryError
 from freehold.serving.weights import NAMED, kept_at
 from freehold.training.registry import Registry
 from freehold.vendors.own import Mind, Served, traits_of
+from serving.tiny_models import adapter, bare
 
 BARE = "[vendors.echo]\n"
 
@@ -32,6 +42,12 @@ def settings(tmp_path: Path, toml: str) -> Settings:
     return read(path, {}, known_vendors())
 
 
+def forced(data: Path, version: str) -> None:
+    """Lets a version serve that the command would refuse, as an earlier one did not."""
+    registry = Registry(data / "models")
+    registry.promote(registry.find(version), {"override": "a test", "by": "ops"})
+
+
 def blob(data: Path, name: str = "nano") -> str:
     registry = Registry(data / "models")
     return str(registry.weights_file(registry.find(name)))
@@ -40,7 +56,7 @@ def blob(data: Path, name: str = "nano") -> str:
 def test_every_promoted_model_is_an_engine_beside_those_of_the_configuration(tmp_path: Path) -> None:
     promoted(tmp_path, 1)
     given = settings(tmp_path, BARE + '[own.mine]\nweights = "mine.gguf"\n')
-    found = promoted_engines(tmp_path, given)
+    found = promoted_engines(tmp_path, given).engines
     assert found == {"nano": Engine(name="nano", weights=blob(tmp_path))}
     merged = with_promoted(given, found)
     assert sorted(merged.own) == ["mine", "nano"]
@@ -50,16 +66,16 @@ def test_the_vendor_own_is_there_although_no_table_names_one(tmp_path: Path) -> 
     promoted(tmp_path, 1)
     given = settings(tmp_path, BARE)
     assert "own" not in given.vendors
-    assert with_promoted(given, promoted_engines(tmp_path, given)).vendors["own"].like == "own"
+    assert with_promoted(given, promoted_engines(tmp_path, given).engines).vendors["own"].like == "own"
     assert with_promoted(given, {}) is given
 
 
 def test_a_table_goes_before_the_registry_unless_it_points_there(tmp_path: Path) -> None:
     promoted(tmp_path, 1)
     fixed = settings(tmp_path, BARE + '[own.nano]\nweights = "mine.gguf"\n')
-    assert promoted_engines(tmp_path, fixed) == {}
+    assert promoted_engines(tmp_path, fixed).engines == {}
     points = settings(tmp_path, BARE + '[own.nano]\nweights = "registry"\ncontext = 512\nparallel = 2\n')
-    assert promoted_engines(tmp_path, points)["nano"] == Engine(
+    assert promoted_engines(tmp_path, points).engines["nano"] == Engine(
         name="nano", weights=blob(tmp_path), context=512, parallel=2
     )
 
@@ -67,6 +83,20 @@ def test_a_table_goes_before_the_registry_unless_it_points_there(tmp_path: Path)
 def test_a_table_that_points_to_nothing_is_told(tmp_path: Path) -> None:
     with pytest.raises(NotConfigured, match=r"\[own\.nano\] is to serve the promoted version"):
         promoted_engines(tmp_path, settings(tmp_path, BARE + '[own.nano]\nweights = "registry"\n'))
+
+
+def test_a_version_whose_file_cannot_be_served_is_refused_by_itself(tmp_path: Path) -> None:
+    for name, content in (("a", b"<html>Not found</html>"), ("nano", GGUF)):
+        (tmp_path / f"{name}.gguf").write_bytes(content)
+        models(tmp_path, "add", name, str(tmp_path / f"{name}.gguf"), "--licence", "MIT")
+        forced(tmp_path, f"{name}@1")
+    given = settings(tmp_path, BARE + '[own.a]\nweights = "registry"\ncontext = 512\n')
+    wanted = promoted_engines(tmp_path, given)
+    assert wanted.engines == {"nano": Engine(name="nano", weights=blob(tmp_path))}
+    assert [(name, type(error)) for name, error in wanted.refused.items()] == [("a", FetchError)]
+    assert str(wanted.refused["a"]).endswith(" are not a GGUF file: it does not begin with GGUF.")
+    held = held_places(wanted, given)
+    assert held == {"a": given.own["a"], **wanted.engines}
 
 
 def test_vllm_is_given_the_files_of_the_version_under_their_own_names(tmp_path: Path) -> None:
@@ -80,11 +110,11 @@ def test_vllm_is_given_the_files_of_the_version_under_their_own_names(tmp_path: 
         models(tmp_path, "promote", "claims@1", *word)
     given = settings(tmp_path, BARE + '[own.claims]\nweights = "registry"\nengine = "vllm"\n')
     models(tmp_path, "promote", "claims@1", *word, "--config", str(tmp_path / "freehold.toml"))
-    engine = promoted_engines(tmp_path, given)["claims"]
+    engine = promoted_engines(tmp_path, given).engines["claims"]
     assert (engine.engine, engine.context) == ("vllm", 256)
     assert (Path(engine.weights) / "model.safetensors").read_bytes() == b"weights"
     assert sorted(path.name for path in Path(engine.weights).iterdir()) == ["config.json", "model.safetensors"]
-    assert promoted_engines(tmp_path, given)["claims"] == engine
+    assert promoted_engines(tmp_path, given).engines["claims"] == engine
 
 
 def test_what_the_house_says_is_what_a_worker_reads(tmp_path: Path) -> None:
@@ -193,9 +223,85 @@ async def test_a_promotion_a_rollback_and_a_new_table_under_load_drop_no_request
         await asyncio.gather(*callers)
         assert set(statuses) == {200}
         await until(lambda: len(running.records()) >= len(statuses), "every record is stored")
+        stored = lambda: {one.deployment for one in running.records()}  # noqa: E731
+        await until(lambda: "own/second" in stored(), "those of every worker are")
         told = [one for one in sorted(running.records(), key=lambda one: one.started_at) if one.status == "answered"]
         answered = [one.weights for one in told if one.deployment == "own/nano"]
         assert set(answered) == set(digests)
         assert {one.weights for one in told if one.deployment == "own/second"} == {NAMED["nano"].sha256}
         assert (answered[0], answered[-1]) == (digests[0], digests[0])
         await until(lambda: len(running.engines()) == 1, "the engines that were replaced have ended")
+
+
+MIXED = """
+    [vendors.echo]
+
+    [own.nano]
+    weights = "registry"
+    context = 256
+    threads = 1
+
+    [workloads.default]
+    route = ["requested"]
+    retries = 0
+
+    [workloads.spared]
+    route = ["own/bad", "echo/echo"]
+    retries = 0
+"""
+
+
+async def test_a_version_that_cannot_be_served_keeps_back_itself_alone(weights: Path, tmp_path: Path) -> None:
+    data = tmp_path / "data"
+
+    async def serve(name: str, path: Path, *more: str) -> None:
+        """Registers a version and lets it serve."""
+        added = await run_beside(
+            "models", "add", name, str(path), "--licence", "MIT", "--json", "--data", str(data), *more
+        )
+        await asyncio.to_thread(forced, data, json.loads(added.stdout)["id"])
+
+    def sound(number: int) -> Path:
+        path = tmp_path / f"{number}.gguf"
+        path.write_bytes(weights.read_bytes() + bytes(number))
+        return path
+
+    (tmp_path / "junk.gguf").write_bytes(b"<html>Not found</html>")
+    await serve("nano", sound(1))
+    await serve("adapter", adapter(tmp_path / "other.gguf", "7"), "--base", "own/nano@1")  # of a model of another width
+    await serve("bad", tmp_path / "junk.gguf")
+    await serve("empty", bare(tmp_path / "empty.gguf"))
+    async with house(tmp_path, MIXED) as running:  # it is ready all the same
+
+        async def status(model: str) -> int:
+            return (await running.say(model, "1+2=?", max_tokens=4)).status
+
+        def told(what: str) -> int:
+            return running.log.read_text().count(what)
+
+        assert await status("own/nano") == 200
+        for name in ("adapter", "bad", "empty"):
+            answer = await running.say(f"own/{name}", "1+2=?")
+            assert (answer.status, answer.json["error"]["code"]) == (503, "engine-down")
+            assert answer.json["error"]["message"].startswith(f"No engine serves own/{name} now.")
+        assert await status("spared") == 200
+        refused = "is not served as it should be, requests for it are refused: The"
+        assert told(f"own/bad {refused} weights of own/bad at") == 1
+        for name in ("adapter", "empty"):
+            assert told(f"own/{name} {refused} engine of own/{name} ended 3 times before it answered.") == 1
+        # One that was bad is taken up; the next one is worse, and a model that is sorted after it changes over.
+        await serve("bad", sound(2))
+        await until(lambda: read_serving(data).models["bad"].base_url, "the sound version serves")
+        await serve("bad", bare(tmp_path / "worse.gguf", context=64))
+        await serve("nano", sound(3))
+        third = hashlib.sha256(sound(3).read_bytes()).hexdigest()
+        await until(lambda: read_serving(data).weights["nano"] == third, "a model after the bad one changes over")
+        worse = "own/bad is not served as it should be, the one before stays: The engine of own/bad ended 3 times"
+        await until(lambda: told(worse), "the failure is said")
+        running.config.write_text(running.config.read_text() + TABLE)
+        running.process.send_signal(signal.SIGHUP)
+        await until(lambda: "second" in read_serving(data).models, "a table is taken up beside it")
+        assert [await status(name) for name in ("own/bad", "own/nano", "second", "own/empty")] == [200, 200, 200, 503]
+        ends = re.compile(r"engine-empty-\d+ ended")
+        await until(lambda: len(ends.findall(running.log.read_text())) >= 6, "it was tried again")
+        assert (told(worse), told(f"own/empty {refused}")) == (1, 1)

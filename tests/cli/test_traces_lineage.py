@@ -6,7 +6,7 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from cli.model_shelf import models
+from cli.model_shelf import GGUF, models
 from freehold.catalog.terms import Terms
 from freehold.cli.traces_lineage import lineage_of
 from freehold.config.settings import Engine, Settings
@@ -28,7 +28,7 @@ def weights(folder: Path, *sources: Source, base: str = "") -> Path:
     """A file of weights with its papers beside it."""
     path = folder / "w" / "nano.gguf"
     path.parent.mkdir()
-    path.write_bytes(b"GGUF w")
+    path.write_bytes(GGUF + b"w")
     made = replace(LINEAGE, weights=digest(path), sources=sources, base=base, dataset="")
     (path.parent / "lineage.json").write_bytes(msgspec.json.encode(made))
     return path

@@ -219,6 +219,14 @@ def test_what_an_own_model_can_is_what_its_engine_says() -> None:
     assert not deployment.way(COUNT_TOKENS).estimated
 
 
+def test_a_model_whose_engine_has_not_come_up_is_known_and_has_no_address() -> None:
+    deployments = deployments_of(OWN, engines={"nano": Served(base_url="")})
+    assert deployments.resolve("nano") == "own/nano"
+    deployment = deployments.get("own/nano")
+    assert [way.endpoint for way in deployment.ways.values()] == [None] * len(deployment.ways)
+    assert not deployment.way(COUNT_TOKENS).estimated
+
+
 def test_a_vendor_inside_the_worker_needs_no_network() -> None:
     deployment = deployments_of("[vendors.echo]\n").get("echo/echo")
     assert [way.endpoint for way in deployment.ways.values()] == [None] * len(deployment.ways)

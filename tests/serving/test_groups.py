@@ -1,7 +1,7 @@
 """Which models share an engine."""
 
 from freehold.config.settings import Engine
-from freehold.serving.groups import Group, grouped, kind
+from freehold.serving.groups import Group, apart, grouped, kind
 
 NANO = Engine(name="nano", weights="nano.gguf")
 
@@ -46,3 +46,11 @@ def test_llama_cpp_serves_what_is_here_and_nothing_is_known_of_a_server_elsewher
     assert kind(NANO) == "llama.cpp"
     assert kind(Engine(name="x", url="http://a/v1")) == "other"
     assert kind(Engine(name="x", url="http://a/v1", engine="llama.cpp")) == "llama.cpp"
+
+
+def test_models_that_share_an_engine_can_each_have_one() -> None:
+    claims, tickets = (Engine(name=name, base="own/nano", adapter=f"{name}.gguf") for name in ("claims", "tickets"))
+    alone = [Group(NANO, (claims,), asked=False), Group(NANO, (tickets,), asked=False)]
+    assert apart(Group(NANO, (claims, tickets))) == [Group(NANO), *alone]
+    assert apart(Group(NANO, (claims, tickets), asked=False)) == alone
+    assert [group.names for group in alone] == [("claims",), ("tickets",)]

@@ -13,10 +13,10 @@ import pytest
 from freehold.config.settings import Engine
 from freehold.errors import FetchError, NotConfigured
 from freehold.serving import launch
-from freehold.serving.launch import EngineSpec, plan, ready
+from freehold.serving.launch import EngineSpec, check_files, plan, ready
 from freehold.serving.machine import free_ports
 from freehold.vendors.own import Mind, Served, traits_of
-from serving.tiny_models import TEMPLATE, adapter, bare
+from serving.tiny_models import TEMPLATE, adapter, bare, write_gguf
 
 
 def option(argv: tuple[str, ...], name: str) -> str:
@@ -144,6 +144,26 @@ def test_an_adapter_of_another_architecture_is_refused(tmp_path: Path) -> None:
     base = Engine(name="mine", weights=str(bare(tmp_path / "m.gguf", architecture="gemma3")))
     with pytest.raises(FetchError, match="of the architecture llama, and its base is gemma3"):
         one(tmp_path, base, Engine(name="a", base="own/mine", adapter=str(adapter(tmp_path / "a.gguf", "7"))))
+
+
+def test_a_file_that_names_no_architecture_is_no_model(tmp_path: Path) -> None:
+    path = write_gguf(tmp_path / "m.gguf", {"general.name": "numbers"}, {})
+    with pytest.raises(FetchError, match=r"m\.gguf names no architecture, so it is no model of llama\.cpp's"):
+        one(tmp_path, Engine(name="mine", weights=str(path)))
+
+
+def test_files_are_checked_by_their_heads_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", nothing)  # llama.cpp need not be here
+    model, lora = str(bare(tmp_path / "m.gguf")), str(adapter(tmp_path / "a.gguf", "7"))
+    check_files(Engine(name="mine", weights=model, adapter=lora))
+    with pytest.raises(FetchError, match="and adapter is needed"):
+        check_files(Engine(name="mine", weights=model, adapter=model))
+    with pytest.raises(NotConfigured, match=r"m\.gguf reads 512 at most"):
+        check_files(Engine(name="mine", weights=model, context=1024))
+    with pytest.raises(FetchError, match=r"no file ends with \.safetensors"):
+        check_files(Engine(name="mine", weights=str(tmp_path), engine="vllm"))
+    (tmp_path / "model.safetensors").write_bytes(b"abc")
+    check_files(Engine(name="mine", weights=str(tmp_path), engine="vllm"))
 
 
 def test_a_server_elsewhere_is_run_by_nobody_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

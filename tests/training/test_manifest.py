@@ -12,6 +12,9 @@ from freehold.errors import RegistryError
 from freehold.training.manifest import File, Named, check_paths, decode, differences, digest_of, encode, named
 from training.versions import manifest
 
+EMPTY = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+ABC = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+
 
 def test_the_digest_is_the_hash_of_the_canonical_bytes() -> None:
     content = encode(manifest("nano", {"a.gguf": b"weights"}))
@@ -38,6 +41,17 @@ def test_a_manifest_of_a_later_form_is_refused() -> None:
 def test_the_weights_of_a_version_are_those_that_an_engine_serves() -> None:
     assert manifest("nano", {"a.gguf": b"weights"}).weights == hashlib.sha256(b"weights").hexdigest()
     assert manifest("nano", {"model.safetensors": b"other"}).weights == "0" * 64
+
+
+def test_every_file_of_weights_names_the_weights_and_no_other_file_does() -> None:
+    both = {"a.gguf": b"", "model.safetensors": b"abc", "config.json": b"{}", "tokenizer.json": b"{}"}
+    # The SHA-256 of nothing and of "abc" (FIPS 180-2, B.1).
+    assert manifest("nano", both).all_weights == (EMPTY, ABC)
+    assert manifest("nano", {"model.safetensors": b"abc", "config.json": b"{}"}).all_weights == ("0" * 64, ABC)
+    several = manifest("nano", {"model-1.safetensors": b"abc", "model-2.safetensors": b"", "lora/x.safetensors": b"x"})
+    # sha256sum *.safetensors | sha256sum, as the engine of vLLM names several
+    assert several.all_weights[-1] == "72f313fdaf740d11899f74a112071544d5e63067a2d904a8696d2f9aa752a73a"
+    assert len(several.all_weights) == 5
 
 
 @pytest.mark.parametrize(

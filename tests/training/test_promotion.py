@@ -34,10 +34,21 @@ def test_a_passed_trial_of_these_weights_is_the_evidence() -> None:
         "rows": "absent",
         "sealed": 0,
         "trial": "trial_1",
+        "tried": WEIGHTS,
         "plan": "p" * 64,
         "results": "r" * 64,
         "place": 7,
     }
+
+
+def test_a_trial_of_the_safetensors_beside_the_gguf_file_is_evidence_and_that_is_said() -> None:
+    version = manifest("nano", {**FILES, "model.safetensors": b"one", "config.json": b"{}"})
+    tensors, config = (hashlib.sha256(content).hexdigest() for content in (b"one", b"{}"))
+    assert require_promotable(version, replace(TRIAL, weights=tensors), TERMS, NANO)["tried"] == tensors
+    with pytest.raises(
+        PromotionRefused, match=f"tried the weights {config[:12]}, and this version has {WEIGHTS[:12]}, "
+    ):
+        require_promotable(version, replace(TRIAL, weights=config), TERMS, NANO)
 
 
 def test_a_trial_of_other_weights_is_none() -> None:

@@ -49,7 +49,7 @@ def start(
 
     folder = data_dir(data, environment())
     settings = read_settings(config_file(config, Path()), folder)
-    settings = with_promoted(settings, promoted_engines(folder, settings))
+    settings = with_promoted(settings, promoted_engines(folder, settings).engines)
     job = _workload(settings, workload, candidate)
     changes = {
         "margin": margin,

@@ -3,6 +3,8 @@ composition root.
 
 1 the store, the first key, the counters · 2 the socket · 3 the engines · 4 the workers · 5 `ready`. The end is the same
 backwards: workers drain while engines still answer them, and what they wrote is stored last.
+
+A table of an own model that cannot be served stops the start. A promoted version that cannot be does not: `promoted.py` starts those.
 """
 
 import asyncio
@@ -19,8 +21,11 @@ import msgspec
 
 from freehold.cli.models_fetch import Bar
 from freehold.cli.promoted import (
+    READY_SECONDS,
     Changeover,
+    Wanted,
     child_name,
+    held_places,
     promoted_engines,
     read_serving,
     with_promoted,
@@ -29,13 +34,14 @@ from freehold.cli.promoted import (
 from freehold.cli.running import state_file
 from freehold.cli.settings import read_settings
 from freehold.config.paths import cache_dir
-from freehold.config.settings import Settings
+from freehold.config.settings import Engine, Settings
 from freehold.errors import FreeholdError, StoreError
 from freehold.gateway.in_force import InForce
 from freehold.gateway.ledger_writer import LEDGER
 from freehold.gateway.supervisor import Bookkeeper, listen
 from freehold.gateway.worker import BACKLOG, require_usable
 from freehold.processes import Child, Supervisor
+from freehold.serving.groups import grouped
 from freehold.serving.launch import EngineSpec, plan, plan_group, ready
 from freehold.store.folder import ADMIN_KEY, METRICS, make_private
 from freehold.store.in_flight import IN_FLIGHT
@@ -85,7 +91,8 @@ class House:
         """Runs until SIGTERM or SIGINT. Raises `StoreError` when another Freehold runs on the same data folder."""
         level = self._settings.door.log.upper()
         logging.basicConfig(stream=sys.stderr, level=level, format="%(asctime)s up %(levelname)s %(message)s")
-        promoted = promoted_engines(self._data, self._settings)
+        wanted = promoted_engines(self._data, self._settings)
+        promoted = held_places(wanted, self._settings)
         self._settings = with_promoted(self._settings, promoted)
         # 1 the store
         self._lock = _claim(make_private(self._data))
@@ -99,16 +106,15 @@ class House:
         url = f"http://{f'[{self._host}]' if ':' in self._host else self._host}:{listening.getsockname()[1]}"
         # 3 the engines
         supervisor = self._supervisor = Supervisor()
-        with contextlib.closing(Bar("Fetching the weights")) as bar:
-            engines = plan(self._settings.own, cache_dir(self._environ), self._environ, _say, bar)
-        models = {name: served for engine in engines for name, served in engine.models.items()}
-        write_serving(self._data, models, promoted)
+        engines = self._plan(promoted)
+        in_force = InForce.make(self._settings)
+        change = self._change = self._changeover(supervisor, bookkeeper, in_force, engines, wanted)
+        write_serving(self._data, change.models, promoted)
         for engine in engines:
             if engine.argv:  # a server of one's own is somebody else's to start
                 supervisor.start(_engine_child(engine))
         # 4 the workers
         says, hears = os.pipe()
-        in_force = InForce.make(self._settings)
         stop = self._listen_to_signals(supervisor, bookkeeper, in_force)
         all_up = self._watch_workers(says)
         for number in range(self._workers):
@@ -117,9 +123,8 @@ class House:
         supervisor.start(self._rollouts_child(in_force.fd))
         # 5 ready
         state_file(self._data).write_bytes(msgspec.json.encode({"url": url, "pid": os.getpid()}))
-        waiting = asyncio.create_task(self._announce(url, all_up, engines))
-        self._change = self._changeover(supervisor, bookkeeper, in_force, engines)
-        changing = asyncio.create_task(self._change.watch())
+        changing = asyncio.create_task(change.watch(all_up))
+        waiting = asyncio.create_task(self._announce(url, all_up, engines, change))
         await stop.wait()
         waiting.cancel()
         changing.cancel()
@@ -132,17 +137,29 @@ class House:
         await supervisor.stop("engine", 5)
         state_file(self._data).unlink(missing_ok=True)
 
-    async def _announce(self, url: str, all_up: asyncio.Event, engines: list[EngineSpec]) -> None:
+    def _plan(self, promoted: Mapping[str, Engine]) -> list[EngineSpec]:
+        """The engines of the tables in which nothing promoted has a part. Raises FreeholdError."""
+        groups = [one for one in grouped(self._settings.own) if promoted.keys().isdisjoint(one.names)]
+        tables = {name: self._settings.own[name] for group in groups for name in group.names}
+        with contextlib.closing(Bar("Fetching the weights")) as bar:
+            return plan(tables, cache_dir(self._environ), self._environ, _say, bar)
+
+    async def _announce(self, url: str, all_up: asyncio.Event, engines: list[EngineSpec], change: Changeover) -> None:
         await all_up.wait()
         await asyncio.gather(*(_until_ready(engine) for engine in engines))
-        print(self._ready(url, engines), flush=True)
+        try:
+            async with asyncio.timeout(READY_SECONDS):
+                await change.settled()
+        except TimeoutError:
+            log.warning("a promoted model does not answer yet; requests for it are refused until it does")
+        print(self._ready(url, change), flush=True)
         print(f"The admin key stands in {self._data / ADMIN_KEY}.", file=sys.stderr)
 
-    def _ready(self, url: str, engines: list[EngineSpec]) -> str:
+    def _ready(self, url: str, change: Changeover) -> str:
         """The one line on stdout."""
         if not self._json:
             return f"ready {url}"
-        models = sorted(f"own/{name}" for engine in engines for name in engine.models)
+        models = sorted(f"own/{name}" for name, served in change.models.items() if served.base_url)
         admin_key = str(self._data / ADMIN_KEY)
         said = {"ready": url, "data": str(self._data), "admin_key": admin_key, "models": models}
         return msgspec.json.encode(said).decode()
@@ -187,15 +204,21 @@ class House:
             log.error("the tables of own models were not taken up, the engines before stay: %s", error)
 
     def _changeover(
-        self, supervisor: Supervisor, bookkeeper: Bookkeeper, in_force: InForce, engines: list[EngineSpec]
+        self,
+        supervisor: Supervisor,
+        bookkeeper: Bookkeeper,
+        in_force: InForce,
+        engines: list[EngineSpec],
+        wanted: Wanted,
     ) -> Changeover:
         return Changeover(
             self._data,
             supervisor,
             engines,
+            self._settings.own,
+            wanted,
             settings=lambda: read_settings(self._path, self._data),
             plan=lambda group: plan_group(group, cache_dir(self._environ), self._environ, _say),
-            ready=_until_ready,
             usable=lambda settings, models: require_usable(settings, self._data, models),
             tell=lambda settings: _announce_policy(settings, supervisor, bookkeeper, in_force),
         )

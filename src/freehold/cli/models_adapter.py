@@ -13,7 +13,7 @@ from freehold.training.registry import Registry, Version
 
 
 def is_adapter(path: Path) -> bool:
-    """Whether a file is an adapter of a model. What is no GGUF file at all is for an engine's plan to say."""
+    """Whether a file is an adapter of a model. What is no GGUF file at all is for its promotion to refuse."""
     try:
         return read_head(path).kind == "adapter"
     except (NotGguf, OSError):

@@ -6,9 +6,11 @@ entry that its end left, its plan that of the entry that was there before the fi
 
 import contextlib
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
+
+from msgspec.structs import replace
 
 from freehold.cli.items import open_items
 from freehold.cli.trial_items import read_file
@@ -18,12 +20,12 @@ from freehold.items import Item
 from freehold.store.database import open_database
 from freehold.store.events import find_waiting
 from freehold.store.folder import DATABASE
-from freehold.training.contamination import Sealed
+from freehold.training.contamination import Sealed, sealed_of
 from freehold.training.dataset import Dataset, read_dataset
 from freehold.training.lineage import Lineage
 from freehold.training.promotion import PassedTrial, rows_of
 from freehold.training.runs import list_runs
-from freehold.training.tasks.workload import WorkloadTask, turns
+from freehold.training.tasks.workload import WorkloadTask
 from freehold.trials.plan import TrialFolder, digest, list_trials
 from freehold.trials.results import read_results
 
@@ -34,8 +36,8 @@ ANY = {"kind": "exact"}
 """A grader that is not asked: the digest of an item is the same whatever it is graded by."""
 
 
-def find_passed(data: Path, weights: str, trial: str | None = None) -> PassedTrial | None:
-    """The newest passed trial whose candidate had these weights, or the one that is named; None where there is none.
+def find_passed(data: Path, weights: Collection[str], trial: str | None = None) -> PassedTrial | None:
+    """The newest passed trial whose candidate had weights with one of these SHA-256s, or the one that is named; None where there is none.
 
     Raises PromotionRefused, with the reason, for a named trial that is no evidence."""
     found: list[tuple[int, PassedTrial]] = []
@@ -74,8 +76,7 @@ def kept_rows(data: Path, lineage: Lineage) -> list[Dataset]:
 
 def _sealed(item: Item, name: str) -> Sealed:
     task = WorkloadTask([item], ANY)
-    asked = "\n".join(text for role, text in turns(item) if role != "assistant")
-    return Sealed(name, asked, item.workload, task.digest(task.generate(1, 0)), captured=True)
+    return replace(sealed_of(task, task.problem(item)), id=name)
 
 
 def _in_files(data: Path) -> Iterator[Sealed]:
@@ -97,12 +98,14 @@ def _in_files(data: Path) -> Iterator[Sealed]:
         yield from (_sealed(item, f"{trial}/{item.id}") for item in items)
 
 
-def _passed(data: Path, trial_id: str, weights: str) -> tuple[int, PassedTrial]:
+def _passed(data: Path, trial_id: str, weights: Collection[str]) -> tuple[int, PassedTrial]:
     """When the trial ended, and what it shows. Raises PromotionRefused for one that shows nothing of these weights."""
     folder = TrialFolder(data, trial_id)
     plan, plan_digest = folder.read_plan()
-    if plan.candidate.weights != weights:
-        raise PromotionRefused(f"{trial_id} tried {plan.candidate.identity}, not the weights {weights[:12]}.")
+    tried = plan.candidate.weights
+    if tried is None or tried not in weights:
+        there = " or ".join(one[:12] for one in weights)
+        raise PromotionRefused(f"{trial_id} tried {plan.candidate.identity}, not the weights {there}.")
     results, content = read_results(folder.results)
     if results.verdict.outcome != "pass" or results.verdict.void:
         raise PromotionRefused(f"{trial_id} ended with {results.verdict.outcome}: {results.verdict.sentence}")
@@ -120,7 +123,7 @@ def _passed(data: Path, trial_id: str, weights: str) -> tuple[int, PassedTrial]:
     )
     if not same:
         raise PromotionRefused(f"The plan or the results of {trial_id} are not those that the ledger holds.")
-    shown = PassedTrial(trial=trial_id, plan=plan_digest, results=digest(content), weights=weights, place=place)
+    shown = PassedTrial(trial=trial_id, plan=plan_digest, results=digest(content), weights=tried, place=place)
     return results.ended_at, shown
 
 

@@ -16,8 +16,10 @@ from freehold.cli.people import UNSIGNED, Config, Sign
 from freehold.cli.people import sign as signed
 from freehold.cli.settings import read_settings
 from freehold.config.paths import config_file, data_dir, environment
-from freehold.errors import InvalidField
+from freehold.config.settings import Engine
+from freehold.errors import FetchError, InvalidField, PromotionRefused
 from freehold.serving.groups import kind
+from freehold.serving.launch import check_files
 from freehold.training.ancestry import pedigree_of_base
 from freehold.training.dataset import read_dataset
 from freehold.training.lineage import Lineage
@@ -56,8 +58,8 @@ def promote(
 ) -> None:
     """Checks terms and contamination again, finds the evidence, and lets the version serve. A running `up` changes over by itself.
 
-    The trial must be of these very weights, have passed, and have the plan and the results that the ledger holds. The promotion becomes an
-    entry of the ledger with its evidence."""
+    The trial must be of these very weights (the GGUF file; where vLLM serves the model, the safetensors), have passed, and have the plan and the results that the
+    ledger holds. The promotion becomes an entry of the ledger with its evidence. A file that llama.cpp cannot serve is refused."""
     if (override is None) != (by is None and sign is None):
         raise InvalidField(
             "An override needs a reason, and somebody who answers for it.", "Give --override, and --by or --sign."
@@ -66,7 +68,8 @@ def promote(
     opened = open_registry(data, registry)
     found = opened.find(version)
     lineage = found.manifest.lineage
-    behind = None if _for_vllm(found, config, folder) else _changed(found, opened)
+    vllm = _for_vllm(found, config, folder)
+    behind = None if vllm and not found.manifest.serves else _behind(found, opened)
     foreign = lineage.base if behind is None else behind.base
     known = Terms.load(*further(terms))
     student = Student(name=f"own/{found.model}", offered=not in_house, base=foreign, declares=frozenset(declares or ()))
@@ -76,7 +79,7 @@ def promote(
     rows = [one for each in every for one in kept_rows(folder, each)] if dataset is None else [read_dataset(dataset)]
     evidence = require_promotable(
         found.manifest,
-        word or find_passed(folder, found.manifest.weights, trial),
+        word or find_passed(folder, found.manifest.all_weights if vllm else (found.manifest.weights,), trial),
         known,
         student,
         datasets=rows,
@@ -104,8 +107,8 @@ def promote(
 
 
 def _for_vllm(version: Version, config: Path | None, data: Path) -> bool:
-    """Whether the configuration has vLLM serve the model, which reads safetensors and no GGUF file."""
-    if version.manifest.serves or not any(file.path.endswith(".safetensors") for file in version.manifest.files):
+    """Whether the configuration has vLLM serve the model, which reads safetensors and no GGUF file, and tries them in trials."""
+    if not any(file.path.endswith(".safetensors") for file in version.manifest.files):
         return False
     engine = read_settings(config_file(config, Path()), data).own.get(version.model)
     return engine is not None and kind(engine) == VLLM
@@ -125,8 +128,17 @@ def _word(version: Version, reason: str, by: str | None, key: Path | None, confi
     return Answered(reason, word.by, word.signed_at, word.note)
 
 
-def _changed(version: Version, registry: Registry) -> Lineage | None:
-    """The lineage of the version that an adapter changes; None for a version with weights of its own. Raises RegistryError for one that has none."""
-    if not is_adapter(registry.weights_file(version)):
-        return None
-    return base_of(version.manifest, registry).manifest.lineage
+def _behind(version: Version, registry: Registry) -> Lineage | None:
+    """The lineage of the version that an adapter changes; None for a version with weights of its own. Raises RegistryError for one that has none, and
+    PromotionRefused for files that llama.cpp cannot serve."""
+    file = registry.weights_file(version)
+    base = base_of(version.manifest, registry) if is_adapter(file) else None
+    weights, adapter = (file, None) if base is None else (registry.weights_file(base), str(file))
+    try:
+        check_files(Engine(name=version.model, weights=str(weights), adapter=adapter))
+    except FetchError as error:
+        raise PromotionRefused(
+            f"{version.id} cannot be served. {error.sentence}",
+            "Export it to GGUF anew, and add that as another version: one that is registered never changes.",
+        ) from None
+    return None if base is None else base.manifest.lineage

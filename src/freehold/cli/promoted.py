@@ -5,6 +5,9 @@ configuration, too.
         -> 1 the new engine starts beside the old one -> 2 it is ready -> 3 every worker asks the new one from its next request on
         -> 4 when no request that began before can last any longer, the old one ends
 
+A promoted version that cannot be served keeps back itself alone: each model changes over by itself, also at the start of the house, the one before
+stays where there is one, and it is tried again when the registry changes or the configuration is read anew.
+
 `run/engines.json` says where each own model answers. The house writes it, whole, before it tells the workers; a worker that starts or reloads
 reads it, so one that died in between comes back with what is true.
 """
@@ -12,8 +15,9 @@ reads it, so one that died in between comes back with what is true.
 import asyncio
 import logging
 import os
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 from pathlib import Path
+from typing import Any, Final
 
 import msgspec
 from msgspec import Struct
@@ -23,16 +27,27 @@ from freehold.cli.models_adapter import base_of, is_adapter
 from freehold.config.discovery import OWN
 from freehold.config.own import REGISTRY
 from freehold.config.settings import Engine, Settings, VendorSettings
-from freehold.errors import FreeholdError, NotConfigured
+from freehold.errors import EngineDown, FreeholdError, NotConfigured
 from freehold.processes import Child, Supervisor
-from freehold.serving.groups import Group, grouped, kind
-from freehold.serving.launch import EngineSpec
+from freehold.serving.groups import Group, apart, grouped, kind
+from freehold.serving.launch import EngineSpec, check_files, ready
 from freehold.training.registry import LOG, MODELS, Registry, Version
 from freehold.vendors.own import VLLM, Served
 
 LOOK_SECONDS = 0.5
 READY_SECONDS = 300.0
-"""How long a new engine may take until it answers; then the old one stays."""
+"""How long the new engine of a table may take until it answers; then the old one stays. As long `ready` is put off for promoted versions."""
+
+LOAD_SECONDS = 1800.0
+"""How long the engine of a promoted version may take. Nothing waits for it, and vLLM reads hundreds of gigabytes and compiles."""
+
+DEATHS = 3
+"""An engine that ended so often before it answered cannot serve; one that only lost its port or its memory to another comes up before that."""
+
+WHY: Final = "The lines of the log before this one say why. It is tried again when the registry changes, or at SIGHUP."
+
+NOWHERE: Final = Served(base_url="")
+"""A model whose engine has not come up: requests for it are refused with a 503."""
 
 log = logging.getLogger("freehold.up")
 
@@ -47,6 +62,13 @@ class Serving(Struct, frozen=True):
     def weights(self) -> dict[str, str]:
         """The SHA-256 of the weights that answer for each model, where it is known."""
         return {name: served.weights for name, served in self.models.items() if served.weights is not None}
+
+
+class Wanted(Struct, frozen=True):
+    """What the registry says is to be served: `engines` of the promoted versions, and of the others why they cannot be served."""
+
+    engines: dict[str, Engine]
+    refused: dict[str, Exception]
 
 
 def serving_file(data: Path) -> Path:
@@ -70,23 +92,35 @@ def write_serving(data: Path, models: Mapping[str, Served], promoted: Mapping[st
     draft.replace(path)
 
 
-def promoted_engines(data: Path, settings: Settings) -> dict[str, Engine]:
-    """An engine for each model that has a promoted version. An [own.NAME] of the configuration goes before, unless its weights are `registry`:
-    then it says how the promoted version is served. Raises NotConfigured where there is none, RegistryError."""
+def promoted_engines(data: Path, settings: Settings) -> Wanted:
+    """An engine for each model that has a promoted version whose files can be served. An [own.NAME] of the configuration goes before, unless its
+    weights are `registry`: then it says how the promoted version is served. Raises NotConfigured where there is none, and RegistryError for a
+    registry that cannot be read."""
     registry = Registry(data / MODELS)
-    found: dict[str, Engine] = {}
+    wanted = Wanted({}, {})
     for name, version in registry.serving().items():
         given = settings.own.get(name)
         if given is not None and given.weights != REGISTRY:
             continue
-        found[name] = _engine(registry, version, given or Engine(name=name), data)
+        try:
+            engine = _engine(registry, version, given or Engine(name=name), data)
+            check_files(engine)
+        except (FreeholdError, OSError) as error:
+            wanted.refused[name] = error
+        else:
+            wanted.engines[name] = engine
     for name, engine in settings.own.items():
-        if engine.weights == REGISTRY and name not in found:
+        if engine.weights == REGISTRY and name not in {**wanted.engines, **wanted.refused}:
             raise NotConfigured(
                 f"[own.{name}] is to serve the promoted version of the registry, and none is promoted.",
                 f"Promote one with `freehold models promote {name}@VERSION`.",
             )
-    return found
+    return wanted
+
+
+def held_places(wanted: Wanted, settings: Settings) -> dict[str, Engine]:
+    """The engines that are wanted, and for each model that cannot be served one in its name, so that routes may lead there."""
+    return {name: settings.own.get(name, Engine(name=name)) for name in wanted.refused} | wanted.engines
 
 
 def with_promoted(settings: Settings, promoted: Mapping[str, Engine]) -> Settings:
@@ -124,79 +158,109 @@ def _laid_out(registry: Registry, version: Version, data: Path) -> Path:
 
 
 class Changeover:
-    """Watches the registry of a running house and changes engines over."""
+    """Starts the engines of promoted versions, watches the registry of a running house, and changes engines over."""
 
     def __init__(
         self,
         data: Path,
         supervisor: Supervisor,
         engines: Sequence[EngineSpec],
+        own: Mapping[str, Engine],
+        wanted: Wanted,
         *,
         settings: Callable[[], Settings],
         plan: Callable[[Group], EngineSpec],
-        ready: Callable[[EngineSpec], Awaitable[None]],
         usable: Callable[[Settings, Mapping[str, Served]], None],
         tell: Callable[[Settings], None],
     ) -> None:
-        """`engines` are those that run; `plan` makes the spec of one, `ready` waits for it, `usable` raises where no worker could take these settings with
-        these models, `tell` has the workers read anew."""
+        """`own` are all models as the settings in force have them, what is promoted included as it was `wanted`; `engines` those that run of them: all
+        that nothing promoted has a part in. `plan` makes the spec of one, `usable` raises where no worker could take these settings with these models,
+        `tell` has the workers read anew."""
         self._data = data
         self._supervisor = supervisor
         self._settings = settings
         self._plan = plan
-        self._ready = ready
         self._usable = usable
         self._tell = tell
         self._alone = asyncio.Lock()
-        self._promoted = promoted_engines(data, settings())
-        self._groups = grouped(with_promoted(settings(), self._promoted).own)
-        self._models = {name: served for engine in engines for name, served in engine.models.items()}
+        self._promoted = {name: own[name] for name in (*wanted.engines, *wanted.refused)}
+        self._groups = [group for group in grouped(own) if wanted.engines.keys().isdisjoint(group.names)]
+        self._models = dict.fromkeys((name for group in grouped(own) for name in group.names), NOWHERE)
+        self._models.update({name: served for engine in engines for name, served in engine.models.items()})
         self._children = {name: child_name(engine) for engine in engines for name in engine.models}
         self._number = 0
-        self._leaving: set[asyncio.Task[None]] = set()
+        self._beginning: list[tuple[Group, asyncio.Task[None]]] = []
+        self._failed: list[Group] = []
+        self._said: dict[str, str] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
 
-    async def watch(self) -> None:
-        """Looks at the registry again and again, until it is cancelled. What goes wrong is said, and everything stays as it was."""
+    @property
+    def models(self) -> Mapping[str, Served]:
+        """By what each own model is served now."""
+        return self._models
+
+    async def watch(self, workers_up: asyncio.Event) -> None:
+        """Begins the engines of the promoted versions, and looks at the registry again and again, until it is cancelled. Nobody is told of an engine before
+        all workers listen."""
         seen = self._stamp()
-        while True:
-            await asyncio.sleep(LOOK_SECONDS)
-            now = self._stamp()
-            if now == seen:
-                continue
-            seen = now
-            try:
-                async with self._alone:
-                    await self._change()
-            except (FreeholdError, OSError, TimeoutError) as error:
-                log.error("the promoted versions could not be changed over to, the ones before stay: %s", error)
+        self._look()
+        try:
+            async with self._alone:
+                await workers_up.wait()
+            while True:
+                await asyncio.sleep(LOOK_SECONDS)
+                now = self._stamp()
+                if now != seen:
+                    seen = now
+                    self._look()
+        finally:
+            for _, task in self._beginning:
+                task.cancel()
+
+    async def settled(self) -> None:
+        """Waits until every promoted version that was begun is served, or cannot be."""
+        while self._beginning:
+            await asyncio.wait([task for _, task in self._beginning])
 
     async def take_up(self) -> bool:
         """Has every table of the configuration served as it is written now: new and changed ones by a new engine, and those that are gone by none. Says whether
-        anything had to be changed. All or nothing: raises FreeholdError, OSError or TimeoutError, and then everything stays as it was."""
+        anything had to be changed. All or nothing: raises FreeholdError, and then everything stays as it was. Tables that only say how a promoted version
+        is served are taken up afterwards, each by itself."""
         async with self._alone:
             settings = self._settings()
-            wanted = promoted_engines(self._data, settings)
+            wanted = self._wanted(settings).engines
             groups = grouped(with_promoted(settings, wanted).own)
             gone = self._models.keys() - {name for group in groups for name in group.names}
-            fresh = [group for group in groups if group not in self._groups]
-            if not fresh and not gone:
-                return False
-            started: list[tuple[EngineSpec, str]] = []
-            try:
-                for group in fresh:
-                    started.append(await self._start(group))
-                models = {name: served for name, served in self._models.items() if name not in gone}
-                for spec, _ in started:
-                    models.update(spec.models)
-                self._usable(with_promoted(settings, wanted), models)
-            except BaseException:
-                for _, child in started:
-                    await self._supervisor.retire(child, 5)
-                raise
-            self._promoted = {}  # a table may have ceased to point to the registry
-            self._commit(started, wanted, gone)
-            self._groups = groups
-            return True
+            fresh = [
+                group
+                for group in groups
+                if group not in self._groups and group not in self._failed and not wanted.keys() >= set(group.names)
+            ]
+            if fresh or gone:
+                await self._take_up(settings, fresh, gone, wanted)
+        self._look()
+        return bool(fresh or gone)
+
+    async def _take_up(
+        self, settings: Settings, fresh: Sequence[Group], gone: Collection[str], wanted: Mapping[str, Engine]
+    ) -> None:
+        started: list[tuple[EngineSpec, str]] = []
+        try:
+            for group in fresh:
+                started.append(await self._start(group, READY_SECONDS))
+            # A table may have ceased to point to the registry.
+            promoted = {name: engine for name, engine in self._promoted.items() if name in wanted}
+            taken = {name for group in fresh for name in group.names}
+            promoted |= {name: engine for name, engine in wanted.items() if name in taken}
+            models = {name: served for name, served in self._models.items() if name not in gone}
+            for spec, _ in started:
+                models.update(spec.models)
+            self._usable(with_promoted(settings, wanted), models)
+            self._commit(started, fresh, promoted, gone)
+        except BaseException:
+            for _, child in started:
+                await self._supervisor.retire(child, 5)
+            raise
 
     def _stamp(self) -> tuple[int, int]:
         try:
@@ -205,55 +269,147 @@ class Changeover:
             return (0, 0)
         return (found.st_mtime_ns, found.st_size)
 
-    async def _change(self) -> None:
-        settings = self._settings()
-        wanted = promoted_engines(self._data, settings)
-        for group in grouped(with_promoted(settings, wanted).own):
-            if group not in self._groups and not wanted.keys().isdisjoint(group.names):
-                started = await self._start(group)
-                self._commit([started], {name: engine for name, engine in wanted.items() if name in group.names})
-                self._groups = [one for one in self._groups if set(one.names).isdisjoint(group.names)] + [group]
+    def _look(self) -> None:
+        """Begins to change over each promoted model that is not served as it is to be, and gives up what was begun and is not wanted any more."""
+        try:
+            settings = self._settings()
+            wanted = self._wanted(settings)
+        except (FreeholdError, OSError) as error:
+            log.error("the promoted versions cannot be looked at, everything stays as it was: %s", error)
+            return
+        engines = wanted.engines
+        own = with_promoted(settings, engines).own
+        fresh = [
+            group for group in grouped(own) if group not in self._groups and not engines.keys().isdisjoint(group.names)
+        ]
+        open_still = {*wanted.refused, *(name for group in fresh for name in group.names)}
+        self._said = {name: why for name, why in self._said.items() if name in open_still}
+        for group, task in self._beginning:
+            if group not in fresh:
+                task.cancel()
+        self._beginning = [(group, task) for group, task in self._beginning if group in fresh]
+        self._failed = [group for group in self._failed if group in fresh]
+        begun = [group for group, _ in self._beginning]
+        for group in fresh:
+            if group not in begun:
+                task = self._kept(self._change(group, engines))
+                self._beginning.append((group, task))
+                task.add_done_callback(self._ended)
 
-    async def _start(self, group: Group) -> tuple[EngineSpec, str]:
-        """Starts the engine of a group and waits until it answers; gives it, and what its child is called."""
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._beginning = [one for one in self._beginning if one[1] is not task]
+
+    def _wanted(self, settings: Settings) -> Wanted:
+        """The engines of the promoted versions; also of one that is refused the one before, where there is one, and why is said."""
+        wanted = promoted_engines(self._data, settings)
+        for name, error in wanted.refused.items():
+            self._complain(name, error)
+        before = {name: engine for name, engine in self._promoted.items() if name in wanted.refused}
+        return Wanted({**wanted.engines, **before}, wanted.refused)
+
+    async def _change(self, group: Group, wanted: Mapping[str, Engine]) -> None:
+        """Changes one engine over. Where it does not come up with all of its models, each is tried alone."""
+        try:
+            started = await self._start(group, LOAD_SECONDS)
+            try:
+                async with self._alone:
+                    theirs = {name: engine for name, engine in wanted.items() if name in group.names}
+                    self._commit([started], [group], {**self._promoted, **theirs})
+            except BaseException:
+                await self._supervisor.retire(started[1], 5)
+                raise
+        except (FreeholdError, OSError) as error:
+            self._failed.append(group)
+            if len(group.names) == 1:
+                self._complain(group.names[0], error)
+                return
+            for one in apart(group):
+                if one not in self._groups:
+                    await self._change(one, wanted)
+
+    def _complain(self, name: str, error: Exception) -> None:
+        """Says why a model is not served by its promoted version, once for each cause."""
+        why = error.message if isinstance(error, FreeholdError) else str(error)
+        if self._said.get(name) != why:
+            self._said[name] = why
+            stays = (
+                "the one before stays" if self._models.get(name, NOWHERE).base_url else "requests for it are refused"
+            )
+            log.error("own/%s is not served as it should be, %s: %s", name, stays, why)
+
+    async def _start(self, group: Group, limit: float) -> tuple[EngineSpec, str]:
+        """Starts the engine of a group and waits until it answers; gives it, and what its child is called. Raises FreeholdError, OSError."""
         # 1
         spec = await asyncio.to_thread(self._plan, group)
         self._number += 1
         child = f"{child_name(spec)}-{self._number}"
+        deaths = 0
+
+        async def died() -> None:
+            nonlocal deaths
+            deaths += 1
+
         if spec.argv:  # a server of one's own is somebody else's to start
-            self._supervisor.start(Child(name=child, argv=spec.argv, environ=spec.environ))
+            self._supervisor.start(Child(name=child, argv=spec.argv, environ=spec.environ, on_exit=died))
         # 2
+        served = ", ".join(f"own/{name}" for name in group.names)
         try:
-            async with asyncio.timeout(READY_SECONDS):
-                await self._ready(spec)
-        except TimeoutError:
+            async with asyncio.timeout(limit):
+                while not await ready(spec.health):
+                    if deaths >= DEATHS:
+                        raise EngineDown(f"The engine of {served} ended {DEATHS} times before it answered.", WHY)
+                    await asyncio.sleep(0.05)
+        except BaseException as error:
             await self._supervisor.retire(child, 5)
+            if isinstance(error, TimeoutError):
+                raise EngineDown(f"The engine of {served} did not answer within {limit:.0f} s.", WHY) from None
             raise
         return spec, child
 
     def _commit(
-        self, started: list[tuple[EngineSpec, str]], promoted: Mapping[str, Engine], gone: Iterable[str] = ()
+        self,
+        started: Sequence[tuple[EngineSpec, str]],
+        groups: Sequence[Group],
+        promoted: Mapping[str, Engine],
+        gone: Collection[str] = (),
     ) -> None:
-        """Has the workers ask the engines that were started, and those before end in time."""
+        """Has the workers ask the engines that were started for these groups, and those before end in time. `promoted` are all that come from the registry
+        now. Raises FreeholdError, OSError, and then everything is as it was."""
+        models = {name: served for name, served in self._models.items() if name not in gone}
+        for spec, _ in started:
+            models.update(spec.models)
+        kept = {name: engine for name, engine in promoted.items() if name in models}
+        settings = with_promoted(self._settings(), kept)
         # 3
+        write_serving(self._data, models, kept)
+        try:
+            self._tell(settings)
+        except BaseException:
+            write_serving(self._data, self._models, self._promoted)
+            raise
         before = set(self._children.values())
-        for name in gone:
-            del self._models[name], self._children[name]
+        self._models, self._promoted = models, kept
+        self._children = {name: child for name, child in self._children.items() if name not in gone}
         for spec, child in started:
-            self._models.update(spec.models)
             self._children.update(dict.fromkeys(spec.models, child))
-        self._promoted = {name: one for name, one in {**self._promoted, **promoted}.items() if name in self._models}
-        write_serving(self._data, self._models, self._promoted)
-        settings = with_promoted(self._settings(), self._promoted)
-        self._tell(settings)
+        taken = {name for group in groups for name in group.names}
+        left = [one for one in self._groups if taken.isdisjoint(one.names) and not set(one.names) <= set(gone)]
+        self._groups = [*left, *groups]
+        self._failed = [one for one in self._failed if taken.isdisjoint(one.names)]
+        self._said = {name: why for name, why in self._said.items() if name not in taken}
         for name, served in ((name, served) for spec, _ in started for name, served in spec.models.items()):
             log.info("own/%s is now served with the weights %s", name, (served.weights or "")[:12])
         # 4
         longest = max([settings.timeouts.total, *(w.timeouts.total for w in settings.workloads.values() if w.timeouts)])
         for old in before - set(self._children.values()):
-            leaving = asyncio.create_task(self._retire(old, longest))
-            self._leaving.add(leaving)
-            leaving.add_done_callback(self._leaving.discard)
+            self._kept(self._retire(old, longest))
+
+    def _kept(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """A task that nobody else need hold."""
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
 
     async def _retire(self, child: str, after: float) -> None:
         await asyncio.sleep(after)

@@ -210,6 +210,12 @@ class Asking(Struct):
         return Answer(target, way, content, self.now() - began)
 
     async def _send(self, deployment: Deployment, way: Way, body: bytes, limit: float) -> Upstream:
+        if way.endpoint is None and deployment.served is not None:
+            raise EngineDown(
+                f"No engine serves {deployment.name} now.",
+                "It is being started, or it could not be: the log of `freehold up` says which. Try again later.",
+                retry_after=2,
+            )
         if way.endpoint is None:
             respond = deployment.vendor.respond
             assert respond is not None

@@ -239,7 +239,7 @@ class Deployments:
         own = self.settings.own.get(native)
         return replace(
             settings,
-            base_url=served.base_url,
+            base_url=served.base_url or None,
             api_key=own.api_key if own is not None else None,
             headers={**settings.headers, **served.headers, **(own.headers if own is not None else {})},
         )

@@ -47,6 +47,12 @@ def grouped(engines: Mapping[str, Engine]) -> list[Group]:
     return [*plain.values(), *lone.values()]
 
 
+def apart(group: Group) -> list[Group]:
+    """The same models, each with an engine of its own."""
+    alone = [replace(group, adapters=())] if group.asked else []
+    return [*alone, *(replace(group, adapters=(adapter,), asked=False) for adapter in group.adapters)]
+
+
 def kind(engine: Engine) -> str:
     """What serves it: `llama.cpp`, `vllm`, or `other` for a server that is only said to be compatible."""
     return engine.engine or (OTHER if engine.url is not None else LLAMA)

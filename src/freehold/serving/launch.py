@@ -90,6 +90,18 @@ def plan_group(
     return _llama(group, _weights(engine, cache, say, progress), environ, port)
 
 
+def check_files(engine: Engine) -> None:
+    """Whether the files of an engine of this machine are what it serves, by their heads: nothing is fetched, hashed or started. Raises FetchError,
+    and NotConfigured for a context that is longer than the model can read."""
+    if kind(engine) == VLLM:
+        vllm.files_in(Path(engine.weights))
+        return
+    head = _head(engine, Path(engine.weights), "model")
+    _check_context(engine, head.context)
+    if engine.adapter is not None:
+        _adapter(engine, head)
+
+
 async def ready(health: str) -> bool:
     """Whether an engine has loaded its model and answers 200 at this URL; without a URL nobody has to wait."""
     if not health:
@@ -163,6 +175,11 @@ def _head(engine: Engine, path: Path, wanted: str) -> Head:
         raise FetchError(
             f"The file of own/{engine.name} at {path} is of the kind {head.kind}, and {wanted} is needed.",
             "`weights` is a model; an adapter stands under `adapter`, with the model that it changes as `base`.",
+        )
+    if not head.architecture:
+        raise FetchError(
+            f"The file of own/{engine.name} at {path} names no architecture, so it is no model of llama.cpp's.",
+            "llama.cpp's convert_hf_to_gguf.py makes one from a model in the format of transformers.",
         )
     return head
 

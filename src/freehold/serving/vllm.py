@@ -45,15 +45,21 @@ def command_line(engine: Engine, adapters: Mapping[str, Path], port: int) -> tup
     return tuple(argv)
 
 
-def folder_digest(folder: Path) -> str:
-    """The SHA-256 of a folder's weights: of its one file of safetensors, or of the lines `SHA-256, two blanks, name` of several, sorted by
-    name, as `sha256sum` writes them. Raises FetchError where there is none."""
+def files_in(folder: Path) -> list[Path]:
+    """The files of a folder's weights, sorted by name. Raises FetchError where there is none."""
     files = sorted(folder.glob("*.safetensors"))
     if not files:
         raise FetchError(
             f"There are no weights in {folder}: no file ends with .safetensors.",
             "vLLM serves a folder in the format of transformers; `freehold models export` writes one.",
         )
+    return files
+
+
+def folder_digest(folder: Path) -> str:
+    """The SHA-256 of a folder's weights: of its one file of safetensors, or of the lines `SHA-256, two blanks, name` of several, sorted by
+    name, as `sha256sum` writes them (`training/manifest.py` finds it among a version's too). Raises FetchError where there is none."""
+    files = files_in(folder)
     if len(files) == 1:
         return digest(files[0])
     lines = "".join(f"{digest(file)}  {file.name}\n" for file in files)

@@ -49,6 +49,16 @@ class Manifest(Struct, frozen=True, kw_only=True):
         """The SHA-256 of what is served, else of the weights that the lineage names. Records of answers carry it."""
         return next((file.sha256 for file in self.files if file.path == self.serves), self.lineage.weights)
 
+    @property
+    def all_weights(self) -> tuple[str, ...]:
+        """Every SHA-256 by which an engine may name these weights, `weights` first: that of each GGUF file and each file of safetensors, and of
+        several of the latter that of their list, which vLLM's engine goes by (`serving/vllm.py`)."""
+        tensors = sorted((file.path, file.sha256) for file in self.files if file.path.endswith(".safetensors"))
+        listed = "".join(f"{sha256}  {path}\n" for path, sha256 in tensors if "/" not in path)
+        lists = [hashlib.sha256(listed.encode()).hexdigest()] if listed.count("\n") > 1 else []
+        models = [file.sha256 for file in self.files if file.path.endswith(".gguf")]
+        return tuple(dict.fromkeys([self.weights, *models, *(sha256 for _, sha256 in tensors), *lists]))
+
 
 class Named(Struct, frozen=True):
     """What somebody wrote as NAME or NAME@VERSION: the version by `number` or by the beginning of its `digest`, or neither."""

@@ -8,7 +8,7 @@ The gates, in this order; the numbers stand in the code:
 1 the terms of every source that the lineage counts, and of the base, permit the use; rows that are here are those of the lineage, its own or
   those behind the weights that it began with, and each by itself may be used
 2 no row gives away an item that is sealed today
-3 a passed trial of these very weights, or somebody who answers for there being none
+3 a passed trial of these very weights, in any of the files that hold them, or somebody who answers for there being none
 """
 
 from collections.abc import Iterable, Sequence
@@ -115,8 +115,15 @@ def _evidence(manifest: Manifest, evidence: PassedTrial | Answered | None) -> di
             raise PromotionRefused("An override needs a reason, and somebody who answers for it.")
         signed = {"signed_at": evidence.signed_at, "note": evidence.note} if evidence.note else {}
         return {"override": evidence.reason, "by": evidence.by, **signed}
-    if evidence.weights != manifest.weights:
+    if evidence.weights not in manifest.all_weights:
+        there = ", ".join(one[:12] for one in manifest.all_weights)
         raise PromotionRefused(
-            f"{evidence.trial} tried the weights {evidence.weights[:12]}, and this version has {manifest.weights[:12]}."
+            f"{evidence.trial} tried the weights {evidence.weights[:12]}, and this version has {there}."
         )
-    return {"trial": evidence.trial, "plan": evidence.plan, "results": evidence.results, "place": evidence.place}
+    return {
+        "trial": evidence.trial,
+        "tried": evidence.weights,
+        "plan": evidence.plan,
+        "results": evidence.results,
+        "place": evidence.place,
+    }

@@ -37,8 +37,8 @@ class Mind(Struct, frozen=True):
 
 
 class Served(Struct, frozen=True, kw_only=True):
-    """An own model as the door must know it: where it answers and under which name (empty: its own), the SHA-256 of its weights where they
-    are known, headers that only the two know, and how it departs from Chat. `counts` says that it counts tokens, `here` that it is a child of
+    """An own model as the door must know it: where it answers (empty: nowhere now, its engine has not come up) and under which name (empty: its
+    own), the SHA-256 of its weights where they are known, headers that only the two know, and how it departs from Chat. `counts` says that it counts tokens, `here` that it is a child of
     this house, which starts it again."""
 
     base_url: str

@@ -8,8 +8,9 @@ from freehold.errors import ExportRefused
 from freehold.training.heavy import export, parity
 from freehold.training.heavy.export import export_gguf, widen_gguf
 from freehold.training.heavy.libraries import torch
+from freehold.training.heavy.llama import served
 from freehold.training.heavy.model import load_model, save_model
-from freehold.training.heavy.parity import Parity, checked_export, compare, fault_of, round_to_half, served
+from freehold.training.heavy.parity import Parity, checked_export, compare, fault_of, round_to_half
 from freehold.training.recipe import tasks_of
 from training.heavy.tiny import recipe, trained
 

@@ -186,3 +186,19 @@ def test_rules_that_every_policy_has_are_no_kinds_to_draw() -> None:
 def test_a_level_that_chosen_kinds_cannot_have_is_said_and_not_sought_for_ever() -> None:
     with pytest.raises(ValueError, match="no policy of rules sale was found of which 3 have an effect"):
         RefundPolicy(kinds=["sale"]).generate(3, 1)
+
+
+def test_policies_may_be_shorter_and_then_are_other_problems() -> None:
+    short = RefundPolicy(rules=[3, 5])
+    for level in range(4):
+        problems = [short.generate(level, seed) for seed in range(40)]
+        sizes = {len(problem.data["rules"]) for problem in problems}
+        assert sizes <= set(range(max(3, level + 2), 6))
+        assert len(sizes) == 6 - max(3, level + 2)
+        for problem in problems[:5]:
+            check = short.verify(problem, "\n".join(short.solve(problem).lines))
+            assert {step.verdict for step in check.steps} == {"verified"}
+    assert short.generate(0, 1) != RefundPolicy().generate(0, 1)
+    for wrong in ([1, 5], [5, 4], [3, 13], [3]):
+        with pytest.raises(ValueError, match="has from 2 to 12 rules"):
+            RefundPolicy(rules=wrong)

@@ -1,7 +1,8 @@
 """Export: weights that were trained here, as one GGUF file for llama.cpp, in half precision or in blocks of 8 or 4 bits.
 
-The folder of safetensors needs no export: it is a plain `LlamaForCausalLM`, which vLLM and others read. It knows our own tokenizer and shape only, and
-refuses others, for which llama.cpp brings a converter. Whether the file says the same as the weights is `parity.py`'s to tell.
+The folder of safetensors needs no export: it is a plain `LlamaForCausalLM`, which vLLM and others read. It knows our own tokenizer, and bases of others that are
+a Llama with a byte-level BPE (`foreign.py`); other ones it refuses, and llama.cpp brings a converter for them. Whether the file says the same as the
+weights is `parity.py`'s to tell.
 """
 
 from collections.abc import Iterator
@@ -9,7 +10,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from freehold.errors import ConfigError
+from freehold.training.heavy.foreign import say_foreign, splitting_of
 from freehold.training.heavy.libraries import library
+from freehold.training.heavy.llama import served
 from freehold.training.heavy.model import load_model
 from freehold.training.heavy.tokenizer import CONTROL, MERGE, SHOWN, TEMPLATE, is_ours
 
@@ -21,18 +24,19 @@ SPLITTING = "llama-bpe"
 
 
 def export_gguf(folder: Path, to: Path, quantisation: Quantisation, name: str) -> None:
-    """Writes the weights of a folder as GGUF. What stood at `to` is replaced when all is written. Raises ConfigError for weights that are not ours."""
+    """Writes the weights of a folder as GGUF. What stood at `to` is replaced when all is written. Raises ConfigError for weights that are no plain Llama, and
+    for a tokenizer that llama.cpp does not have."""
     model, tokenizer = load_model(folder)
-    if not is_ours(tokenizer) or model.config.model_type != "llama":
-        raise ConfigError(
-            f"{folder} was not trained from nothing here.",
-            "Export it as it is, `--quant safetensors`, and let llama.cpp's own converter make a GGUF file of that.",
-        )
+    _require_plain(model)
+    splitting = "" if is_ours(tokenizer) else splitting_of(tokenizer, model.config.vocab_size, to.parent, served)
     gguf = library("gguf")
     part = to.with_name(f"{to.name}.part")
     writer = gguf.GGUFWriter(str(part), ARCHITECTURE)
     _describe(writer, gguf, model.config, quantisation, name)
-    _say(writer, gguf, tokenizer)
+    if splitting:
+        say_foreign(writer, gguf, tokenizer, model.config.vocab_size, splitting)
+    else:
+        _say(writer, gguf, tokenizer)
     kind = gguf.GGMLQuantizationType[quantisation]
     for called, values in tensors(model):
         flat = values.ndim < 2
@@ -65,11 +69,13 @@ def widen_gguf(exported: Path, to: Path) -> None:
 
 
 def tensors(model: Any) -> Iterator[tuple[str, Any]]:
-    """(llama.cpp's name, values as numpy float32) of each tensor. Tied output weights are not written twice: llama.cpp takes the embeddings then."""
+    """(llama.cpp's name, values as numpy float32) of each tensor. Output weights that are tied are not written: llama.cpp takes the embeddings then."""
     config = model.config
     weights = {name: value.detach().float().cpu().numpy() for name, value in model.state_dict().items()}
     yield "token_embd.weight", weights["model.embed_tokens.weight"]
     yield "output_norm.weight", weights["model.norm.weight"]
+    if not config.tie_word_embeddings:
+        yield "output.weight", weights["lm_head.weight"]
     for layer in range(config.num_hidden_layers):
         for ours, theirs in NAMES.items():
             values = weights[f"model.layers.{layer}.{ours}.weight"]
@@ -100,6 +106,17 @@ NAMES = {
 TURNED = ("self_attn.q_proj", "self_attn.k_proj")
 
 
+def _require_plain(model: Any) -> None:
+    """Raises ConfigError for what llama.cpp's plain Llama does not compute."""
+    config = model.config
+    rope = config.rope_parameters if config.model_type == "llama" else {}
+    if rope.get("rope_type") != "default" or config.attention_bias or config.mlp_bias:
+        raise ConfigError(
+            f"These weights are no plain Llama: {config.model_type}{', ' + str(rope['rope_type']) + ' rope' if rope else ''}.",
+            "Export it as it is, `--quant safetensors`, and let llama.cpp's own converter make a GGUF file of that.",
+        )
+
+
 def _describe(writer: Any, gguf: Any, config: Any, quantisation: Quantisation, name: str) -> None:
     writer.add_name(name)
     writer.add_context_length(config.max_position_embeddings)
@@ -110,7 +127,10 @@ def _describe(writer: Any, gguf: Any, config: Any, quantisation: Quantisation, n
     writer.add_head_count_kv(config.num_key_value_heads)
     writer.add_layer_norm_rms_eps(config.rms_norm_eps)
     writer.add_rope_freq_base(float(config.rope_parameters["rope_theta"]))
-    writer.add_rope_dimension_count(config.hidden_size // config.num_attention_heads)
+    size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+    writer.add_rope_dimension_count(size)
+    writer.add_key_length(size)
+    writer.add_value_length(size)
     writer.add_vocab_size(config.vocab_size)
     writer.add_file_type(gguf.LlamaFileType["ALL_F32" if quantisation == "F32" else f"MOSTLY_{quantisation}"])
 

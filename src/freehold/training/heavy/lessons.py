@@ -17,7 +17,7 @@ from typing import Any, Protocol
 from freehold.errors import ConfigError
 from freehold.training.heavy.generate import generate
 from freehold.training.heavy.libraries import functional, torch
-from freehold.training.heavy.model import load_model
+from freehold.training.heavy.model import GGUF, load_model
 from freehold.training.heavy.packing import Batch, Tokens, logits_of, loss_of, pack
 from freehold.training.heavy.rows import Mix, Row, prompt, rows, solved, tokens_of
 from freehold.training.recipe import Recipe, Teaching, folder_of
@@ -141,12 +141,15 @@ DRY = 8
 
 
 def weights_in(folder: Path) -> Path:
-    """The folder of weights of a run, or the folder itself when it holds weights. Raises ConfigError where there are none."""
+    """The folder of weights of a run, or the folder itself when it holds weights, or a GGUF file. Raises ConfigError where there are none."""
+    if folder.suffix == GGUF and folder.is_file():
+        return folder
     for found in (folder / "model", folder):
         if (found / "config.json").exists():
             return found
     raise ConfigError(
-        f"{folder} holds no weights.", "Name the folder of a finished run, or one with config.json and weights."
+        f"{folder} holds no weights.",
+        "Name the folder of a finished run, one with config.json and weights, or a GGUF file.",
     )
 
 

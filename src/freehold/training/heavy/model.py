@@ -7,9 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from freehold.errors import ConfigError
+from freehold.training.heavy.foreign import read_gguf
 from freehold.training.heavy.libraries import torch, transformers
 from freehold.training.heavy.tokenizer import PAD, STOP, load_tokenizer
 from freehold.training.recipe import Shape
+
+GGUF = ".gguf"
 
 
 def build_model(shape: Shape, tokenizer: Any, seed: int) -> Any:
@@ -38,7 +41,9 @@ def build_model(shape: Shape, tokenizer: Any, seed: int) -> Any:
 
 
 def load_model(folder: Path) -> tuple[Any, Any]:
-    """(model, tokenizer) of a folder of weights, in float32. Nothing is fetched."""
+    """(model, tokenizer) of a folder of weights, or of a GGUF file, in float32. Nothing is fetched."""
+    if folder.suffix == GGUF:
+        return read_gguf(folder)
     model = transformers.AutoModelForCausalLM.from_pretrained(str(folder), dtype=torch.float32, local_files_only=True)
     return model, load_tokenizer(folder)
 

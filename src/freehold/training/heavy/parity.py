@@ -14,11 +14,8 @@ An adapter is compared as it is served, over its base, and both in float32: merg
 A run without tasks is compared on the rows that it learned from, where an answer is right that is the row's own.
 """
 
-import json
-from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from http.client import HTTPConnection
 from itertools import islice, zip_longest
 from pathlib import Path
 from random import Random
@@ -34,7 +31,8 @@ from freehold.training.heavy.evaluate import wilson
 from freehold.training.heavy.export import Quantisation, export_gguf, widen_gguf
 from freehold.training.heavy.generate import generate
 from freehold.training.heavy.lessons import weights_in
-from freehold.training.heavy.libraries import library, torch, transformers
+from freehold.training.heavy.libraries import torch, transformers
+from freehold.training.heavy.llama import served
 from freehold.training.heavy.model import load_model
 from freehold.training.heavy.rows import Mix, Row, prompt
 from freehold.training.heavy.tuning import asked_of
@@ -47,7 +45,6 @@ Exporting = Quantisation | Literal["LORA"]
 """What a run is exported as: a file of all weights, or its adapters alone."""
 
 STRINGS, ITEMS = 10_000, 200
-THREADS = 1
 
 TOLD = 3
 """Replies that part of which it is said where."""
@@ -239,44 +236,6 @@ def _unrounded(
         wide.unlink(missing_ok=True)
 
 
-@contextmanager
-def served(
-    weights: Path, context: int, *, wide: bool = False, adapter: Path | None = None
-) -> Generator[Any, None, None]:
-    """llama.cpp's server on these weights, on a free port of the loopback address; gives a function that asks a path with JSON. `wide` keeps what it remembers of
-    earlier tokens in float32 too, and takes the plain attention: the flash one computes in half precision whatever it is given."""
-    xllamacpp = library("xllamacpp")
-    params = xllamacpp.CommonParams()
-    params.model.path = str(weights)
-    params.hostnames = ["127.0.0.1"]
-    params.port = 0
-    params.n_ctx = context
-    params.n_parallel = 1
-    params.cpuparams.n_threads = params.cpuparams_batch.n_threads = THREADS
-    if wide:
-        params.cache_type_k = params.cache_type_v = xllamacpp.ggml_type.GGML_TYPE_F32
-        params.flash_attn_type = xllamacpp.llama_flash_attn_type.LLAMA_FLASH_ATTN_TYPE_DISABLED
-    if adapter is not None:
-        params.lora_adapters = [xllamacpp.CommonAdapterLoraInfo(str(adapter), 1.0)]
-    params.ui = False
-    params.warmup = False
-    params.verbosity = 1
-    server = xllamacpp.Server(params)
-    port = int(str(server.listening_address).rpartition(":")[2])
-    with closing(HTTPConnection("127.0.0.1", port, timeout=60)) as connection:
-
-        def ask(path: str, body: dict[str, Any]) -> Any:
-            connection.request("POST", path, json.dumps(body), {"content-type": "application/json"})
-            answer = connection.getresponse()
-            content = answer.read()
-            if answer.status != 200:
-                raise ExportRefused(f"llama.cpp answers {answer.status}: {content[:200].decode(errors='replace')}.")
-            return json.loads(content)
-
-        yield ask
-    del server
-
-
 def _reply(ask: Any, ids: Sequence[int], tokens: int, stop: int) -> tuple[int, ...]:
     body = {"prompt": list(ids), "n_predict": tokens, "temperature": 0.0, "cache_prompt": False, "return_tokens": True}
     return tuple(token for token in ask("/completion", body)["tokens"] if token != stop)
@@ -315,11 +274,19 @@ def _texts(mix: Mix, examples: Sequence[Example], count: int) -> Iterator[str]:
         if mix:
             task, _, levels = mix[place // 2 % len(mix)]
             problem = task.generate(rng.choice(levels), place)
-            text = f"{task.render(problem)}\n{write_reply(task.solve(problem))}"
+            text = f"{task.render(problem)}\n{_solved(task, problem)}"
         else:
             text = f"{examples[place // 2 % len(examples)].asked}\n{examples[place // 2 % len(examples)].reply}"
         start = rng.randrange(len(text))
         yield text[start : start + rng.randrange(1, 120)]
+
+
+def _solved(task: Task, problem: Problem) -> str:
+    """The reply that a task gives itself; nothing where nobody knows one."""
+    try:
+        return write_reply(task.solve(problem))
+    except LookupError:
+        return ""
 
 
 _SIGNS = "abcdefgXYZ 0123456789   \n\n\t.,;:!?'\"()[]{}<>/\\|+-*=_%$#@&~^`äéßñøžλπдяشعह日本語한€–…😀\u00a0\u200b"

@@ -90,21 +90,28 @@ class RefundPolicy(Task):
     beyond: ClassVar[tuple[int, ...]] = (6, 7)
     opposites: ClassVar[Mapping[str, str]] = {" yes": " no", " no": " yes", " refused": " refund", " credit": " refund"}
 
-    def __init__(self, *, kinds: Sequence[str] = ()) -> None:
+    def __init__(self, *, kinds: Sequence[str] = (), rules: Sequence[int] = ()) -> None:
         """With `kinds` every rule beside the two of `ALWAYS` is of one of these, several of a kind in one policy: so what is asked once or twice
-        elsewhere is asked ten times. Raises ValueError for a kind that is not drawn."""
+        elsewhere is asked ten times. `rules` are the fewest and the most that a policy has instead of `LEAST` and `MOST`, where as many can have the
+        effects of the level: whoever has never seen a short policy makes up rules behind its last one. Raises ValueError for a kind that is not drawn
+        and for numbers that no policy has."""
         optional = [kind for kind in KINDS if kind not in ALWAYS]
         if unknown := sorted(set(kinds) - set(optional)):
             raise ValueError(f"refund-policy has no rules {', '.join(unknown)} to draw; it has {', '.join(optional)}")
+        if rules and not (len(rules) == 2 and len(ALWAYS) <= rules[0] <= rules[1] <= MOST):
+            raise ValueError(f"refund-policy has from {len(ALWAYS)} to {MOST} rules, and takes the fewest and the most")
         self.kinds = tuple(kind for kind in optional if kind in kinds)
+        self.rules = tuple(rules)
 
     def generate(self, level: int, seed: int) -> Problem:
         """A policy and a case on which exactly `level` optional rules have an effect. Raises ValueError where `DRAWS` give none, as of kinds that hold for all
         or none."""
-        rng = seeded(self.name, self.admits(level), *self.kinds, seed)
+        rng = seeded(self.name, self.admits(level), *self.kinds, *self.rules, seed)
+        least, most = self.rules or (max(LEAST, level + 5), MOST)
+        needed = min(MOST, max(least, level + len(ALWAYS)))
         refused = rng.random() < REFUSED
         for draw in range(DRAWS):
-            policy = _draw(rng, level, self.kinds)
+            policy = _draw(rng, level, self.kinds, (needed, max(needed, most)))
             applied = _apply(policy)
             as_wanted = draw > TRIES or (applied[-1].state.outcome == "refused") == refused
             if as_wanted and sum(one.effect for one in applied) == level:
@@ -185,10 +192,10 @@ def _read(problem: Problem) -> Policy:
     return msgspec.convert(data, Policy)
 
 
-def _draw(rng: Random, level: int, kinds: Sequence[str]) -> Policy:
+def _draw(rng: Random, level: int, kinds: Sequence[str], rules: tuple[int, int]) -> Policy:
     case = _case(rng, level)
     optional = [kind for kind in KINDS if kind not in ALWAYS]
-    size = rng.randint(min(MOST, max(LEAST, level + 5)), MOST)
+    size = rng.randint(*rules)
     drawn = rng.choices(kinds, k=size - len(ALWAYS)) if kinds else rng.sample(optional, size - len(ALWAYS))
     order = sorted([*ALWAYS, *drawn], key=list(KINDS).index)
     places = [place for place, kind in enumerate(order) if kind in SHUFFLED]
