@@ -85,6 +85,7 @@ def test_every_command_is_in_the_reference() -> None:
         "rollouts_judges",
         "traces_key",
         "traces_lineage",
+        "train_workload",
         "usage_invoice",
         "usage_left",
         "overrides",

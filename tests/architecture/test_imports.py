@@ -75,7 +75,7 @@ CONNECTORS = {
     "cli/running.py": "a command asks the running door, as any caller does",
     "outbound/fetch.py": "the door to the outside",
     "outbound/pool.py": "the door to the outside",
-    "training/heavy/parity.py": "asks llama.cpp's server, in this process on the loopback address, what an exported model says",
+    "training/heavy/llama.py": "asks llama.cpp's server, in this process on the loopback address, what an exported model says",
     "serving/launch.py": "asks an engine, a child on the loopback address, whether it has loaded",
 }
 """Files that open a connection, with the reason."""

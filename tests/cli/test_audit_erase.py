@@ -95,7 +95,7 @@ def test_rows_of_training_runs_that_stay_are_named_before_and_after(data: Path) 
     with open_items(data) as opened:
         opened.items.add([asks("Is claim 7 covered?")], KEEP_UNTIL, "patient-7")
     kept = new_run(data, parse_recipe(RECIPE.encode()), rows=rows("Is claim 7 covered?"))
-    said = f"Not erased: 1 row made from their items in runs/{kept.path.name}/rows.jsonl, and what that run's model learned.\n"
+    said = f"Not erased: 1 row made from their items in runs/{kept.path.name} (rows.jsonl, workload-*.json), and what that run's model learned.\n"
     assert said in erase(data, "patient-7", "--basis", BASIS, heard="n\n")[2]
     told = json.loads(erase(data, "patient-7", "--basis", BASIS, "--yes", "--json")[1])
     assert told["runs"] == {kept.path.name: 1}

@@ -10,6 +10,7 @@ import pytest
 from cli.commands import run_beside
 from cli.trial_desk import Desk, desk
 from freehold.catalog.terms import Terms
+from freehold.cli.train_workload import training_items
 from freehold.errors import (
     BudgetExhausted,
     ConfigError,
@@ -139,7 +140,9 @@ async def test_items_of_the_store_are_those_of_the_training_split(tmp_path: Path
         )  # fmt: skip
         assert said.exit_code == 0, said.stderr
         train: list[Any] = msgspec.json.decode(listed.stdout)["items"]
-        assert 0 < here.vendor.asked.total() == len(train) < 60
+        kept = training_items(tmp_path, "sums")
+        assert 0 < here.vendor.asked.total() == len(kept.learned) < 60
+        assert len(kept.learned) + len(kept.looked_at) == len(train)
         assert "traces in" in said.stdout
 
 
@@ -165,3 +168,13 @@ async def test_without_items_it_says_where_they_come_from(tmp_path: Path) -> Non
                 "--terms", str(terms), "--config", str(here.config), "--data", str(tmp_path),
             )  # fmt: skip
         assert "items split" in caught.value.advice
+
+
+async def test_a_grader_that_lets_everything_pass_stops_it_before_anything_is_asked(tmp_path: Path) -> None:
+    async with desk(tmp_path) as here:
+        text = here.config.read_text().replace('{ kind = "exact" }', '{ kind = "regex", pattern = "(?s).*" }')
+        here.config.write_text(text)
+        with pytest.raises(ConfigError, match="The grader of sums does not tell right from wrong") as caught:
+            await make(here)
+        assert "'the the the' scores 1" in caught.value.sentence
+        assert here.vendor.asked.total() == 0

@@ -2,6 +2,7 @@
 
 import contextlib
 from importlib.util import find_spec
+from itertools import islice
 from pathlib import Path
 
 import msgspec
@@ -10,10 +11,15 @@ import pytest
 from cli.commands import run
 from cli.test_models_promote import QUESTIONS, sealed
 from cli.train_runs import RECIPE
-from freehold.errors import Contaminated, NotConfigured, RowForbidden, TrainingError
+from freehold.cli.models_evidence import sealed_items
+from freehold.errors import ConfigError, Contaminated, InvalidField, NotConfigured, RowForbidden, TrainingError
 from freehold.store.database import open_database
 from freehold.training.dataset import Dataset, Example, Turn, write_dataset
 from freehold.training.provenance import Pedigree
+from freehold.training.recipe import tasks_of
+from freehold.training.runs import list_runs
+from freehold.training.tasks.arithmetic_chains import ArithmeticChains
+from freehold.training.tasks.drawing import draw
 
 WITH_TORCH = all(map(find_spec, ("torch", "transformers", "trl")))
 
@@ -22,6 +28,25 @@ def recipe(folder: Path, text: str = RECIPE) -> str:
     path = folder / "r.toml"
     path.write_text(text)
     return str(path)
+
+
+@pytest.fixture(name="no_trainer")
+def _no_trainer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing trains: what begins a run is seen without torch."""
+
+    class Job:
+        def running(self) -> bool:
+            return False
+
+        def wait(self) -> int:
+            return 0
+
+    monkeypatch.setattr("freehold.training.executor.require_libraries", lambda: None)
+
+    def started(*_: object) -> Job:
+        return Job()
+
+    monkeypatch.setattr("freehold.training.executor.LocalExecutor.start", started)
 
 
 def told(data: Path) -> list[tuple[str, str | None]]:
@@ -52,6 +77,73 @@ def test_rows_that_give_an_item_of_a_workload_away_stop_a_run_before_it_is_made(
     assert not (tmp_path / "runs").exists()
 
 
+@pytest.mark.usefixtures("no_trainer")
+def test_rows_are_cleaned_before_the_run_keeps_them_and_it_is_told(tmp_path: Path) -> None:
+    own = Pedigree(producer="customer/claims", route="customer", terms="customer-data", terms_date="2026-01-01")
+    asked = ("Where is my parcel?", "where is  my PARCEL?", "Call +41 79 123 45 67 or write to ann@example.com")
+    rows = tuple(Example(turns=(Turn("user", one),), reply="On its way.", pedigree=own) for one in asked)
+    write_dataset(Dataset(rows), tmp_path / "rows.jsonl")
+    base = 'start = "w"\nbase = "qwen/qwen3-0.6b"\n'
+    text = f'model = "own/t"\nstage = "sft"\n{base}data = "{tmp_path}/rows.jsonl"\n[learning]\nsteps = 5\n'
+    said = run("train", "run", recipe(tmp_path, text), "--data", str(tmp_path), "--detach")
+    told = "Of 3 rows 1 left out: the same as another; in 1 what identifies people is replaced."
+    assert told in said.stderr
+    (place,) = list_runs(tmp_path)
+    kept = place.dataset()
+    assert kept is not None
+    assert [one.asked for one in kept.examples] == [asked[0], "Call [PHONE_1] or write to [EMAIL_1]"]
+    assert (place.run().cleaned, place.run().rows) == (told, kept.digest)
+    assert b"ann@" not in (place.path / "rows.jsonl").read_bytes()
+    as_it_is = text.replace("[learning]", "[clean]\nredact = []\nshortest = 100\n[learning]")
+    with pytest.raises(ConfigError, match=r"Nothing is left of .* Of 3 rows 3 left out: it is too short or too long"):
+        run("train", "run", recipe(tmp_path, as_it_is), "--data", str(tmp_path), "--detach")
+
+
+@pytest.mark.usefixtures("no_trainer")
+def test_a_row_gives_an_item_away_by_the_words_that_it_had_before_they_were_replaced(tmp_path: Path) -> None:
+    asked = [f"{' '.join(words.split()[:6])} +41 79 123 45 {at:02}" for at, words in enumerate(QUESTIONS)]
+    lines = [{"id": f"i{at}", "input": text} for at, text in enumerate(asked)]
+    (tmp_path / "items.jsonl").write_bytes(b"".join(msgspec.json.encode(line) + b"\n" for line in lines))
+    imported = ("items", "import", str(tmp_path / "items.jsonl"), "--workload", "claims", "--no-redact")
+    assert run(*imported, "--data", str(tmp_path)).exit_code == 0
+    assert run("items", "split", "claims", "--data", str(tmp_path)).exit_code == 0
+    own = Pedigree(producer="customer/claims", route="customer", terms="customer-data", terms_date="2026-01-01")
+    rows = [Example(turns=(Turn("user", text),), reply="b", pedigree=own) for text in asked]
+    write_dataset(Dataset(tuple(rows)), tmp_path / "rows.jsonl")
+    text = f'model = "own/t"\nstage = "sft"\nstart = "w"\nbase = "qwen/qwen3-0.6b"\ndata = "{tmp_path}/rows.jsonl"\n'
+    with pytest.raises(Contaminated, match="rows give away items of a sealed set"):
+        run("train", "run", recipe(tmp_path, f"{text}[learning]\nsteps = 5\n"), "--data", str(tmp_path), "--detach")
+    assert list_runs(tmp_path) == []
+
+
+SINGLE = RECIPE.replace('"arithmetic-chains"', '"arithmetic-chains"\noptions = { digits = 1 }\nlevels = [2]')
+
+
+@pytest.mark.usefixtures("no_trainer")
+def test_a_problem_of_the_mix_that_somebody_imported_to_try_models_with_is_never_drawn(tmp_path: Path) -> None:
+    task = ArithmeticChains(digits=1)
+    every = sorted({task.render(one) for one in islice(draw(task, "train", {2: 1.0}, 1), 4_000)})
+    lines = [{"id": f"i{number}", "input": f"{text} /no_think"} for number, text in enumerate(every[::3])]
+    (tmp_path / "items.jsonl").write_bytes(b"".join(msgspec.json.encode(line) + b"\n" for line in lines))
+    imported = ("items", "import", str(tmp_path / "items.jsonl"), "--workload", "sums", "--data", str(tmp_path))
+    assert run(*imported).exit_code == 0
+    run("train", "run", recipe(tmp_path, SINGLE), "--data", str(tmp_path), "--detach")
+    assert run("items", "split", "sums", "--data", str(tmp_path)).exit_code == 0
+    leaks = {one.asked.removesuffix(" /no_think") for one in sealed_items(tmp_path)}
+    said = run("train", "run", recipe(tmp_path, SINGLE), "--data", str(tmp_path), "--detach")
+    assert f"What {len(leaks)} sealed items ask is not drawn." in said.stderr
+    before, after = sorted(list_runs(tmp_path), key=lambda one: one.run().sealed)
+    assert ((before.run().sealed, before.run().apart), after.run().sealed) == ((0, ""), len(leaks))
+    assert before.run().recipe == after.run().recipe
+    drawn: list[set[str]] = []
+    for place in (before, after):
+        ((kept, _, _),) = tasks_of(place.recipe())
+        drawn.append({kept.render(one) for one in islice(draw(kept, "train", {2: 1.0}, 5), 4_000)})
+    assert len(leaks) >= 5
+    assert drawn[0] - drawn[1] == leaks
+    assert not any(leak.encode() in path.read_bytes() for path in after.path.iterdir() for leak in leaks)
+
+
 @pytest.mark.skipif(WITH_TORCH, reason="the extra is there")
 def test_without_the_extra_nothing_is_made_and_it_says_what_to_install(tmp_path: Path) -> None:
     with pytest.raises(NotConfigured, match="Training needs torch") as caught:
@@ -78,3 +170,24 @@ def test_a_recipe_is_trained_to_its_end_and_leaves_weights_and_curves(tmp_path: 
     assert (folder / "model" / "model.safetensors").exists()
     assert (folder / "curves.svg").exists()
     assert told(tmp_path) == [("training.started", None), ("training.ended", "done")]
+
+
+@pytest.mark.skipif(not WITH_TORCH, reason="needs the extra `training`")
+def test_what_a_recipe_stands_on_is_run_first_and_only_once(tmp_path: Path) -> None:
+    small = RECIPE.replace("steps = 100", "steps = 4\nthreads = 1") + "[watch]\nitems = 2\ntokens = 8\n"
+    (tmp_path / "first.toml").write_text(small)
+    second = recipe(tmp_path, small.replace("[shape]", 'start = "first.toml"\n[shape]', 1))
+    with pytest.raises(InvalidField, match=r"r\.toml stands on first\.toml, which has no finished run"):
+        run("train", "run", second, "--data", str(tmp_path), "--detach")
+    assert not (tmp_path / "runs").exists()
+    said = run("train", "run", second, "--data", str(tmp_path), "--json")
+    assert "First first.toml, which r.toml stands on." in said.stderr
+    assert msgspec.json.decode(said.stdout)["state"] == "done"
+    first, made = sorted(
+        tmp_path.glob("runs/*/recipe.json"),
+        key=lambda path: b"first" in path.read_bytes() or b"/runs/" in path.read_bytes(),
+    )
+    assert msgspec.json.decode(made.read_bytes())["start"] == str(first.parent)
+    again = run("train", "run", second, "--data", str(tmp_path), "--json")
+    assert "First" not in again.stderr
+    assert len(list(tmp_path.glob("runs/*"))) == 3

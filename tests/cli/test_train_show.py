@@ -11,7 +11,8 @@ from cli.train_runs import finished
 def test_a_run_is_shown_with_its_scores_and_alarms_and_its_curves_are_drawn(tmp_path: Path) -> None:
     place = finished(tmp_path)
     said = run("train", "show", "--data", str(tmp_path), environ={"COLUMNS": "200"})
-    for part in ("done, step 100 of 100, loss 0.5000", "18/20", "17/18", "alarm: Sampler and trainer disagree."):
+    alarm, note = "alarm: Sampler and trainer disagree.", "note: 1 of 8 rows is longer than 64 tokens and not learned."
+    for part in ("done, step 100 of 100, loss 0.5000", "18/20", "17/18", alarm, note):
         assert part in said.stdout
     assert "loss (nats a token)" in (place.path / "curves.svg").read_text()
 

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from pathlib import Path
 
-from freehold.training.progress import Alarm, Ended, Progress, Scored, Step
+from freehold.training.progress import Alarm, Ended, Note, Progress, Scored, Step
 from freehold.training.recipe import parse_recipe
 from freehold.training.runs import RunFolder, new_run
 
@@ -25,7 +25,7 @@ length = 64
 
 
 def finished(data: Path) -> RunFolder:
-    """A run that is done: loss 0.5 after 100 steps, 18 of 20 right on level 2, an alarm on the way."""
+    """A run that is done: loss 0.5 after 100 steps, 18 of 20 right on level 2, a row left out, an alarm on the way."""
     place = new_run(data, parse_recipe(RECIPE.encode()), datetime(2026, 5, 6, 7, 8, 9, tzinfo=UTC))
     progress = Progress(place.progress)
     for step, loss in ((50, 2.0), (100, 0.5)):
@@ -46,6 +46,7 @@ def finished(data: Path) -> RunFolder:
             high=0.97,
         )
     )
+    progress.tell(Note(step=0, sentence="1 of 8 rows is longer than 64 tokens and not learned."))
     progress.tell(Alarm(step=100, what="mismatch", sentence="Sampler and trainer disagree."))
     progress.tell(Ended(step=100, done=True, why="all steps are done", elapsed=50.0, tokens=20_000))
     progress.close()

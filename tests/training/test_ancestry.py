@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from freehold.catalog.terms import Terms
 from freehold.errors import ConfigError, RowForbidden
+from freehold.items import Item
 from freehold.training import tasks
 from freehold.training.ancestry import Ancestry, admit_recipe, merged
 from freehold.training.dataset import Dataset
@@ -20,6 +21,7 @@ from freehold.training.provenance import Override, Pedigree
 from freehold.training.recipe import Portion, Recipe, parse_recipe
 from freehold.training.runs import new_run
 from freehold.training.tasks.arithmetic_chains import ArithmeticChains
+from freehold.training.tasks.kept_workload import Kept, write_kept
 from training.rows import OPENAI, TASKS, row
 from training.versions import LINEAGE
 
@@ -218,3 +220,33 @@ def test_a_run_begins_exactly_when_everything_behind_it_may_be_used(
     else:
         with pytest.raises(RowForbidden):
             admitted(made, rows=rows)
+
+
+def refunds(stage: str, items: Path | None, **more: Any) -> Recipe:
+    """A recipe with a workload in its mix, its items chosen where there is a file."""
+    options = {"workload": "refunds", **({"items": str(items)} if items is not None else {})}
+    table = {"model": "own/t", "stage": stage, "start": "w", "base": "qwen/qwen3-0.6b", "learning": {"steps": 5}}
+    mix = [{"task": "workload", "options": options}]
+    return msgspec.convert({**table, "mix": mix, "reward": {}, **more}, Recipe)
+
+
+def said(*roles: str, model: str = "") -> Item:
+    messages = [{"role": role, "content": f"{role} says {model}"} for role in roles]
+    return Item(id=f"{'-'.join(roles)}{model}", workload="refunds", input={"messages": messages}, model=model)
+
+
+def test_a_run_that_is_rewarded_on_a_workload_is_made_from_its_callers_words_and_those_of_models_in_them(
+    tmp_path: Path,
+) -> None:
+    written = replace(WRITTEN, producer="customer/refunds")
+    assert admitted(refunds("grpo", None)).sources == (replace(written, rows=0),)
+    talks = (said("user"), said("user", "assistant", "user", model="deepseek/deepseek-chat"))
+    file = tmp_path / "workload-1.json"
+    file.write_bytes(write_kept(Kept(workload="refunds", grader={"kind": "exact"}, train=talks, val=(said("user"),))))
+    found = admitted(refunds("dpo", file)).sources
+    assert [(one.producer, one.rows) for one in found] == [("customer/refunds", 2), ("deepseek/deepseek-chat", 1)]
+    assert admitted(refunds("sft", file, data="d")).sources == ()
+    talks = (*talks, said("user", "assistant", "user", model="openai/gpt-5-mini"))
+    file.write_bytes(write_kept(Kept(workload="refunds", grader={"kind": "exact"}, train=talks)))
+    with pytest.raises(RowForbidden, match="Rows by openai/gpt-5-mini may not train own/t"):
+        admitted(refunds("grpo", file))

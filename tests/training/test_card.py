@@ -85,3 +85,10 @@ def test_a_card_of_weights_without_a_run_claims_no_origin() -> None:
     assert "What it was made from was not told." in told
     assert "from scratch" not in told
     assert "registered on 2026-11-26T10:00:00Z without the run that made them" in told
+
+
+def test_of_rows_that_tasks_drew_it_is_said_what_they_were_held_against() -> None:
+    drew = replace(LINEAGE, dataset="", sources=(replace(LINEAGE.sources[0], rows=0),))
+    said = "None that the run run-7 drew asks the same as any of 2,000 sealed items."
+    assert f"from the problems of their training split and no others. {said}" in model_card(drew)
+    assert "sealed items" not in model_card(replace(drew, sealed=0))

@@ -6,12 +6,14 @@ import pytest
 from msgspec.structs import replace
 
 from freehold.errors import Contaminated
-from freehold.training.contamination import Gate, Sealed, check_splits
-from freehold.training.dataset import Example
+from freehold.items import Item
+from freehold.training.contamination import Gate, Sealed, check_splits, sealed_of
+from freehold.training.dataset import Example, Turn
 from freehold.training.tasks.arithmetic_chains import ArithmeticChains
 from freehold.training.tasks.drawing import held_out
 from freehold.training.tasks.refund_policy import RefundPolicy
 from freehold.training.tasks.task import Problem, Task, write_reply
+from freehold.training.tasks.workload import WorkloadTask
 from training.rows import TASKS, row
 
 STORY = (
@@ -171,3 +173,46 @@ def test_a_row_that_a_task_drew_from_a_library_is_asked_for_its_split_too() -> N
     drawn = replace(example_of(Gym(), leaked), pedigree=replace(TASKS, producer="gym/chains"))
     with pytest.raises(Contaminated, match=r"\(arithmetic-chains, val\)"):
         check_splits([drawn], {Gym.name: Gym})
+
+
+OPERATOR = " ".join(
+    f"Rule {number}: answer kindly, briefly and in the language of the customer." for number in range(40)
+)
+
+
+def captured(name: str, question: str) -> Sealed:
+    return Sealed(name, f"{OPERATOR}\n{question}", "claims", captured=True, own=question)
+
+
+def test_the_operators_words_make_no_two_questions_near_duplicates() -> None:
+    gate = Gate([captured(one.id, one.asked) for one in SEALED])
+    words = Turn("system", OPERATOR)
+    clean = replace(row("How many goats?"), turns=(words, Turn("user", "How many goats are there in the north?")))
+    gate.check([clean])
+    near = replace(clean, turns=(words, Turn("user", f"{STORY} Tell me.")))
+    assert {leak.how for leak in gate.leaks([near])} == {"n-gram", "near-duplicate"}
+
+
+def test_boilerplate_of_few_items_is_known_by_further_questions() -> None:
+    first, second = (" ".join(f"{name}{place}" for place in range(20)) for name in ("one", "other"))
+    rows = [row(f"{OTHER} {number}") for number in range(3)]
+    items = [Sealed("a", f"{OTHER} {first}", "claims", captured=True)]
+    with pytest.raises(Contaminated, match="n-gram"):
+        Gate(items).check(rows)
+    gate = Gate(items, common={one.asked for one in rows})
+    gate.check(rows)
+    assert [leak.how for leak in gate.leaks([row(f"{second} {first}")])] == ["n-gram"]
+
+
+def test_a_captured_problem_is_sealed_with_its_workload_and_its_own_words() -> None:
+    messages = [{"role": "system", "content": "Be kind."}, {"role": "user", "content": "Where is it?"}]
+    item = Item(id="rec_1", workload="claims", input={"messages": messages})
+    task = WorkloadTask([item], {"kind": "exact"})
+    digest = task.digest(task.generate(1, 0))
+    assert sealed_of(task, task.generate(1, 0)) == Sealed(
+        "rec_1", "Be kind.\nWhere is it?", "claims", digest, captured=True, own="Where is it?"
+    )
+    chains = ArithmeticChains()
+    problem = chains.generate(2, 1)
+    sealed = sealed_of(chains, problem)
+    assert (sealed.task, sealed.asked, sealed.captured) == ("arithmetic-chains", chains.render(problem), False)

@@ -9,12 +9,23 @@ from msgspec.structs import replace
 
 from freehold.catalog.terms import Terms
 from freehold.errors import MalformedDataset, RowForbidden
-from freehold.training.dataset import Cleaning, Dataset, Turn, admit, clean, decide, read_dataset, write_dataset
+from freehold.training.dataset import (
+    Cleaning,
+    Dataset,
+    Dropped,
+    Turn,
+    admit,
+    clean,
+    decide,
+    read_dataset,
+    write_dataset,
+)
 from freehold.training.provenance import Override, Pedigree, Student, pedigree_of_answer
 from training.rows import OPENAI, TASKS, row
 
 TERMS = Terms.load()
 STUDENT = Student(name="own/micro")
+CUSTOMER = Pedigree(producer="customer/claims", route="customer", terms="customer-data", terms_date="2026-01-01")
 
 
 def test_what_is_written_is_read_again_with_the_same_digest(tmp_path: Path) -> None:
@@ -67,8 +78,17 @@ def test_the_digest_depends_on_every_row_and_their_order() -> None:
 def test_copies_go_and_the_first_stays() -> None:
     cleaned = clean(Dataset((row("Is it late?"), row(" is IT  late?"), row("Is it late?", "no"))))
     assert [example.reply for example in cleaned.dataset.examples] == ["yes", "no"]
-    assert list(cleaned.dropped) == [row(" is IT  late?").hash]
-    assert "the same as" in cleaned.dropped[row(" is IT  late?").hash]
+    assert [(one.row, one.why.partition(" as ")[0]) for one in cleaned.dropped] == [
+        (row(" is IT  late?").hash, "it is the same")
+    ]
+
+
+def test_every_copy_is_counted_and_copies_stay_where_they_are_wanted() -> None:
+    rows = Dataset((row("a?"),) * 3 + (row("b?"),))
+    cleaned = clean(rows)
+    assert len(cleaned.dataset.examples) == 2
+    assert cleaned.said() == "Of 4 rows 2 left out: the same as another."
+    assert clean(rows, Cleaning(copies=True)).dataset == rows
 
 
 def test_near_copies_go_when_that_is_asked_for() -> None:
@@ -77,6 +97,15 @@ def test_near_copies_go_when_that_is_asked_for() -> None:
     assert len(clean(Dataset(rows)).dataset.examples) == 3
     kept = clean(Dataset(rows), Cleaning(near=0.8)).dataset.examples
     assert [example.hash for example in kept] == [rows[0].hash, rows[2].hash]
+
+
+def test_the_operators_words_make_no_two_questions_alike_nor_does_what_a_program_words() -> None:
+    told = " ".join(f"word{n}" for n in range(60))
+    wrapped = [replace(row("x"), turns=(Turn("system", told), Turn("user", one))) for one in ("Is it late?", "Where?")]
+    assert clean(Dataset(tuple(wrapped)), Cleaning(near=0.5)).dropped == ()
+    drawn = (row(f"{told} 1"), row(f"{told} 2"))
+    assert len(clean(Dataset(drawn), Cleaning(near=0.5)).dropped) == 1
+    assert clean(Dataset(drawn), Cleaning(near=0.5), {"freehold/x"}).dropped == ()
 
 
 @pytest.mark.parametrize(
@@ -95,12 +124,17 @@ def test_what_is_broken_goes_with_its_reason(asked: str, reply: str, why: str) -
     longest = 100 if why == "too long" else 10_000
     cleaned = clean(Dataset((row(asked, reply),)), Cleaning(longest=longest))
     assert cleaned.dataset.examples == ()
-    assert why in next(iter(cleaned.dropped.values()))
+    assert [why in one.why for one in cleaned.dropped] == [True]
 
 
 def test_a_long_trace_is_no_loop() -> None:
     reply = "\n".join(f"r{n}-{n}r1:3b+5c=9" for n in range(60))
-    assert clean(Dataset((row("a", reply),))).dropped == {}
+    assert clean(Dataset((row("a", reply),))).dropped == ()
+
+
+@pytest.mark.parametrize("reply", ["| a |\n|" + "-" * 60 + "|", "[" + "0, " * 40 + "0]", "so it is.\n</think>\n\nYes."])
+def test_rules_of_tables_rows_of_zeros_and_thoughts_that_the_prompt_began_are_sound(reply: str) -> None:
+    assert clean(Dataset((row("a", reply),))).dropped == ()
 
 
 def test_people_are_replaced_and_the_row_remembers_what_it_was() -> None:
@@ -111,6 +145,48 @@ def test_people_are_replaced_and_the_row_remembers_what_it_was() -> None:
     assert after.pedigree.parents == ("p", before.hash)
     assert cleaned.ancestors[before.hash] == before.pedigree
     assert admit(cleaned, STUDENT, "train", TERMS) == ()
+
+
+def test_a_graded_row_whose_answer_would_be_another_is_left_out_and_a_programs_numbers_stay() -> None:
+    told = replace(
+        row("Who is ann@example.com?", "<think>\nIt is ann@example.com\n</think>\n\nann@example.com, of ours"),
+        task="claims",
+        problem="1",
+    )
+    thought = row("Who is ann@example.com?", "<think>\nann@example.com is staff\n</think>\n\nsomebody of ours")
+    summed = row("079 123 45 67?", "+41 79 123 45 67")
+    cleaned = clean(Dataset((told, thought, summed)), programs={"freehold/x"})
+    assert cleaned.dataset.examples == (told, thought, summed)
+    people = [replace(one, pedigree=CUSTOMER) for one in (told, thought)]
+    cleaned = clean(Dataset((*people, summed)), programs={"freehold/x"})
+    assert cleaned.dropped == (Dropped(people[0].hash, "its answer tells who somebody is"),)
+    assert cleaned.dataset.examples[0].reply == "<think>\n[EMAIL_1] is staff\n</think>\n\nsomebody of ours"
+    assert cleaned.dataset.examples[1] is summed
+    assert cleaned.replaced == (people[1],)
+    assert cleaned.said() == (
+        "Of 3 rows 1 left out: its answer tells who somebody is; in 1 what identifies people is replaced."
+    )
+    assert clean(Dataset((row("a"), row("b")))).said() == ""
+    made_of_others = replace(summed, pedigree=replace(TASKS, parents=("p",)))
+    assert clean(Dataset((made_of_others,)), programs={"freehold/x"}).dataset.examples != (made_of_others,)
+
+
+@pytest.mark.parametrize(
+    ("asked", "reply", "why"),
+    [
+        ("Who wrote? ann@example.com", "ann@example.com.", "its answer tells who somebody is"),
+        ("How do I reach you?", "Call +41 79 123 45 67.", "its reply tells who somebody is, and its question does not"),
+        ("Reach ann.smith@example.com", "Dear Ms Smith, gladly.", "its reply rests on what was replaced"),
+        ("Which host has ann@example.com?", "It is example, of course.", "its reply rests on what was replaced"),
+        ("Is it [EMAIL_1]?", "No, ann@example.com.", "it holds placeholders already"),
+        ("Write to ann@example.com", "I write to ANN@example.com, as you say.", None),
+        ("Call +41 79 123 45 67", "So I do.", None),
+    ],
+)
+def test_a_redacted_reply_says_nothing_that_its_question_does_not_tell(asked: str, reply: str, why: str | None) -> None:
+    cleaned = clean(Dataset((row(asked, reply),)))
+    assert [one.why.startswith(why or "?") for one in cleaned.dropped] == ([] if why is None else [True])
+    assert len(cleaned.replaced) == (why is None)
 
 
 # --- pedigree ---

@@ -14,6 +14,7 @@ from freehold.training.ancestry import Ancestry
 from freehold.training.executor import LocalExecutor, Parity
 from freehold.training.exported import Exported, export, find_exported, parameters_in
 from freehold.training.lineage import Lineage, Measured, Source
+from freehold.training.progress import Alarm, Ended, Progress
 from freehold.training.runs import ANCESTRY, RunFolder
 
 CHAINS = Source("freehold/arithmetic-chains", "program", "freehold-tasks", "2026-01-01", "Apache-2.0", 0)
@@ -96,7 +97,27 @@ def test_the_lineage_says_what_the_run_knows(tmp_path: Path) -> None:
         Measured("arithmetic-chains, level 2, with steps", 0.9, 0.7, 0.97, 20),
         Measured("all levels, as exported (f16)", 0.9, 0.7, 0.97, 20),
     )
-    assert lineage.limits == ("Training ended after 100 steps and 20,000 tokens: all steps are done.",)
+    assert lineage.limits == (
+        "1 of 8 rows is longer than 64 tokens and not learned.",
+        "Training ended after 100 steps and 20,000 tokens: all steps are done.",
+    )
+
+
+def test_a_run_that_an_alarm_ended_is_exported_only_when_that_is_wanted_and_its_lineage_tells_it(
+    tmp_path: Path,
+) -> None:
+    place = done(tmp_path)
+    told = Progress(place.progress)
+    told.tell(Alarm(step=100, what="unfinished", sentence="Nothing ends."))
+    told.tell(Ended(step=100, done=True, why="Nothing ends.", elapsed=50.0, tokens=20_000))
+    told.close()
+    with pytest.raises(TrainingError, match=r"was ended by an alarm: Nothing ends\."):
+        export(place, "f16", writes(tmp_path))
+    assert not (place.path / "export").exists()
+    assert read(export(place, "f16", writes(tmp_path), despite_alarm=True)).limits == (
+        "1 of 8 rows is longer than 64 tokens and not learned.",
+        "Training ended by an alarm after 100 steps and 20,000 tokens: Nothing ends.",
+    )
 
 
 def test_duties_of_the_base_stand_in_the_papers(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import pytest
 from freehold.catalog.terms import Terms
 from freehold.training.dataset import Dataset, Example, Turn, write_dataset
 from freehold.training.executor import Calibration
-from freehold.training.plan import Weights, flops, make_plan, memory, parameters, vocabulary_of
+from freehold.training.plan import Weights, flops, is_here, make_plan, memory, parameters, vocabulary_of
 from freehold.training.provenance import Pedigree
 from freehold.training.recipe import Recipe, Shape, parse_recipe
 
@@ -82,6 +82,30 @@ def test_a_measured_step_gives_minutes_and_cost() -> None:
     assert plan.usd == pytest.approx(1.0)
     limited = RECIPE.replace(b"steps = 100", b"steps = 100, minutes = 2")
     assert make_plan(parse_recipe(limited), Terms.load(), measured).minutes == pytest.approx(2.0)
+
+
+def test_minutes_from_weights_count_what_comes_before_the_first_step_and_tell_what_they_assume() -> None:
+    measured = Calibration(
+        seconds=30.0, tokens=256, parameters=234_176, memory=2**28, precision="float32", device="cpu", before=90.0
+    )
+    plan = make_plan(tuned("dpo", "reward = {}"), Terms.load(), measured, usd_per_hour=2.0)
+    assert plan.minutes == pytest.approx(1.5 + 10 * 0.5)
+    assert plan.usd == pytest.approx(6.5 / 60 * 2)
+    assert plan.assumes == (
+        "both replies of a pair are as long as the tasks' own",
+        "the drawing of the pairs is counted",
+        "loading, checkpoints and looks at held-out items are not counted",
+    )
+    assert make_plan(tuned("dpo", "reward = {}"), Terms.load()).assumes == ()
+
+
+def test_a_step_can_be_measured_of_a_shape_and_of_weights_that_are_here(tmp_path: Path) -> None:
+    assert is_here(parse_recipe(RECIPE))
+    assert is_here(tuned("sft"))
+    made = msgspec.structs.replace(tuned("sft"), start=str(tmp_path))
+    assert not is_here(made)
+    (tmp_path / "config.json").write_text("{}")
+    assert is_here(made)
 
 
 def test_rows_whose_terms_forbid_it_are_counted_and_named(tmp_path: Path) -> None:

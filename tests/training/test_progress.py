@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from freehold.training.progress import Alarm, Ended, Line, Progress, Scored, Step, read_progress, rewind
+from freehold.training.progress import Alarm, Ended, Line, Note, Progress, Scored, Step, read_progress, rewind
 
 
 def step(number: int) -> Step:
@@ -20,6 +20,7 @@ def test_what_is_told_is_read_again(tmp_path: Path) -> None:
         step(1),
         Scored(step=1, task="t", level=2, thinking=True, items=4, right=3, proven=2, unfinished=1, low=0.3, high=0.9),
         Alarm(step=1, what="mismatch", sentence="It differs."),
+        Note(step=0, sentence="A row is left out."),
         Ended(step=1, done=True, why="all steps are done", elapsed=2.0, tokens=10),
     ]
     written(path, *lines)

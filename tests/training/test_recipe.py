@@ -4,6 +4,7 @@ import pytest
 
 from architecture.source import ROOT
 from freehold.errors import ConfigError
+from freehold.redaction.rules import RULES
 from freehold.training.recipe import parse_recipe, read_recipe, tasks_of, write_recipe
 
 SMALL = """
@@ -113,3 +114,44 @@ def test_parts_of_a_step_of_reinforcement_hold_as_many_replies_each() -> None:
     )
     assert parse_recipe(f"{written}accumulate = 3\n".encode()).learning.accumulate == 3
     assert "`prompts` times `group`" in refused(f"{written}accumulate = 4\n").sentence
+
+
+REFUNDS = '[[mix]]\ntask = "workload"\noptions = { workload = "refunds" }\n'
+TUNED = 'model = "own/t"\nstage = "sft"\nstart = "w"\n[learning]\nsteps = 5\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (SMALL + REFUNDS, "`pretrain` would learn what stands as right in the items of refunds"),
+        (TUNED + REFUNDS, "`sft` without `data` would learn what stands as right in the items of refunds"),
+        (TUNED.replace("start", 'data = "d"\nstart') + REFUNDS.replace("workload =", "name ="), "the name of one"),
+        (
+            TUNED.replace("start", 'data = "d"\nstart') + REFUNDS.replace("options", "levels = [1]\n#"),
+            "the name of one",
+        ),
+    ],
+)
+def test_a_workloads_references_are_no_rows(text: str, said: str) -> None:
+    assert said in refused(text).sentence
+
+
+def test_a_workload_rewards_and_is_looked_at_and_is_told_under_its_name() -> None:
+    looked_at = parse_recipe((TUNED.replace("start", 'data = "d"\nstart') + REFUNDS).encode())
+    rewarding = parse_recipe((TUNED.replace("sft", "grpo") + "[reward]\n" + REFUNDS).encode())
+    for one in (looked_at, rewarding):
+        assert [portion.called for portion in one.mix] == ["refunds"]
+        with pytest.raises(ConfigError, match="The items of refunds are not chosen yet"):
+            tasks_of(one)
+    assert [portion.called for portion in parse_recipe(SMALL.encode()).mix] == ["arithmetic-chains"]
+
+
+def test_what_rows_are_cleaned_of_is_part_of_a_recipe_that_has_rows_and_of_no_other() -> None:
+    text = TUNED.replace("start", 'data = "d"\nstart')
+    plain, changed = parse_recipe(text.encode()), parse_recipe(f"{text}[clean]\ncopies = true\nredact = []\n".encode())
+    assert (plain.clean.near, plain.clean.copies, plain.clean.redact) == (0.0, False, tuple(RULES))
+    assert (changed.clean.copies, changed.clean.redact) == (True, ())
+    assert write_recipe(plain) != write_recipe(changed)
+    assert b'"clean"' in write_recipe(plain)
+    assert b'"clean"' not in write_recipe(parse_recipe(SMALL.encode()))
+    assert "Did you mean `near`?" in refused(f"{text}[clean]\nnaer = 0.9\n").advice

@@ -7,13 +7,14 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from freehold.errors import ConfigError, StoreError, TrainingError
 from freehold.store.database import open_database
 from freehold.store.events import Event
 from freehold.training.dataset import Dataset, write_dataset
 from freehold.training.progress import Ended, Line, Progress, Scored
-from freehold.training.recipe import parse_recipe
+from freehold.training.recipe import Portion, parse_recipe, tasks_of
 from freehold.training.runs import (
     RunFolder,
     find_run,
@@ -24,6 +25,7 @@ from freehold.training.runs import (
     tell_ledger,
     tell_of_all,
 )
+from freehold.training.tasks.apart import digest_of, write_apart
 from training.rows import row
 
 RECIPE = parse_recipe(b'model = "own/t"\nstage = "sft"\nstart = "w"\ndata = "d"\n[learning]\nsteps = 5\n')
@@ -113,6 +115,26 @@ def test_a_run_stands_where_its_newest_lines_say(tmp_path: Path) -> None:
     assert stands.accuracy == pytest.approx(0.7)
 
 
+def test_what_its_tasks_must_not_draw_is_kept_as_digests_and_missed_when_it_is_gone(tmp_path: Path) -> None:
+    drawn = b'model = "own/t"\nstage = "sft"\nstart = "w"\n[[mix]]\ntask = "arithmetic-chains"\n[learning]\nsteps = 5\n'
+    recipe, now = parse_recipe(drawn), datetime(2026, 1, 1, tzinfo=UTC)
+    content = write_apart(["1+2=?"])
+    place = new_run(tmp_path, recipe, now, sealed=1, private={"sealed.txt": content})
+    assert (place.path / "sealed.txt").stat().st_mode & 0o077 == 0
+    assert place.run().apart == hashlib.sha256(content).hexdigest()
+    ((task, _, _),) = tasks_of(place.recipe())
+    assert task.apart == {digest_of("1+2=?")}
+    assert place.run().recipe == new_run(tmp_path / "other", recipe, now).run().recipe
+    (place.path / "sealed.txt").unlink()
+    with pytest.raises(ConfigError, match="What must not be drawn cannot be read"):
+        tasks_of(place.recipe())
+
+
+def test_a_run_without_anything_set_apart_has_its_recipe_as_it_was(tmp_path: Path) -> None:
+    place = made(tmp_path)
+    assert (place.run().apart, type(place.recipe())) == ("", type(RECIPE))
+
+
 def test_a_folder_that_is_no_run_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="is no run"):
         RunFolder(tmp_path).run()
@@ -134,6 +156,20 @@ def test_a_run_keeps_the_rows_that_were_admitted_for_its_owner_alone_and_no_othe
 def test_a_run_of_a_dataset_that_admitted_no_rows_trains_on_none(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="keeps no rows, and its recipe names d"):
         made(tmp_path).dataset()
+
+
+def test_the_items_of_a_workload_go_with_the_run_for_its_owner_alone_and_are_found_wherever_it_lies(
+    tmp_path: Path,
+) -> None:
+    options = {"workload": "refunds", "items": "workload-1.json", "sha256": "0" * 64}
+    mix = (Portion(task="workload", options=options), *RECIPE.mix)
+    place = new_run(tmp_path, replace(RECIPE, mix=mix), private={"workload-1.json": b"{}"})
+    assert (place.path / "workload-1.json").stat().st_mode & 0o777 == 0o600
+    moved = place.path.rename(tmp_path / "elsewhere")
+    assert b'"items":"workload-1.json"' in (moved / "recipe.json").read_bytes()
+    read = RunFolder(moved).recipe()
+    assert read.mix[0].options == {**options, "items": str(moved / "workload-1.json")}
+    assert read.mix[1:] == RECIPE.mix
 
 
 def test_further_terms_go_with_the_run(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from freehold.trials.clusters import (
     Fresh,
     asked_text,
     deal,
+    is_looked_at,
     likeness,
     signature,
     split_of,
@@ -176,3 +177,13 @@ def test_however_items_come_no_two_splits_ever_know_each_other(
             if one.split != other.split:
                 assert likeness(one.signature, other.signature) < ALIKE
                 assert not one.conversation or one.conversation != other.conversation
+
+
+def test_a_tenth_of_the_training_split_is_looked_at_always_the_same_one_and_by_another_draw_than_the_splits() -> None:
+    salt = b"s" * 16
+    names = [f"rec_{number}" for number in range(4000)]
+    train = [name for name in names if split_of(name, salt) == "train"]
+    apart = [name for name in train if is_looked_at(name, salt)]
+    assert 0.08 < len(apart) / len(train) < 0.12
+    assert apart == [name for name in train if is_looked_at(name, salt)]
+    assert apart != [name for name in train if is_looked_at(name, b"t" * 16)]

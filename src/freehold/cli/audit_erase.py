@@ -80,6 +80,6 @@ def _tell_of(copies: dict[str, int]) -> None:
 
     for run, rows in copies.items():
         print(
-            f"Not erased: {counted(rows, 'row')} made from their items in runs/{run}/rows.jsonl, and what that run's model learned.",
+            f"Not erased: {counted(rows, 'row')} made from their items in runs/{run} (rows.jsonl, workload-*.json), and what that run's model learned.",
             file=sys.stderr,
         )

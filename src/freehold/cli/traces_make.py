@@ -11,8 +11,6 @@ if TYPE_CHECKING:
     from freehold.items import Item
     from freehold.training.traces import Made
 
-TRAIN = "train"
-
 
 def make(
     workload: Annotated[str, typer.Argument(help="The workload whose items are answered.")],
@@ -35,7 +33,10 @@ def make(
         ),
     ] = False,
     items: Annotated[
-        Path | None, typer.Option(help="A file of items; default: the training split of the store.")
+        Path | None,
+        typer.Option(
+            help="A file of items; default: the training split of the store, but for the tenth that runs look at."
+        ),
     ] = None,
     terms: Annotated[
         Path | None, typer.Option(help="A file of further terms, such as an order form of your own.")
@@ -63,6 +64,7 @@ def make(
     Every attempt is kept beside the dataset as it comes, so the same command goes on after an interruption and pays nothing twice. The
     dataset holds what callers wrote, in the clear: an erasure does not reach it, so keep it no longer than you may."""
     import contextlib
+    import sys
     from datetime import UTC, datetime
 
     import uvloop
@@ -74,13 +76,14 @@ def make(
     from freehold.cli.settings import read_settings
     from freehold.cli.traces_key import teacher_key
     from freehold.cli.traces_lineage import lineage_of
+    from freehold.cli.train_workload import grader_of
     from freehold.config.paths import cache_dir, config_file, data_dir, environment
     from freehold.errors import InvalidField, UnknownWorkload
     from freehold.reasoning import available
     from freehold.training.ancestry import behind_teacher
     from freehold.training.dataset import write_dataset
     from freehold.training.provenance import Student
-    from freehold.training.tasks.workload import WorkloadTask
+    from freehold.training.tasks.workload import WorkloadTask, require_telling
     from freehold.training.teacher import Teacher
     from freehold.training.traces import AttemptLog, Wanted, make_traces, require_teacher
 
@@ -113,7 +116,10 @@ def make(
     with contextlib.ExitStack() as stack:
         for verifier in verifiers:
             stack.callback(verifier.close)
-        task = WorkloadTask(chosen, _grader(settings.workloads[workload].graders, workload), verifiers)
+        task = WorkloadTask(chosen, grader_of(settings.workloads[workload].graders, workload), verifiers)
+        warning = require_telling(task, rewards=False)
+        if warning:
+            print(warning, file=sys.stderr)
         log = stack.enter_context(contextlib.closing(AttemptLog(out.with_suffix(".attempts.jsonl"))))
         door = find_door(url, key or "unused", folder)
         if key is None:
@@ -144,31 +150,10 @@ def make(
 
 
 def _items(workload: str, path: Path | None, folder: Path) -> "Sequence[Item]":
-    from freehold.cli.items import open_items
+    from freehold.cli.train_workload import training_items
     from freehold.cli.trial_items import read_file
-    from freehold.errors import NotFound
 
-    if path is not None:
-        return read_file(path, workload)[0]
-    with open_items(folder) as opened:
-        found = [one.item for one in opened.items.each(workload=workload, split=TRAIN)]
-    if not found:
-        raise NotFound(
-            f"No items of {workload} are in the training split.",
-            "Deal what is captured with `freehold items split`, or give --items FILE.",
-        )
-    return found
-
-
-def _grader(tables: "Sequence[dict[str, Any]]", workload: str) -> dict[str, Any]:
-    from freehold.errors import ConfigError
-
-    if not tables:
-        raise ConfigError(
-            f"The workload {workload} has no grader, so nothing would tell a good answer from a bad one.",
-            'Write graders = [{ kind = "exact" }], or another of docs/reference/graders.md, under its table.',
-        )
-    return dict(tables[0])
+    return read_file(path, workload)[0] if path is not None else training_items(folder, workload).learned
 
 
 def _told(made: "Made", out: Path) -> dict[str, Any]:

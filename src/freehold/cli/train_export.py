@@ -18,6 +18,9 @@ def export(
         str | None,
         typer.Option(help="The licence that you choose for the model, as SPDX names it; default: nobody else's."),
     ] = None,
+    despite_alarm: Annotated[
+        bool, typer.Option("--despite-alarm", help="Also where an alarm ended the run; its lineage tells that.")
+    ] = False,
     data: Annotated[Path | None, typer.Option(help="The data folder.")] = None,
     json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
 ) -> None:
@@ -25,8 +28,8 @@ def export(
 
     Refused, with nothing left, unless llama.cpp cuts 10,000 texts into the same tokens and writes the same greedy replies to 200 held-out items (f16), or
     is right as often within the interval (q8_0, q4_0). `lora` are the adapters of a run with `[lora]`, which another version's weights serve: over these,
-    in float32, the replies are those of the merged weights. `safetensors` are the weights as they are, with their papers: for vLLM, and for bases that others
-    made, which llama.cpp's own converter takes from there."""
+    in float32, the replies are those of the merged weights. `safetensors` are the weights as they are, with their papers: for vLLM, and for what is
+    no Llama with a byte-level BPE."""
     from msgspec import to_builtins
     from rich.console import Console
 
@@ -51,7 +54,8 @@ def export(
     found: list[Exported] = []
     for kind in wanted:
         with Console(stderr=True).status(f"Exporting {place.path.name} as {kind}, and comparing"):
-            found.append(export_run(place, kind, LocalExecutor(environ), licence or UNCHOSEN))
+            executor, own_licence = LocalExecutor(environ), licence or UNCHOSEN
+            found.append(export_run(place, kind, executor, own_licence, despite_alarm=despite_alarm))
     if json:
         told = [
             {

@@ -92,8 +92,9 @@ def picture(place: "RunFolder", stands: "Standing") -> Any:
             proven,
             str(one.unfinished),
         )
+    notes = [Text(f"note: {one.sentence}") for one in stands.notes]
     alarms = [Text(f"alarm: {one.sentence}") for one in stands.alarms]
-    return Group(Text(head), *alarms, *([table] if stands.scores else []))
+    return Group(Text(head), *notes, *alarms, *([table] if stands.scores else []))
 
 
 def draw(place: "RunFolder") -> None:

@@ -26,8 +26,11 @@ from freehold.training import tasks
 from freehold.training.dataset import Dataset, admit
 from freehold.training.lineage import Lineage, Source, sources_of
 from freehold.training.provenance import Override, Pedigree, Student, Use, may_use, pedigree_of_answer, use_of
-from freehold.training.recipe import Recipe, folder_of
+from freehold.training.recipe import REWARDED, Portion, Recipe, folder_of
 from freehold.training.runs import ANCESTRY, RunFolder
+from freehold.training.tasks.kept_workload import read_kept
+from freehold.training.tasks.task import WORKLOAD
+from freehold.training.traces import behind_item, of_customer
 
 LINEAGE = "lineage.json"
 WEIGHTS = "model"
@@ -233,11 +236,26 @@ def _agreed(found: Ancestry, made_by: str, folder: str) -> Ancestry:
 
 
 def _of_mix(recipe: Recipe, terms: Terms, on: str) -> tuple[Source, ...]:
-    """The tasks that draw rows. How many, nobody counts: 0. Who made the rows of one that is not installed any more, nobody knows."""
+    """The tasks that draw rows. How many, nobody counts: 0. Who made the rows of one that is not installed any more, nobody knows. Of a workload it is
+    its items that are counted."""
     known = tasks.load() if recipe.mix else {}
-    names = [portion.task for portion in recipe.mix]
+    names = [portion.task for portion in recipe.mix if portion.task != WORKLOAD]
     producers = [known[name].made_by() if name in known else f"unknown/{name}" for name in names]
-    return tuple(_source(pedigree_of_answer(one, on, terms, route="program")) for one in dict.fromkeys(producers))
+    drawn = [_source(pedigree_of_answer(one, on, terms, route="program")) for one in dict.fromkeys(producers)]
+    return (*drawn, *merged(one for portion in recipe.mix for one in _of_workload(recipe, portion, terms, on)))
+
+
+def _of_workload(recipe: Recipe, portion: Portion, terms: Terms, on: str) -> Iterator[Source]:
+    """Whose words the items of a workload are that a run learns from, one by one: the callers', and those of models in their conversations. Where they
+    are only looked at, nothing is learned of them; of a recipe that is not begun yet the callers' are known."""
+    if portion.task != WORKLOAD or recipe.stage not in REWARDED:
+        return
+    file = portion.options.get("items")
+    if not file:
+        yield _source(of_customer(portion.called))
+        return
+    for item in read_kept(Path(file)).train:
+        yield from (replace(_source(one), rows=1) for one in behind_item(item, on, terms).values())
 
 
 def _sayings(teacher: Ancestry, terms: Terms, on: str) -> Iterator[Source]:

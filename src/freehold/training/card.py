@@ -94,6 +94,8 @@ def _rows(lineage: Lineage) -> list[str]:
         told.append(f"Dataset sha256:{lineage.dataset}. No row gives away any of {lineage.sealed:,} sealed items.")
     if any(not one.rows for one in lineage.sources):
         told.append("Tasks draw their rows as needed, from the problems of their training split and no others.")
+    if lineage.sealed and not lineage.dataset:
+        told.append(f"None that the run {lineage.run} drew asks the same as any of {lineage.sealed:,} sealed items.")
     told += [
         f"Behind the weights that it began with, or its teacher: dataset sha256:{one}." for one in lineage.inherited
     ]

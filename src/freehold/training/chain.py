@@ -37,7 +37,7 @@ def resolved(path: Path, data: Path) -> Recipe:
 def run_of(path: Path, data: Path) -> RunFolder | None:
     """The newest run of a recipe whose own start and teacher are there, the newest finished one if there is any; None where it was never run."""
     digest = hashlib.sha256(write_recipe(resolved(path, data))).hexdigest()
-    found = [one for one in list_runs(data) if one.run().recipe == digest]
+    found = [one for one in list_runs(data) if one.run().asked == digest]
     return next(reversed([one for one in found if one.state() == "done"] or found), None)
 
 

@@ -9,6 +9,9 @@ It knows rows and sealed items, and no model. Three ways of giving away are look
 Rows that a task made are held against items that it made too by digest alone: what a program words is alike from problem to problem, and
 says nothing. Items that were captured say something in any case. Words that stand in a tenth of all items, such as the operator's instructions,
 give nothing away either. A row that a task made is asked which split its problem is in, too, which holds for all problems that there are.
+
+Rows that tasks draw while a run goes on come by no gate: the run keeps digests of what the items ask (`texts_of`), and draws a problem again that asks
+the same (`tasks/apart.py`).
 """
 
 from collections import Counter
@@ -20,7 +23,8 @@ from msgspec import Struct
 from freehold.errors import Contaminated
 from freehold.training.dataset import MOST_NAMED, Example
 from freehold.training.likeness import ALIKE, Neighbours, number, words
-from freehold.training.tasks.task import HELD_OUT, Task
+from freehold.training.tasks.task import HELD_OUT, Problem, Task
+from freehold.training.tasks.workload import asked
 
 GRAM = 13
 """Words in a row."""
@@ -36,13 +40,15 @@ How = Literal["canonical", "n-gram", "near-duplicate"]
 
 class Sealed(Struct, frozen=True):
     """An item of an evaluation set: its id, its question, and the task and digest of its problem. `captured` says that people wrote it, for a workload
-    of the name `task`, and no program."""
+    of the name `task`, and no program. `own` is the question without the operator's words, which make all questions of a workload alike; empty where
+    there are none."""
 
     id: str
     asked: str
     task: str = ""
     problem: str = ""
     captured: bool = False
+    own: str = ""
 
 
 class Leak(Struct, frozen=True):
@@ -57,19 +63,20 @@ class Leak(Struct, frozen=True):
 class Gate:
     """Sealed items, ready to be looked for."""
 
-    def __init__(self, sealed: Iterable[Sealed], alike: float = ALIKE) -> None:
+    def __init__(self, sealed: Iterable[Sealed], alike: float = ALIKE, common: Iterable[str] = ()) -> None:
+        """`common` are further questions, each once, to know boilerplate by where the items are few."""
         items = list(sealed)
         self.size = len(items)
         items.sort(key=lambda item: not item.captured)  # of two with the same words the one whose words tell is found
         self._problems = {(item.task, item.problem): item for item in items if item.problem}
-        self._grams = _rare(items)
+        self._grams = _rare(items, common)
         self._short = [(text, item) for item in items if len(text := _short(item.asked)) >= SHORTEST]
         self._tasks = {item.task for item in items if not item.captured}
         self._captured = any(item.captured for item in items)
         self._neighbours = Neighbours(alike)
         self._items = {item.id: item for item in items}
         for item in items:
-            self._neighbours.add(item.id, item.asked)
+            self._neighbours.add(item.id, item.own or item.asked)
 
     def leaks(self, examples: Iterable[Example]) -> Iterator[Leak]:
         """Every row that gives an item away, with the first item that it gives away in each way."""
@@ -99,7 +106,7 @@ class Gate:
         found = next((one for text in texts for one in self._grams_in(text) if _tells(example, one[0])), None)
         if found is not None:
             yield Leak(row, found[0].id, "n-gram", found[1])
-        near = self._neighbours.nearest(example.asked)
+        near = self._neighbours.nearest(example.own or example.asked)
         if near is not None and _tells(example, self._items[near[0]]):
             yield Leak(row, near[0], "near-duplicate", f"{near[1]:.2f}")
 
@@ -112,6 +119,21 @@ class Gate:
                 yield item, gram
         joined = "".join(found)
         yield from ((item, short) for short, item in self._short if short in joined)
+
+
+def texts_of(sealed: Iterable[Sealed]) -> Iterator[str]:
+    """What each item asks, and what it asks without the operator's words."""
+    for item in sealed:
+        yield from (item.asked, item.own)
+
+
+def sealed_of(task: Task, problem: Problem) -> Sealed:
+    """A held-out problem of a task as what no row may give away."""
+    digest = task.digest(problem)
+    if not task.captured:
+        return Sealed(digest[:32], task.render(problem), task.called, digest)
+    item = task.item(problem)
+    return Sealed(item.id, asked(item), task.called, digest, captured=True, own=asked(item, operator=False))
 
 
 def check_splits(examples: Iterable[Example], tasks: Mapping[str, type[Task]]) -> None:
@@ -142,18 +164,26 @@ def _split(problem: str) -> str:
     return next((split for split, places in HELD_OUT.items() if place in places), "train")
 
 
-def _rare(items: list[Sealed]) -> dict[int, Sealed]:
+def _rare(items: list[Sealed], common: Iterable[str]) -> dict[int, Sealed]:
     """The n-grams of the items, by hash, without boilerplate; each leads to the first item that has it."""
     owners: dict[int, Sealed] = {}
     counts: Counter[int] = Counter()
     for item in items:
-        found = words(item.asked)
-        grams = {number(" ".join(found[at : at + GRAM])) for at in range(len(found) - GRAM + 1)}
+        grams = _grams(item.asked)
         counts.update(grams)
         for gram in grams:
             owners.setdefault(gram, item)
-    most = max(3, int(BOILERPLATE * len(items)))
+    others = 0
+    for text in common:
+        counts.update(_grams(text) & owners.keys())
+        others += 1
+    most = max(3, int(BOILERPLATE * (len(items) + others)))
     return {gram: item for gram, item in owners.items() if counts[gram] < most}
+
+
+def _grams(text: str) -> set[int]:
+    found = words(text)
+    return {number(" ".join(found[at : at + GRAM])) for at in range(len(found) - GRAM + 1)}
 
 
 def _short(asked: str) -> str:

@@ -1,24 +1,29 @@
 """A dataset: examples to learn from, each with its pedigree and its hash, as lines of JSON; and what is done before anything learns.
 
-    make or read -> clean (length, quality, duplicates, redaction) -> admit (pedigree) -> contamination.py -> a trainer
+    make or read -> clean (quality, length, redaction, duplicates) -> admit (pedigree) -> contamination.py -> a trainer
 
-It knows rows, and no model. It exists so that what a model was made from can be told row by row: the hash of a row covers its text and where
+`freehold train run` does so with the dataset that a recipe names (its table `[clean]`), and a run keeps what is left. It knows rows, and no model. It exists so that what a model was made from can be told row by row: the hash of a row covers its text and where
 it comes from, the digest of a dataset covers all hashes, and the digest stands in the run and in the model's card.
 """
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import re
+from collections import Counter
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 from msgspec.structs import replace
 
 from freehold.catalog.terms import Terms
 from freehold.errors import MalformedDataset, RowForbidden
 from freehold.redaction.redactor import Redactor
+from freehold.redaction.rules import RULES
 from freehold.training.likeness import Neighbours, words
 from freehold.training.provenance import Decision, Override, Pedigree, Student, Use, may_use, use_of
+from freehold.training.tasks.task import END, THINK, read_reply
 
 MOST_NAMED = 5
 """Rows that an error names; it counts the others."""
@@ -29,8 +34,15 @@ BASE = "base"
 LONGEST = 200_000
 """Characters of an example, all turns together, unless a cleaning says otherwise."""
 
+_COPIES = "the same as another"
+
+PART = 4
+"""Signs of a word from which on a reply that has it rests on it; below, a word stands there by chance."""
+
 LOOP = 20
 """A sequence of words that comes this often in a row is a loop, not a thought."""
+
+_PLACEHOLDER = re.compile(r"\[[A-Z][A-Z0-9_]*_\d+\]")
 
 _encode = msgspec.json.Encoder(order="deterministic").encode
 
@@ -63,6 +75,11 @@ class Example(Struct, frozen=True, kw_only=True, omit_defaults=True):
         """The turns as one text."""
         return "\n".join(turn.text for turn in self.turns)
 
+    @property
+    def own(self) -> str:
+        """The turns as one text, without the words of the operator, which all rows of a workload share, and of models."""
+        return "\n".join(turn.text for turn in self.turns if turn.role not in ("system", "developer", "assistant"))
+
 
 class Dataset(Struct, frozen=True):
     """Examples in order, and the pedigrees of what they were made from that are no examples themselves, by hash."""
@@ -82,21 +99,40 @@ class Dataset(Struct, frozen=True):
         return {**self.ancestors, **{example.hash: example.pedigree for example in self.examples}}
 
 
-class Cleaning(Struct, frozen=True, kw_only=True):
-    """What to leave out and to replace. `redact` names rules of `redaction/`; `near` is the likeness from which on two questions are one,
-    0 for exact copies only (problems that a program makes are alike by nature, and told apart by their hash)."""
+class Cleaning(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What to leave out and to replace: replies of fewer than `shortest` characters, and rows of more than `longest`; rows that are there already, unless
+    `copies` are wanted, as where a row shall weigh more; `redact` names rules of `redaction/`. `near` is the likeness from which on two questions are one, the
+    operator's words aside, and 0 for exact copies only: what is alike to a reader may have another answer for one number in it, and only who knows the
+    rows knows."""
 
-    shortest: int = 1
-    longest: int = LONGEST
-    near: float = 0.0
-    redact: tuple[str, ...] = ()
+    shortest: Annotated[int, Meta(ge=1)] = 1
+    longest: Annotated[int, Meta(ge=1)] = LONGEST
+    copies: bool = False
+    near: Annotated[float, Meta(ge=0, le=1)] = 0.0
+    redact: tuple[str, ...] = tuple(RULES)
+
+
+class Dropped(Struct, frozen=True):
+    """A row that is left out, by its hash, and why."""
+
+    row: str
+    why: str
 
 
 class Cleaned(Struct, frozen=True):
-    """The dataset that is left, and what was left out: why, by the hash of the row."""
+    """The dataset that is left, what was left out of it, and the rows in which people were replaced, as they were before."""
 
     dataset: Dataset
-    dropped: dict[str, str]
+    dropped: tuple[Dropped, ...] = ()
+    replaced: tuple[Example, ...] = ()
+
+    def said(self) -> str:
+        """What was done, for a person; empty where nothing was."""
+        told = Counter(_COPIES if " same as " in one.why else one.why for one in self.dropped)
+        parts = [f"{count:,} left out: {why}" for why, count in told.most_common()]
+        parts += [f"in {len(self.replaced):,} what identifies people is replaced"] if self.replaced else []
+        rows = len(self.dataset.examples) + len(self.dropped)
+        return f"Of {rows:,} rows {'; '.join(parts)}." if parts else ""
 
 
 class _Row(Struct, frozen=True, tag="row", tag_field="kind"):
@@ -146,30 +182,35 @@ def read_dataset(path: Path) -> Dataset:
     return Dataset(tuple(examples), ancestors)
 
 
-def clean(dataset: Dataset, cleaning: Cleaning = Cleaning()) -> Cleaned:  # noqa: B008 - frozen
+def clean(dataset: Dataset, cleaning: Cleaning = Cleaning(), programs: Container[str] = ()) -> Cleaned:  # noqa: B008 - frozen
     """The dataset without what is too short, too long, broken or there already, and with what identifies people replaced.
 
-    Of copies the first stays. A redacted row has the row that it was made from as its parent."""
+    Of copies the first stays. A redacted row has the row that it was made from as its parent, and is left out where its reply does not hold any more: see
+    `_unsound`. Rows of the producers `programs` speak of nobody and are alike by nature: their long numbers stay, and likeness is not asked about."""
     redactor = Redactor(cleaning.redact) if cleaning.redact else None
     ancestors = dict(dataset.ancestors)
     kept: list[Example] = []
-    dropped: dict[str, str] = {}
+    dropped: list[Dropped] = []
+    replaced: list[Example] = []
     seen: dict[str, str] = {}
     neighbours = Neighbours(cleaning.near) if cleaning.near else None
     for example in dataset.examples:
+        drawn = example.pedigree.producer in programs and not example.pedigree.parents
+        near = None if drawn else neighbours
         why = _broken(example, cleaning)
-        clear = _redacted(example, redactor) if redactor is not None and why is None else example
-        why = why or _copy(clear, seen, neighbours)
+        clear = example if why or drawn or redactor is None else _redacted(example, redactor)
+        why = why or _unsound(example, clear) or _copy(clear, {} if cleaning.copies else seen, near)
         if why is not None:
-            dropped[example.hash] = why
+            dropped.append(Dropped(example.hash, why))
             continue
         if clear is not example:
+            replaced.append(example)
             ancestors[example.hash] = example.pedigree
         kept.append(clear)
         seen[_key(clear)] = clear.hash
-        if neighbours is not None:
-            neighbours.add(clear.hash, clear.asked)
-    return Cleaned(Dataset(tuple(kept), ancestors), dropped)
+        if near is not None:
+            near.add(clear.hash, clear.own or clear.asked)
+    return Cleaned(Dataset(tuple(kept), ancestors), tuple(dropped), tuple(replaced))
 
 
 def decide(
@@ -238,7 +279,7 @@ def _broken(example: Example, cleaning: Cleaning) -> str | None:
         return "it has no question or no reply"
     if not cleaning.shortest <= len(example.reply) or length > cleaning.longest:
         return "it is too short or too long"
-    if example.reply.count("<think>") != example.reply.count("</think>"):
+    if example.reply.count(THINK) > example.reply.count(END):  # the first may stand in the prompt
         return "its thinking does not end"
     if "�" in example.reply or "\0" in example.reply:
         return "its reply is damaged"
@@ -246,12 +287,12 @@ def _broken(example: Example, cleaning: Cleaning) -> str | None:
 
 
 def _loops(found: list[str]) -> bool:
-    """Whether a sequence of 1 to 8 words comes `LOOP` times in a row."""
+    """Whether a sequence of 1 to 8 words comes `LOOP` times in a row. Signs and numbers alone are no loop: rules of tables, rows of zeros."""
     for width in range(1, 9):
         run = 0
         for place in range(width, len(found)):
             run = run + 1 if found[place] == found[place - width] else 0
-            if run >= width * (LOOP - 1):
+            if run >= width * (LOOP - 1) and any(map(str.isalpha, "".join(found[place - width : place]))):
                 return True
     return False
 
@@ -260,7 +301,7 @@ def _copy(example: Example, seen: Mapping[str, str], neighbours: Neighbours | No
     same = seen.get(_key(example))
     if same is not None:
         return f"it is the same as {same[:12]}"
-    near = neighbours.nearest(example.asked) if neighbours is not None else None
+    near = neighbours.nearest(example.own or example.asked) if neighbours is not None else None
     return None if near is None else f"it is nearly the same as {near[0][:12]}"
 
 
@@ -282,3 +323,25 @@ def _redacted(example: Example, redactor: Redactor) -> Example:
         reply=reply,
         pedigree=replace(example.pedigree, parents=(*example.pedigree.parents, example.hash)),
     )
+
+
+def _unsound(example: Example, clear: Example) -> str | None:
+    """Why a row that was redacted is none to learn from, None where its reply holds as before: names were exchanged for others, in question and reply alike.
+
+    Of a graded row the answer must be the one that was graded. A reply may say nothing that cannot be known from the question as it is now: no
+    placeholder that does not stand there, and no part of what was replaced there, such as the surname in an address."""
+    if clear is example:
+        return None
+    before, after = read_reply(example.reply).answer, read_reply(clear.reply).answer
+    if before != after and (example.problem or not any(map(str.isalnum, _PLACEHOLDER.sub("", after)))):
+        return "its answer tells who somebody is"
+    given = Counter(_PLACEHOLDER.findall(f"{example.asked}\n{example.reply}"))
+    made = Counter(_PLACEHOLDER.findall(f"{clear.asked}\n{clear.reply}")) - given
+    if given.keys() & made.keys():
+        return "it holds placeholders already, and others would be called the same"
+    if not set(_PLACEHOLDER.findall(clear.reply)) <= set(_PLACEHOLDER.findall(clear.asked)):
+        return "its reply tells who somebody is, and its question does not"
+    gone = set(words(example.asked)) - set(words(clear.asked))
+    if any(len(word) >= PART for word in gone.intersection(words(clear.reply))):
+        return "its reply rests on what was replaced in its question"
+    return None

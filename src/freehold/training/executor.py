@@ -59,7 +59,8 @@ class Executor(Protocol):
 
 class Calibration(msgspec.Struct, frozen=True, kw_only=True):
     """What a step cost where it was measured: seconds a step, tokens that it trained on, the weights that the model has, the most memory that the
-    process had, in bytes, and in which precision it computed on which device."""
+    process had, in bytes, and in which precision it computed on which device. `before` are the seconds that the whole run takes before its first step, for the
+    drawing of pairs."""
 
     seconds: float
     tokens: int
@@ -67,6 +68,7 @@ class Calibration(msgspec.Struct, frozen=True, kw_only=True):
     memory: int
     precision: str
     device: str
+    before: float = 0.0
 
 
 class Parity(msgspec.Struct, frozen=True, kw_only=True):

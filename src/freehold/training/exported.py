@@ -22,7 +22,7 @@ import msgspec
 from msgspec import Struct
 
 from freehold.catalog.terms import Terms
-from freehold.errors import ConfigError, RegistryError
+from freehold.errors import ConfigError, RegistryError, TrainingError
 from freehold.training.ancestry import LINEAGE, Ancestry, pedigree_of_base
 from freehold.training.bom import bill_of_materials
 from freehold.training.card import model_card
@@ -30,12 +30,12 @@ from freehold.training.dataset import Dataset
 from freehold.training.executor import LocalExecutor, Parity
 from freehold.training.lineage import ADAPTER_ARCHITECTURE, ARCHITECTURE, Lineage, Measured, Owed, owed_for
 from freehold.training.provenance import Pedigree
-from freehold.training.runs import ANCESTRY, RunFolder, standing
+from freehold.training.runs import ANCESTRY, RunFolder, Standing, standing
 
 Kind = Literal["f16", "q8_0", "q4_0", "safetensors", "lora"]
 KINDS: tuple[Kind, ...] = ("f16", "q8_0", "q4_0", "safetensors", "lora")
 PLAIN: Kind = "safetensors"
-"""The weights as they are, with their papers: nothing is converted, so nothing is compared. For bases that others made, too."""
+"""The weights as they are, with their papers: nothing is converted, so nothing is compared. For what is no plain Llama, too."""
 
 ADAPTERS: Kind = "lora"
 """The adapters that a run with [lora] learned, without the weights that they change: another version's, which serves them."""
@@ -60,9 +60,17 @@ class Exported(Struct, frozen=True):
     lineage: Lineage
 
 
-def export(folder: RunFolder, kind: Kind, executor: LocalExecutor, licence: str = UNCHOSEN) -> Exported:
+def export(
+    folder: RunFolder, kind: Kind, executor: LocalExecutor, licence: str = UNCHOSEN, *, despite_alarm: bool = False
+) -> Exported:
     """Exports a finished run; what stood there before is replaced when all is there. Raises ExportRefused where the file does not say what the weights
-    say, TrainingError for what cannot be exported, and then nothing is changed."""
+    say, TrainingError for what cannot be exported, such as a run that an alarm ended, and then nothing is changed."""
+    alarm = standing(folder).ended_by
+    if alarm is not None and not despite_alarm:
+        raise TrainingError(
+            f"The run {folder.path.name} was ended by an alarm: {alarm.sentence}",
+            "Look at it: `freehold train show`. Its weights are exported all the same with --despite-alarm.",
+        )
     run, out = folder.run(), folder.path / "export" / kind
     draft = out.with_name(f".{kind}.{os.getpid()}")
     shutil.rmtree(draft, ignore_errors=True)
@@ -108,8 +116,7 @@ def lineage_of(folder: RunFolder, weights: Path, kind: Kind, parity: Parity | No
     """What a run and the files that it left say of the model: made from what, by which code, how good on which held-out items."""
     run, recipe, stands = folder.run(), folder.recipe(), standing(folder)
     made_from = ancestry_kept(folder)
-    ended = stands.ended
-    tasks = list(dict.fromkeys(portion.task for portion in recipe.mix))
+    tasks = list(dict.fromkeys(portion.called for portion in recipe.mix))
     learned = folder.adapter / LOW_RANK if kind == ADAPTERS else folder.weights / WEIGHTS
     with weights.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
@@ -130,9 +137,7 @@ def lineage_of(folder: RunFolder, weights: Path, kind: Kind, parity: Parity | No
         # Without tasks the two were compared on rows that were learned from: that says nothing of how good it is.
         measured=(*_scored(folder), *([_compared(kind, parity)] if parity is not None and recipe.mix else [])),
         overrides=made_from.overrides,
-        limits=(f"Training ended after {ended.step:,} steps and {ended.tokens:,} tokens: {ended.why}.",)
-        if ended
-        else (),
+        limits=(*([run.cleaned] if run.cleaned else ()), *_limits(stands)),
         start=made_from.start,
         inherited=made_from.inherited,
         architecture=ADAPTER_ARCHITECTURE if kind == ADAPTERS else ARCHITECTURE,
@@ -189,6 +194,16 @@ def _scored(folder: RunFolder) -> list[Measured]:
         for one in standing(folder).scores
         if one.items
     ]
+
+
+def _limits(stands: Standing) -> tuple[str, ...]:
+    """What the run has told of itself that whoever uses the weights must know, and how it ended."""
+    notes, ended = tuple(one.sentence for one in stands.notes), stands.ended
+    if ended is None:
+        return notes
+    by = " by an alarm" if stands.ended_by is not None else ""
+    why = ended.why.removesuffix(".")
+    return (*notes, f"Training ended{by} after {ended.step:,} steps and {ended.tokens:,} tokens: {why}.")
 
 
 def _compared(kind: Kind, parity: Parity) -> Measured:

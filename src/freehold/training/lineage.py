@@ -51,7 +51,7 @@ class Lineage(Struct, frozen=True, kw_only=True):
     """One version of a model. `weights` is the SHA-256 of its weights, `created` an ISO 8601 moment (UTC), `licence` an SPDX expression
     chosen by its owner, `base` the weights of others that it starts from (`vendor/model`, empty for from scratch), `start` the run of ours that it
     goes on from, `dataset` the digest of its rows (empty where tasks drew them), `inherited` those of the rows behind its start and its teacher,
-    `sealed` how many sealed items no row gives away."""
+    `sealed` how many sealed items no row gives away, and no problem that a task drew asks."""
 
     model: str
     weights: str

@@ -22,6 +22,8 @@ from freehold.training.exported import parameters_in
 from freehold.training.provenance import Override
 from freehold.training.recipe import Recipe, Shape, Stage, folder_of, tasks_of
 
+CONFIG = "config.json"
+
 BYTES = 4
 """Of a weight in float32; gradients have as many, AdamW keeps two more of each."""
 
@@ -36,6 +38,16 @@ OTHERS = 9
 
 PASSES: Mapping[Stage, int] = {"pretrain": 3, "distil": 4, "sft": 3, "grpo": 4, "dpo": 4}
 """Passes forward that a token costs: the way back is two. A teacher, the drawing of a reply, and the model that it is held to cost one more."""
+
+
+ASSUMES: Mapping[Stage, tuple[str, ...]] = {
+    "sft": ("rows are as long as those that were measured",),
+    "grpo": ("replies stay as long as those that the start writes now",),
+    "dpo": ("both replies of a pair are as long as the tasks' own", "the drawing of the pairs is counted"),
+}
+"""What the minutes of a stage take for granted."""
+
+UNCOUNTED = "loading, checkpoints and looks at held-out items are not counted"
 
 
 class Weights(Struct, frozen=True):
@@ -70,7 +82,7 @@ class Permission(Struct, frozen=True, kw_only=True):
 
 class Plan(Struct, frozen=True, kw_only=True):
     """What a run will take. `parameters`, `flops` and `memory` (bytes) are None for weights that are not here or are no Llama; `minutes` and `usd` are None
-    without a measured step. `memory_measured` is what the measuring process had at most."""
+    without a measured step, and `assumes` says what they take for granted and leave out. `memory_measured` is what the measuring process had at most."""
 
     model: str
     stage: str
@@ -85,6 +97,7 @@ class Plan(Struct, frozen=True, kw_only=True):
     device: str
     precision: str
     terms: Permission
+    assumes: tuple[str, ...] = ()
 
 
 def make_plan(
@@ -100,9 +113,7 @@ def make_plan(
     rows, length = texts(recipe)
     tokens = learning.steps * rows * length
     begins = weights_of(recipe)
-    minutes = None if measured is None else measured.seconds * learning.steps / 60
-    if minutes is not None and learning.minutes:
-        minutes = min(minutes, learning.minutes)
+    minutes = None if measured is None else _minutes(recipe, measured)
     return Plan(
         model=recipe.model,
         stage=recipe.stage,
@@ -119,7 +130,22 @@ def make_plan(
         device="" if measured is None else measured.device,
         precision=learning.precision if measured is None else measured.precision,
         terms=asked_of_terms(recipe, terms, overrides, on or datetime.now(UTC).date().isoformat()),
+        assumes=() if measured is None else (*ASSUMES.get(recipe.stage, ()), UNCOUNTED),
     )
+
+
+def is_here(recipe: Recipe) -> bool:
+    """Whether there is something to measure a step of: a shape, or the weights that the run starts from."""
+    start = folder_of(recipe.start)
+    return (
+        recipe.shape is not None or start.is_file() or any((one / CONFIG).is_file() for one in (start / MODEL, start))
+    )
+
+
+def _minutes(recipe: Recipe, measured: Calibration) -> float:
+    """All steps, no more than the recipe's minutes, and what comes before them."""
+    steps = measured.seconds * recipe.learning.steps / 60
+    return measured.before / 60 + min(steps, recipe.learning.minutes or steps)
 
 
 def parameters(shape: Shape, vocabulary: int) -> int:
@@ -171,7 +197,7 @@ def weights_of(recipe: Recipe) -> Weights | None:
     folder = folder_of(recipe.start)
     for place in (folder / MODEL, folder):
         try:
-            found = msgspec.json.decode((place / "config.json").read_bytes(), type=_Config)
+            found = msgspec.json.decode((place / CONFIG).read_bytes(), type=_Config)
         except (OSError, msgspec.MsgspecError):
             continue
         if found.model_type == "llama":

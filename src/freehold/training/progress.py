@@ -60,6 +60,13 @@ class Alarm(Struct, frozen=True, kw_only=True, tag="alarm", tag_field="kind"):
     sentence: str
 
 
+class Note(Struct, frozen=True, kw_only=True, tag="note", tag_field="kind"):
+    """Something that whoever reads the run's results must know, and that spoils nothing: a sentence, such as how many rows were left out."""
+
+    step: int
+    sentence: str
+
+
 class Ended(Struct, frozen=True, kw_only=True, tag="end", tag_field="kind"):
     """A life of the run ended. `done` is False when it was stopped and can go on."""
 
@@ -70,7 +77,7 @@ class Ended(Struct, frozen=True, kw_only=True, tag="end", tag_field="kind"):
     tokens: int
 
 
-Line = Step | Scored | Rewarded | Alarm | Ended
+Line = Step | Scored | Rewarded | Alarm | Note | Ended
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(Line).decode

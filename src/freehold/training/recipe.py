@@ -20,14 +20,23 @@ from typing import Annotated, Any, Final, Literal, get_args
 
 import msgspec
 from msgspec import Meta, Struct
+from msgspec.structs import asdict, replace
 
 from freehold.errors import ConfigError
 from freehold.training import tasks
-from freehold.training.tasks.task import Task
+from freehold.training.dataset import Cleaning
+from freehold.training.tasks.apart import read_apart
+from freehold.training.tasks.task import WORKLOAD, Task
 
 Stage = Literal["pretrain", "distil", "sft", "grpo", "dpo"]
 Curriculum = Literal["uniform", "rising", "mastery"]
 Rung = Literal["answers", "traces", "token", "on-policy"]
+
+APART: Final = "sealed.txt"
+"""The file of a run with the digests of what its tasks must not draw."""
+
+REWARDED: Final[tuple[Stage, ...]] = ("grpo", "dpo")
+"""Stages that learn by what the graders of their tasks reward."""
 
 Share = Annotated[float, Meta(ge=0, le=1)]
 Positive = Annotated[int, Meta(gt=0)]
@@ -55,6 +64,11 @@ class Portion(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_
     levels: tuple[int, ...] = ()
     begins: Share = 0.0
     ends: Share = 1.0
+
+    @property
+    def called(self) -> str:
+        """What its scores are told under, as `Task.called` has it."""
+        return str(self.options.get(WORKLOAD)) if self.task == WORKLOAD else self.task
 
 
 class Learning(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fields=True):
@@ -109,7 +123,8 @@ class Reinforcing(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unkn
     holds the model to where it began (0: not at all, which is GRPO's default here; DPO needs some). A proven reply is worth 1, a right one whose steps
     do not hold `right`. Less is: `too_long` for one that does not end, `length` for a right one as long as `tokens` and in proportion for a shorter one, and
     `foreign` for one all in a script that the question does not use, in proportion for a part of it. A run stops when more than `dead` of the groups have no spread for
-    `patience` steps in a row, or when sampler and trainer disagree by more than `mismatch` (mean absolute difference of log-probabilities)."""
+    `patience` steps in a row, when more than `unfinished` of the replies do not end for as many, or when sampler and trainer disagree by more than `mismatch` (mean
+    absolute difference of log-probabilities). With 1 for `dead` or `unfinished` it never does."""
 
     group: Annotated[int, Meta(ge=2)] = 8
     prompts: Positive = 8
@@ -120,6 +135,7 @@ class Reinforcing(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unkn
     length: Share = 0.0
     foreign: Share = 0.0
     dead: Share = 0.95
+    unfinished: Share = 0.8
     patience: Positive = 20
     mismatch: Rate = 0.05
 
@@ -134,7 +150,7 @@ class Lora(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fie
 
 class Recipe(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fields=True):
     """One recipe. `model` is the name of what comes out, `own/NAME`. `start` is the folder of a finished run or of weights to begin with, or
-    `own/NAME` for those that come with the package (`sft`, `grpo` and `dpo` need one); `base` who made those weights, `vendor/model`, for the terms. `data` is a dataset for `sft`. `direct` is the share of examples without
+    `own/NAME` for those that come with the package (`sft`, `grpo` and `dpo` need one); `base` who made those weights, `vendor/model`, for the terms. `data` is a dataset for `sft`, and `clean` what it is cleaned of before a run keeps it. `direct` is the share of examples without
     steps; `offered` whether others get the model; `declares` what whoever trains answers for."""
 
     model: Annotated[str, Meta(pattern=r"^own/[a-z0-9][a-z0-9.-]{0,62}$")]
@@ -151,9 +167,18 @@ class Recipe(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_f
     start: str = ""
     base: str = ""
     data: str = ""
+    clean: Cleaning = Cleaning()
     offered: bool = True
     declares: tuple[str, ...] = ()
     about: str = ""
+
+
+class Begun(Recipe, frozen=True, kw_only=True):
+    """The recipe of a run whose tasks must not draw everything: `apart` is the file of what they must not (`tasks/apart.py`), `sha256` that file's. Nobody
+    writes it: the run's folder makes it of its recipe."""
+
+    apart: str
+    sha256: str
 
 
 SHIPPED: Final = Path(__file__).parents[1] / "serving" / "shipped"
@@ -194,10 +219,13 @@ def parse_recipe(content: bytes, name: str = "The recipe") -> Recipe:
 
 
 def tasks_of(recipe: Recipe) -> list[tuple[Task, Portion, tuple[int, ...]]]:
-    """The tasks of the mix, made, each with its portion and its levels. Raises ConfigError for a task or a level that there is not."""
+    """The tasks of the mix, made, each with its portion and its levels, and with what a run of theirs must not draw. Raises ConfigError for a task or a
+    level that there is not."""
+    apart = read_apart(Path(recipe.apart), recipe.sha256) if isinstance(recipe, Begun) else frozenset[str]()
     found: list[tuple[Task, Portion, tuple[int, ...]]] = []
     for portion in recipe.mix:
         task = tasks.make({"task": portion.task, **portion.options})
+        task.apart = apart
         levels = portion.levels or task.levels
         try:
             found.append((task, portion, tuple(task.admits(level) for level in levels)))
@@ -206,9 +234,26 @@ def tasks_of(recipe: Recipe) -> list[tuple[Task, Portion, tuple[int, ...]]]:
     return found
 
 
+def placed(recipe: Recipe, folder: Path, apart: str = "") -> Recipe:
+    """The recipe of a run with the files of its folder that it names (`items` of a workload) where they lie now, and with that of what its tasks must not
+    draw, whose SHA-256 is `apart`; empty for none."""
+    mix = tuple(
+        replace(one, options={**one.options, "items": str(folder / one.options["items"])})
+        if one.task == WORKLOAD and one.options.get("items")
+        else one
+        for one in recipe.mix
+    )
+    moved = replace(recipe, mix=mix)
+    return Begun(**asdict(moved), apart=str(folder / APART), sha256=apart) if apart else moved
+
+
 def write_recipe(recipe: Recipe) -> bytes:
-    """The recipe as JSON with every value written out, in one order: what is hashed and what a run keeps."""
-    return msgspec.json.encode(recipe, order="deterministic")
+    """The recipe as JSON with every value written out, in one order: what is hashed and what a run keeps. What rows are cleaned of stands there where there are
+    rows alone, so a recipe without any is known again by its hash."""
+    table = msgspec.to_builtins(recipe, order="deterministic")
+    if not recipe.data:
+        del table["clean"]
+    return msgspec.json.encode(table)
 
 
 def _wrong(recipe: Recipe) -> tuple[str, str] | None:
@@ -225,6 +270,9 @@ def _wrong(recipe: Recipe) -> tuple[str, str] | None:
             return f"`{recipe.stage}` needs `{name}`, which is not there.", _NEEDS[name]
     if recipe.stage == "sft" and not recipe.data and not recipe.mix:
         return "`sft` needs `data` or `mix`, and has neither.", "Give a dataset, or tasks to draw rows from."
+    for portion in recipe.mix:
+        if portion.task == WORKLOAD and (wrong := _wrong_workload(recipe, portion)):
+            return wrong
     learning = recipe.learning
     times = {0.0, *(one.begins for one in recipe.mix), *(one.ends for one in recipe.mix)} - {1.0}
     if recipe.mix and not all(any(one.begins <= at < one.ends for one in recipe.mix) for at in times):
@@ -246,6 +294,22 @@ def _wrong(recipe: Recipe) -> tuple[str, str] | None:
         )
     shape = recipe.shape
     return None if shape is None else _misshapen(shape, recipe.learning)
+
+
+def _wrong_workload(recipe: Recipe, portion: Portion) -> tuple[str, str] | None:
+    """What does not go with a workload's own items. Their references are no rows to learn: nobody has asked whose words they are."""
+    if set(portion.options) != {WORKLOAD} or not isinstance(portion.options[WORKLOAD], str):
+        return (
+            "The task `workload` needs the name of one, and nothing else.",
+            'Write `options = { workload = "NAME" }`.',
+        )
+    if recipe.stage in ("pretrain", "distil") or (recipe.stage == "sft" and not recipe.data):
+        return (
+            f"`{recipe.stage}`{' without `data`' if recipe.stage == 'sft' else ''} would learn what stands as right in the items of "
+            f"{portion.called}, and nobody has asked whose words that is.",
+            "Let a teacher answer them, `freehold traces make`, and name what it wrote as `data` of `sft`; or reinforce, with `grpo` or `dpo`.",
+        )
+    return None
 
 
 def _misshapen(shape: Shape, learning: Learning) -> tuple[str, str] | None:

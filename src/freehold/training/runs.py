@@ -4,6 +4,8 @@
         recipe.json      the recipe, every value written out
         run.json         when it was made, by which code, digest of the recipe
         rows.jsonl       the rows of its dataset, as they were admitted; for its owner alone
+        sealed.txt       digests of the texts that its tasks must not draw, as they are set apart for evaluation
+        workload-1.json  the items of a workload that it learns from or looks at, with their grader; for its owner alone
         terms.toml       further terms that its rows are under
         ancestry.json    what it is made from, as its trainer found it
         stop             asks the process that trains to end with a checkpoint
@@ -27,7 +29,7 @@ import os
 import platform
 import sqlite3
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -42,9 +44,9 @@ from freehold.errors import ConfigError, FreeholdError, StoreError
 from freehold.store.database import open_database
 from freehold.training.dataset import Dataset, read_dataset, write_dataset
 from freehold.training.lives import How, Life, read_lives, tell, write_life
-from freehold.training.progress import Alarm, Ended, Line, Scored, Step, read_progress
+from freehold.training.progress import Alarm, Ended, Line, Note, Scored, Step, read_progress
 from freehold.training.provenance import Override
-from freehold.training.recipe import Recipe, write_recipe
+from freehold.training.recipe import APART, Recipe, placed, write_recipe
 
 State = Literal["running", "done", "stopped"]
 
@@ -55,9 +57,11 @@ log = logging.getLogger("freehold.training")
 
 
 class Run(Struct, frozen=True, kw_only=True):
-    """What does not change of a run. `recipe` is the SHA-256 of the recipe with every value written out; `made_at` ISO 8601, UTC; `overrides` those
+    """What does not change of a run. `recipe` is the SHA-256 of the recipe with every value written out, `asked` that of the recipe before items of a workload were
+    named in it; `made_at` ISO 8601, UTC; `overrides` those
     of the ledger that its rows may rest on; `rows` the digest of the rows that it learns from, empty where tasks draw them, and `sealed` how many
-    items they were held against."""
+    items they are held against; `apart` the SHA-256 of the file of what tasks must not draw, empty for none; `cleaned` a sentence on what was left out of
+    the rows and replaced in them before."""
 
     id: str
     model: str
@@ -65,9 +69,12 @@ class Run(Struct, frozen=True, kw_only=True):
     made_at: str
     code: str
     recipe: str
+    asked: str = ""
     overrides: tuple[Override, ...] = ()
     rows: str = ""
     sealed: int = 0
+    apart: str = ""
+    cleaned: str = ""
 
 
 Kind = TypeVar("Kind", Run, Recipe)
@@ -101,7 +108,7 @@ class RunFolder:
 
     def recipe(self) -> Recipe:
         """Raises ConfigError for a folder that is no run."""
-        return _read(self.path / "recipe.json", Recipe)
+        return placed(_read(self.path / "recipe.json", Recipe), self.path, self.run().apart)
 
     @property
     def rows(self) -> Path:
@@ -236,7 +243,13 @@ class Standing(Struct, frozen=True, kw_only=True):
     step: Step | None
     scores: tuple[Scored, ...]
     alarms: tuple[Alarm, ...]
+    notes: tuple[Note, ...]
     ended: Ended | None
+
+    @property
+    def ended_by(self) -> Alarm | None:
+        """The alarm that ended the run, where one did."""
+        return next((one for one in self.alarms if self.ended is not None and one.sentence == self.ended.why), None)
 
     @property
     def accuracy(self) -> float | None:
@@ -255,9 +268,13 @@ def new_run(
     rows: Dataset | None = None,
     sealed: int = 0,
     terms: bytes = b"",
+    private: Mapping[str, bytes] | None = None,
+    asked: Recipe | None = None,
+    cleaned: str = "",
 ) -> RunFolder:
-    """A new run of a recipe in the data folder. `rows` are those of its dataset, held against `sealed` items; `terms` a file of further terms."""
-    made_at = now or datetime.now(UTC)
+    """A new run of a recipe in the data folder. `rows` are those of its dataset, held against `sealed` items; `terms` a file of further terms; `private`
+    further files of its folder by name, for its owner alone; `asked` the recipe before items were named in it, `cleaned` what its rows were cleaned of."""
+    files, made_at = private or {}, now or datetime.now(UTC)
     written = write_recipe(recipe)
     name = recipe.model.partition("/")[2]
     base = (
@@ -272,13 +289,19 @@ def new_run(
         made_at=made_at.isoformat(timespec="seconds"),
         code=__version__,
         recipe=hashlib.sha256(written).hexdigest(),
+        asked=hashlib.sha256(written if asked is None else write_recipe(asked)).hexdigest(),
         overrides=overrides,
         rows=rows.digest if rows is not None else "",
         sealed=sealed,
+        apart=hashlib.sha256(files[APART]).hexdigest() if APART in files else "",
+        cleaned=cleaned,
     )
     if rows is not None:
         (path / "rows.jsonl.part").touch(0o600)
         write_dataset(rows, path / "rows.jsonl")
+    for name, content in files.items():
+        (path / name).touch(0o600)
+        (path / name).write_bytes(content)
     if terms:
         (path / "terms.toml").write_bytes(terms)
     (path / "recipe.json").write_bytes(written)
@@ -359,6 +382,7 @@ def standing(folder: RunFolder) -> Standing:
         step=steps[-1] if steps else None,
         scores=tuple(scores[key] for key in sorted(scores)),
         alarms=tuple(one for one in lines if isinstance(one, Alarm)),
+        notes=tuple(one for one in lines if isinstance(one, Note)),
         ended=ends[-1] if ends else None,
     )
 

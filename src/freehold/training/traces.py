@@ -19,7 +19,7 @@ from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final, Literal, cast
+from typing import Any, Final, Literal
 
 import msgspec
 from msgspec import Struct
@@ -30,7 +30,7 @@ from freehold.items import Item
 from freehold.training.dataset import Dataset, Example, Turn
 from freehold.training.provenance import Override, Pedigree, Student, may_use, pedigree_of_answer
 from freehold.training.tasks.task import END, THINK, Problem, judge
-from freehold.training.tasks.workload import WorkloadTask, turns
+from freehold.training.tasks.workload import WorkloadTask, turns, unaskable
 
 INPUT: Final = "input"
 
@@ -148,8 +148,12 @@ async def make_traces(
     # 1
     require_teacher(wanted, terms, overrides)
     # 2
-    pedigrees = {item.id: ancestry(item, wanted, terms) for item in items}
-    left_out = {item.id: why for item in items if (why := _why_not(item, pedigrees[item.id], wanted, terms, overrides))}
+    pedigrees = {item.id: behind_item(item, wanted.on, terms) for item in items}
+    left_out = {
+        item.id: why
+        for item in items
+        if (why := unaskable(item) or forbidden_by(pedigrees[item.id], wanted.student, terms, overrides))
+    }
     waiting = iter([item for item in items if item.id not in left_out])
     judging = asyncio.Lock()  # verifiers hold processes of their own, and answer one question at a time
     done = 0
@@ -199,33 +203,25 @@ def require_teacher(wanted: Wanted, terms: Terms, overrides: Sequence[Override] 
         )
 
 
-def ancestry(item: Item, wanted: Wanted, terms: Terms) -> dict[str, Pedigree]:
+def behind_item(item: Item, on: str, terms: Terms) -> dict[str, Pedigree]:
     """The pedigrees of what an item's input is made of, by hash: the caller's words, and, where the conversation holds them, the words of
-    the model that answered then."""
+    the model that answered then, on the day of the item, else on the day `on` (ISO 8601)."""
     said = turns(item)
     callers = "\n".join(text for role, text in said if role != "assistant")
-    found = {_hash(INPUT, callers): _of_customer(item.workload)}
+    found = {_hash(INPUT, callers): of_customer(item.workload)}
     models = "\n".join(text for role, text in said if role == "assistant")
     if models:
-        day = datetime.fromtimestamp(item.at / 1000, UTC).date().isoformat() if item.at else wanted.on
+        day = datetime.fromtimestamp(item.at / 1000, UTC).date().isoformat() if item.at else on
         found[_hash("said", models)] = pedigree_of_answer(item.model or "unknown/unknown", day, terms)
     return found
 
 
-def _why_not(
-    item: Item, known: dict[str, Pedigree], wanted: Wanted, terms: Terms, overrides: Sequence[Override]
+def forbidden_by(
+    known: dict[str, Pedigree], student: Student, terms: Terms, overrides: Sequence[Override]
 ) -> str | None:
-    """Why an item cannot be asked, None when it can."""
-    for message in cast("list[dict[str, Any]]", item.input.get("messages") or []):
-        content = message.get("content")
-        if isinstance(content, list) and any(
-            part.get("type") != "text" for part in cast("list[dict[str, Any]]", content)
-        ):
-            return "it holds more than text"
-    if not any(role == "user" for role, _ in turns(item)):
-        return "nobody asks anything in it"
+    """Why the words of an item's conversation may not be had before a student, None when they may."""
     for name in known:
-        decision = may_use(name, known, wanted.student, "distil", terms, overrides)
+        decision = may_use(name, known, student, "distil", terms, overrides)
         if not decision.allowed:
             return f"its conversation holds words of a model: {decision.reason.partition(': ')[2] or decision.reason}"
     return None
@@ -305,7 +301,8 @@ def _made(
     return Made(Dataset(tuple(examples), ancestors), dict(outcomes), tuple(without), left_out)
 
 
-def _of_customer(workload: str) -> Pedigree:
+def of_customer(workload: str) -> Pedigree:
+    """The pedigree of what the callers of a workload wrote."""
     return Pedigree(producer=f"customer/{workload}", route="customer", terms="customer-data", terms_date="2026-01-01")
 
 

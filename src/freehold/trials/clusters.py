@@ -31,6 +31,9 @@ MOST_WORDS: Final = 20_000
 BRIDGE: Final = "bridge"
 SHARES: Final[Mapping[str, float]] = {"train": 0.5, "trial": 0.4, "holdout": 0.1}
 
+LOOKED_AT: Final = 0.1
+"""The share of the training split that nothing learns from."""
+
 _UNPACK: Final = struct.Struct(f"<{HASHES}I").unpack
 _BAND: Final = 4 * ROWS
 _WORDS: Final = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]|[^\W\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]+")
@@ -92,6 +95,12 @@ def split_of(cluster: str, salt: bytes, shares: Mapping[str, float] = SHARES) ->
         if drawn < 0:
             return split
     return list(shares)[-1]  # what rounding leaves over
+
+
+def is_looked_at(cluster: str, salt: bytes) -> bool:
+    """Whether a cluster of the training split is set apart in it: nothing learns from its items, and whoever trains looks at them. Always the same
+    tenth, by another key than that of the splits."""
+    return split_of(cluster, b"looked at" + salt, {"train": 1 - LOOKED_AT, "looked at": LOOKED_AT}) != "train"
 
 
 def deal(

@@ -1,4 +1,5 @@
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -10,8 +11,8 @@ from freehold.training.heavy.generate import Reply
 from freehold.training.heavy.model import load_model
 from freehold.training.progress import Step, read_progress
 from freehold.training.recipe import Reinforcing, tasks_of
-from freehold.training.tasks.task import write_reply
-from training.heavy.tiny import begun_on, executed, finished, recipe, trained
+from freehold.training.tasks.task import Problem, Task, write_reply
+from training.heavy.tiny import assert_exact, begun_on, executed, finished, kept_sevens, mix_of, recipe, trained
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -65,15 +66,43 @@ def test_pairs_are_learned_from(base: Path, tmp_path: Path, monkeypatch: pytest.
     assert (tmp_path / "run" / "model" / "model.safetensors").exists()
 
 
+def proven_by_letters(_task: Task, _problem: Problem, text: str) -> SimpleNamespace:
+    """A verdict by which about half of all replies are proven."""
+    return SimpleNamespace(proven=sum(text.encode()) % 2 == 0)
+
+
+@pytest.mark.parametrize("lora", [None, {"rank": 2, "alpha": 4, "dropout": 0.2}])
+def test_learning_from_pairs_that_was_stopped_half_way_ends_with_the_same_bits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lora: Any
+) -> None:
+    """The pairs are drawn again in the second life, from the weights that the first began with."""
+    monkeypatch.setattr(direct, "judge", proven_by_letters)
+    base = trained(tmp_path / "base", learning__steps=150, watch__every=1000, direct=0.0)
+    changes = {"learning__steps": 6, "watch__every": 2, "watch__items": 2, "lora": lora}
+    made = recipe(stage="dpo", start=str(base), shape=None, reward={"group": 4, "prompts": 4}, **changes)
+    assert_exact(tmp_path, 3, lambda folder, stopping: dpo(made, folder, stopping))
+
+
 def test_a_model_that_is_never_right_gives_no_pairs_and_that_is_an_error(base: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="none has both a proven reply and another"):
         run(base, tmp_path / "run")
 
 
 def test_two_processes_draw_the_same_pairs_and_learn_from_them(tmp_path: Path) -> None:
-    base = finished(tmp_path / "base", learning__steps=300, watch__every=1000, direct=0.0)
+    base = finished(tmp_path / "base", learning__steps=600, watch__every=1000, direct=0.0)
     place = begun_on(base, tmp_path, "dpo", {"group": 4, "prompts": 32}, learning__rows=4)
     steps = [line for line in executed(place) if isinstance(line, Step)]
     assert [line.step for line in steps] == [1, 2, 3]
     assert steps[0].loss == pytest.approx(0.6931, abs=1e-3), "before the first step both are alike: log 2"
     assert (place.weights / "model.safetensors").exists()
+
+
+def test_of_a_workload_a_right_answer_goes_before_one_that_is_not(
+    base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "items.json").write_bytes(kept_sevens(range(3), ()))
+    ((task, _, _),) = tasks_of(recipe(mix=mix_of(str(tmp_path / "items.json"))))
+    model, words = load_model(base / "model")
+    says(monkeypatch, words, "8", "7", "6")
+    (pair,) = pairs(model, words, [(task, task.generate(1, 0))], Reinforcing(group=3), 24, 1)
+    assert pair == {"prompt": "<system>+<user>0+1=?<assistant>", "chosen": "7", "rejected": "8"}

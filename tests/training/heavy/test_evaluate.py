@@ -46,6 +46,11 @@ def test_a_score_without_right_answers_has_no_share_of_proven_ones() -> None:
     assert score.faithful is None
 
 
+def test_a_level_without_held_out_problems_has_no_share_of_right_answers() -> None:
+    score = Score(task="t", level=1, thinking=True, items=0, right=0, proven=0, unfinished=0, tokens=0, low=0, high=1)
+    assert score.accuracy is None
+
+
 def test_a_model_that_knows_nothing_is_right_about_nothing() -> None:
     words = build_tokenizer([TASK])
     model = build_model(Shape(layers=1, width=32, heads=1, inner=32, context=64), words, seed=1)

@@ -12,7 +12,7 @@ from freehold.training.heavy.llama import served
 from freehold.training.heavy.model import load_model, save_model
 from freehold.training.heavy.parity import Parity, checked_export, compare, fault_of, round_to_half
 from freehold.training.recipe import tasks_of
-from training.heavy.tiny import recipe, trained
+from training.heavy.tiny import kept_sevens, mix_of, recipe, trained
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -29,6 +29,13 @@ def test_llama_cpp_says_token_by_token_what_the_weights_say(folder: Path, tmp_pa
     found = checked_export(folder, tmp_path / "m.gguf", "F16", "own/tiny", MIX, 24, strings=1_000, items=10)
     assert (found.strings, found.splits, found.items, found.same) == (1_000, 0, 10, 10)
     assert [path.name for path in tmp_path.iterdir()] == ["m.gguf"]
+
+
+def test_of_a_workload_as_many_items_are_compared_as_there_are(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "items.json").write_bytes(kept_sevens((), range(3), {"kind": "includes"}))
+    mix = tasks_of(recipe(mix=mix_of(str(tmp_path / "items.json"))))
+    found = checked_export(folder, tmp_path / "m.gguf", "F16", "own/tiny", mix, 24, strings=200)
+    assert (found.splits, found.items, found.same + found.rounded) == (0, 3, 3)
 
 
 def test_weights_in_the_wrong_order_are_found_and_nothing_is_left(

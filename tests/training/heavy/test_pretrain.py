@@ -3,20 +3,21 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from freehold.training.heavy import pretrain
+from freehold.training.heavy import lessons, pretrain
 from freehold.training.heavy.evaluate import Score
 from freehold.training.heavy.libraries import library, torch
 from freehold.training.heavy.pretrain import Training, faster_precision
 from freehold.training.progress import Ended, Scored, Step, read_progress
 from freehold.training.runs import RunFolder, new_run
-from training.heavy.tiny import recipe, trained
+from freehold.training.tasks.task import Problem, Task
+from training.heavy.tiny import assert_exact, recipe, trained, weights
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -24,10 +25,6 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 @pytest.fixture(autouse=True)
 def _one_thread() -> None:
     torch.set_num_threads(1)
-
-
-def weights(folder: Path) -> dict[str, Any]:
-    return library("safetensors.torch").load_file(str(folder / "model" / "model.safetensors"))
 
 
 @pytest.mark.parametrize("optimizer", ["adamw", "muon"])
@@ -62,6 +59,23 @@ def test_a_run_that_was_killed_goes_on_from_its_checkpoint_to_the_same_bits(tmp_
     assert told == sorted(set(told))
 
 
+def first_try(_task: Task, _problem: Problem, tries: Sequence[str]) -> str:
+    return next((text for text in tries if text), "")
+
+
+@pytest.mark.parametrize("rung", ["traces", "on-policy"])
+def test_a_distillation_that_was_stopped_half_way_ends_with_the_same_bits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rung: str
+) -> None:
+    """What the teacher, or the student, writes is drawn, so this holds the draws to the number of the step. What is proven is not the matter here."""
+    monkeypatch.setattr(lessons, "_kept", first_try)
+    monkeypatch.setattr(pretrain, "TELL_SECONDS", 0.0)
+    teacher = trained(tmp_path / "teacher", learning__steps=100, watch__every=1000, direct=0.0)
+    teaching = {"run": str(teacher), "rung": rung, "samples": 2, "temperature": 1.0}
+    made = recipe(stage="distil", teacher=teaching, learning__steps=6)
+    assert_exact(tmp_path, 3, lambda folder, stopping: Training(made, folder, stopping).run())
+
+
 def test_it_learns(tmp_path: Path) -> None:
     folder = trained(tmp_path / "run", learning__steps=150, watch__every=1000, direct=0.0)
     lines = read_progress(folder / "progress.jsonl")
@@ -72,17 +86,66 @@ def test_it_learns(tmp_path: Path) -> None:
     assert isinstance(lines[-1], Ended)
 
 
-def nothing(_: int) -> list[Score]:
-    return []
+def score(level: int, items: int = 10, right: int = 10) -> Score:
+    return Score(
+        task="t",
+        level=level,
+        thinking=True,
+        items=items,
+        right=right,
+        proven=0,
+        unfinished=0,
+        tokens=1.0,
+        low=0.0,
+        high=1.0,
+    )
+
+
+def all_right(_: int) -> list[Score]:
+    return [score(2)]
+
+
+def nothing_asked(_: int) -> list[Score]:
+    return [score(2, items=0, right=0)]
 
 
 def test_a_run_that_reaches_its_target_decays_and_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     training = Training(recipe(watch__target=0.5, learning__steps=400), tmp_path)
-    monkeypatch.setattr(training, "scores", nothing)
+    monkeypatch.setattr(training, "scores", all_right)
     ended = training.run()
     assert (ended.done, ended.step) == (True, 5), (
         "the first look, after 4 steps, and a decay as long as a quarter of all"
     )
+
+
+def test_a_target_is_not_reached_where_nothing_can_be_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    training = Training(recipe(watch__target=0.5), tmp_path)
+    monkeypatch.setattr(training, "scores", nothing_asked)
+    assert training.run().why == "all steps are done"
+
+
+EQUATIONS = {"task": "linear-equations-mod-p", "options": {"p": 2}, "levels": [1, 3]}
+"""Of level 1 there are so few problems that none is held out."""
+
+
+def test_a_level_without_held_out_problems_neither_ends_a_run_nor_holds_up_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    changes: dict[str, Any] = {"mix": [EQUATIONS], "curriculum": "mastery", "watch__target": 0.9, "watch__items": 2}
+    training = Training(recipe(**changes), tmp_path)
+    weights: list[Any] = []
+    real = training.lesson.batch
+
+    def batch(model: Any, step: int, levels: Any) -> Any:
+        weights.append(dict(levels[0]))
+        return real(model, step, levels)
+
+    monkeypatch.setattr(training.lesson, "batch", batch)
+    assert training.run().done
+    asked = {(one.level, one.items) for one in read_progress(tmp_path / "progress.jsonl") if isinstance(one, Scored)}
+    assert asked == {(1, 0), (3, 2)}
+    assert weights[3] == {1: 1.0, 3: 0.0}, "before the first look, after 4 steps"
+    assert weights[4] == {1: 1.0, 3: 2.0}
 
 
 class Seconds:

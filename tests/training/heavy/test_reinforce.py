@@ -6,11 +6,11 @@ import pytest
 from freehold.errors import ConfigError
 from freehold.training.heavy import reinforce
 from freehold.training.heavy.reinforce import grpo, prove, rewarding, worth
-from freehold.training.progress import Alarm, Ended, Rewarded, read_progress
-from freehold.training.recipe import Reinforcing, tasks_of
+from freehold.training.progress import Alarm, Ended, Rewarded, Scored, read_progress
+from freehold.training.recipe import Recipe, Reinforcing, tasks_of
 from freehold.training.tasks.refund_desk import RefundDesk
 from freehold.training.tasks.task import Check, Problem, Solution, StepCheck, Task, write_reply
-from training.heavy.tiny import begun_on, executed, finished, recipe, trained
+from training.heavy.tiny import assert_exact, begun_on, executed, finished, kept_sevens, mix_of, recipe, trained
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -64,6 +64,11 @@ def nothing(*_: Any, **__: Any) -> float:
     return 0.0
 
 
+def by_letters(_task: Task, _problem: Problem, text: str, **_: Any) -> float:
+    """Rewards of which each group has a spread, so that something is learned at every step."""
+    return sum(text.encode()) % 7 / 7
+
+
 def apart(*_: Any) -> float:
     return 0.4
 
@@ -80,10 +85,14 @@ def _base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return trained(tmp_path_factory.mktemp("base") / "run", learning__steps=20)
 
 
+def reinforcing(base: Path, reward: dict[str, Any] | None = None, **changes: Any) -> Recipe:
+    table = {"group": 4, "prompts": 2, **(reward or {})}
+    return recipe(stage="grpo", start=str(base), shape=None, reward=table, **{"learning__steps": 3, **changes})
+
+
 def reinforced(base: Path, folder: Path, **reward: Any) -> list[Any]:
     folder.mkdir()
-    table = {"group": 4, "prompts": 2, **reward}
-    grpo(recipe(stage="grpo", start=str(base), shape=None, reward=table, learning__steps=3), folder)
+    grpo(reinforcing(base, reward), folder)
     return read_progress(folder / "progress.jsonl")
 
 
@@ -95,6 +104,15 @@ def test_every_step_tells_dead_groups_length_and_mismatch(base: Path, tmp_path: 
     assert (tmp_path / "run" / "model" / "model.safetensors").exists()
 
 
+@pytest.mark.parametrize("lora", [None, {"rank": 2, "alpha": 4, "dropout": 0.2}])
+def test_reinforcement_that_was_stopped_half_way_ends_with_the_same_bits(
+    base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lora: Any
+) -> None:
+    monkeypatch.setattr(reinforce, "worth", by_letters)
+    made = reinforcing(base, learning__steps=6, learning__accumulate=2, watch__every=2, watch__items=2, lora=lora)
+    assert_exact(tmp_path, 3, lambda folder, stopping: grpo(made, folder, stopping))
+
+
 def test_groups_without_a_spread_of_rewards_end_the_run_with_an_alarm(
     base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -103,6 +121,26 @@ def test_groups_without_a_spread_of_rewards_end_the_run_with_an_alarm(
     assert [(line.step, line.what) for line in lines if isinstance(line, Alarm)] == [(2, "dead-groups")]
     assert isinstance(lines[-1], Ended)
     assert lines[-1].step == 2
+
+
+def test_replies_that_do_not_end_end_the_run_with_an_alarm(tmp_path: Path) -> None:
+    untaught = trained(tmp_path / "base", learning__steps=1)
+    lines = reinforced(untaught, tmp_path / "run", unfinished=0.5, patience=2, dead=1.0)
+    assert [(line.step, line.what) for line in lines if isinstance(line, Alarm)] == [(2, "unfinished")]
+    assert isinstance(lines[-1], Ended)
+    assert (lines[-1].step, lines[-1].done) == (2, True)
+    assert lines[-1].why == "For 2 steps more than 50 % of the replies did not end within 24 tokens."
+
+
+def test_the_steps_of_an_alarm_are_counted_over_the_lives_of_a_run(
+    base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reinforce, "worth", nothing)
+    made = reinforcing(base, {"patience": 2})
+    assert not grpo(made, tmp_path, lambda: True).done
+    assert grpo(made, tmp_path).step == 2
+    told = read_progress(tmp_path / "progress.jsonl")
+    assert [(line.step, line.what) for line in told if isinstance(line, Alarm)] == [(2, "dead-groups")]
 
 
 def test_a_sampler_that_is_not_the_trainer_raises_the_alarm(
@@ -121,3 +159,34 @@ def test_two_processes_reinforce_one_model(tmp_path: Path) -> None:
     assert [line.step for line in rewards] == [1, 2, 3]
     assert all(line.mismatch < 1e-3 for line in rewards)
     assert (place.weights / "model.safetensors").exists()
+
+
+def test_a_workloads_own_grader_rewards(base: Path, tmp_path: Path) -> None:
+    (tmp_path / "workload-1.json").write_bytes(
+        kept_sevens(range(12), range(20, 23), {"kind": "includes", "words": False})
+    )
+    made = reinforcing(
+        base, {"group": 4, "prompts": 4, "patience": 1000}, mix=mix_of(str(tmp_path / "workload-1.json"))
+    )
+    assert grpo(made, tmp_path).done
+    lines = read_progress(tmp_path / "progress.jsonl")
+    assert [line.step for line in lines if isinstance(line, Rewarded)] == [1, 2, 3]
+    assert [(line.task, line.items) for line in lines if isinstance(line, Scored)] == [("sevens", 3)]
+    assert (tmp_path / "model" / "model.safetensors").exists()
+
+
+def test_what_a_workloads_grader_scores_is_the_reward_less_where_a_step_is_shown_wrong(tmp_path: Path) -> None:
+    (tmp_path / "items.json").write_bytes(kept_sevens(range(3), ()))
+    ((task, _, _),) = tasks_of(recipe(mix=mix_of(str(tmp_path / "items.json"))))
+    problem = task.generate(1, 0)
+    wrong = "<think>\nSo 3 + 3 = 7.\n</think>\n7"
+    found = [
+        worth(task, problem, text, ended=True, reward=REWARD) for text in ("7", "<think>\n</think>\n7", "8", wrong)
+    ]
+    assert found == [1.0, 1.0, 0.0, 0.2]
+
+
+def test_a_workload_whose_grader_lets_everything_pass_rewards_nothing(base: Path, tmp_path: Path) -> None:
+    (tmp_path / "items.json").write_bytes(kept_sevens(range(3), (), {"kind": "regex", "pattern": "(?s).*"}))
+    with pytest.raises(ConfigError, match="sevens may not reward: rec_0: 'the the the' scores 1"):
+        grpo(reinforcing(base, mix=mix_of(str(tmp_path / "items.json"))), tmp_path)

@@ -1,12 +1,23 @@
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import UTC, datetime
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from freehold.errors import ConfigError
 from freehold.training import tasks
-from freehold.training.heavy.rows import Mix, chat_prompt, rows, solved, tokens_of
+from freehold.training.heavy import lessons, reinforce, tuning
+from freehold.training.heavy.__main__ import train
+from freehold.training.heavy.rows import Mix, Row, chat_prompt, rows, solved, tokens_of
 from freehold.training.heavy.tokenizer import build_tokenizer
-from freehold.training.recipe import Portion
+from freehold.training.recipe import APART, Portion
+from freehold.training.runs import new_run
+from freehold.training.tasks.apart import write_apart
+from freehold.training.tasks.task import Problem
+from training.heavy.tiny import finished, recipe
 
 TASK = tasks.make({"task": "arithmetic-chains", "digits": 2})
 MIX: Mix = [(TASK, Portion(task="arithmetic-chains"), (2, 3))]
@@ -47,4 +58,52 @@ def test_rows_without_steps_are_asked_for_with_the_control_word(words: Any) -> N
     for text in texts:
         asked, _, reply = text.partition("<assistant>")
         assert asked.endswith("/no_think") == ("<think>" not in reply)
-    assert chat_prompt("1+2=?", words, thinking=False) == "<user>1+2=?/no_think<assistant>"
+    assert chat_prompt([("user", "1+2=?")], words, thinking=False) == "<user>1+2=?/no_think<assistant>"
+
+
+def test_several_messages_are_written_as_the_template_does_it(words: Any) -> None:
+    talk = [("system", "Add."), ("user", "1+2=?"), ("assistant", "3"), ("user", "And 4?")]
+    assert chat_prompt(talk, words) == "<system>Add.<user>1+2=?<assistant>3<end><user>And 4?<assistant>"
+    assert chat_prompt(talk, words, thinking=False).endswith("<user>And 4?/no_think<assistant>")
+
+
+@pytest.fixture(scope="module", name="base")
+def _base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return finished(tmp_path_factory.mktemp("base"), learning__steps=2)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("stage", ["pretrain", "distil", "sft", "grpo", "dpo"])
+def test_no_stage_draws_a_problem_that_is_set_apart(
+    base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stage: str
+) -> None:
+    """Everything that a stage learns from comes by `rows`. Without what is set apart it draws the leaks; with it never."""
+    seen: list[Problem] = []
+
+    def watched(*asked: Any) -> Iterator[Row]:
+        for row in rows(*asked):
+            seen.append(row.problem)
+            yield row
+
+    for module in (lessons, tuning, reinforce):
+        monkeypatch.setattr(module, "rows", watched)
+    changes: dict[str, Any] = {"learning__steps": 2, "watch__items": 1, "watch__tokens": 8}
+    if stage == "distil":
+        changes["teacher"] = {"run": str(base), "rung": "on-policy"}
+    elif stage != "pretrain":
+        changes |= {"start": str(base), "shape": None, "reward": {"group": 2, "prompts": 4}}
+    made, now = recipe(stage=stage, **changes), datetime(2026, 1, 1, tzinfo=UTC)
+    drew: list[set[str]] = []
+    for private in ({}, {APART: b""}):
+        leaks = {TASK.render(one) for one in seen[:5]}
+        if private:
+            private = {APART: write_apart(leaks)}
+        place = new_run(tmp_path / str(len(drew)), made, now, private=private)
+        seen.clear()
+        with suppress(ConfigError):  # of so small a model no pair can be drawn
+            train(place, lambda: False)
+        drew.append({TASK.render(one) for one in seen})
+    assert len(leaks) >= 4
+    assert leaks <= drew[0]
+    assert drew[1]
+    assert not leaks & drew[1]

@@ -1,8 +1,10 @@
 import shutil
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -19,10 +21,11 @@ from freehold.training.heavy.tuning import sft
 from freehold.training.progress import Ended, Scored, Step, read_progress
 from freehold.training.provenance import Pedigree
 from freehold.training.recipe import tasks_of
-from freehold.training.runs import RunFolder, new_run
+from freehold.training.runs import RunFolder, list_runs, new_run, standing
 from freehold.training.tasks.drawing import held_out
 from freehold.training.tasks.task import Problem, write_reply
-from training.heavy.tiny import executed, finished, recipe
+from freehold.training.tasks.workload import WorkloadTask
+from training.heavy.tiny import assert_exact, executed, finished, kept_sevens, mix_of, recipe, sevens
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -72,6 +75,27 @@ def test_tuning_ends_when_its_minutes_are_over_and_counts_those_of_its_earlier_l
     for told in ([line.elapsed for line in second], [line.tokens for line in second]):
         assert told == sorted(set(told))
     assert second[-1].elapsed > first[-1].elapsed
+
+
+LORA = {"rank": 2, "alpha": 4, "dropout": 0.2}
+
+
+@pytest.mark.parametrize("lora", [None, LORA])
+def test_tuning_that_was_stopped_half_way_ends_with_the_same_bits(base: Path, tmp_path: Path, lora: Any) -> None:
+    changes = {"learning__steps": 6, "watch__every": 2, "watch__items": 2, "lora": lora}
+    made = recipe(stage="sft", start=str(base), shape=None, **changes)
+    assert_exact(tmp_path, 3, lambda folder, stopping: sft(made, folder, stopping))
+
+
+def test_it_does_so_in_the_midst_of_its_second_time_through_a_dataset(base: Path, tmp_path: Path) -> None:
+    changes = {"learning__steps": 6, "learning__length": 128, "learning__accumulate": 2, "lora": LORA}
+
+    def run(folder: Path, stopping: Callable[[], bool]) -> Ended:
+        there = list_runs(folder)
+        place = there[0] if there else on_rows(base, folder, *(example(one, OURS) for one in TRAIN[:7]), **changes)
+        return sft(place.recipe(), place.path, stopping)
+
+    assert_exact(tmp_path, 3, run)
 
 
 def scored_at(lines: list[Any]) -> list[int]:
@@ -148,6 +172,23 @@ def test_the_rows_of_a_dataset_are_learned(base: Path, tmp_path: Path) -> None:
     place = on_rows(base, tmp_path, *(example(one, OURS) for one in TRAIN))
     assert sft(place.recipe(), place.path).done
     assert place.weights.is_dir()
+
+
+def test_rows_that_are_too_long_are_told_once(base: Path, tmp_path: Path) -> None:
+    rows = [example(one, OURS) for one in TRAIN]
+    long = msgspec.structs.replace(rows[0], reply=f"{rows[0].reply}{'1' * 128}")
+    place = on_rows(base, tmp_path, long, *rows[1:], learning__length=128, learning__steps=2)
+    assert not sft(place.recipe(), place.path, lambda: True).done
+    assert sft(place.recipe(), place.path).done
+    assert [one.sentence for one in standing(place).notes] == ["1 of 8 rows is longer than 128 tokens and not learned."]
+
+
+def test_a_run_that_was_killed_before_its_first_checkpoint_tells_each_step_once(base: Path, tmp_path: Path) -> None:
+    tuned(base, tmp_path / "run", learning__steps=2)
+    shutil.rmtree(tmp_path / "run" / "checkpoints")
+    sft(recipe(stage="sft", start=str(base), shape=None, learning__steps=2), tmp_path / "run")
+    told = read_progress(tmp_path / "run" / "progress.jsonl")
+    assert [line.step for line in told if isinstance(line, Step)] == [1, 2]
 
 
 def test_a_row_whose_terms_are_not_known_stops_the_trainer_itself(base: Path, tmp_path: Path) -> None:
@@ -260,3 +301,52 @@ def test_two_processes_learn_what_one_learns_with_twice_the_rows(base: Path, tmp
     weights, others = (load_model(place.weights)[0].state_dict() for place in (one, two))
     assert all(torch.allclose(value, others[name], atol=2e-3) for name, value in weights.items())
     assert [line.step for line in two.lines() if isinstance(line, Step)] == [1, 2, 3]
+
+
+def on_sevens(base: Path, folder: Path, learned: Any, looked_at: Any, **changes: Any) -> RunFolder:
+    """A run on traces of the workload's items that looks at others of them."""
+    task = WorkloadTask(sevens(*learned), {"kind": "exact"})
+    customer = Pedigree(producer="customer/sevens", route="customer", terms="customer-data", terms_date="2026-01-01")
+    rows = tuple(
+        Example(
+            turns=tuple(Turn(role, text) for role, text in task.turns(task.problem(one))),
+            reply="<think>\n7\n</think>\n7",
+            pedigree=customer,
+            task="sevens",
+            problem=task.digest(task.problem(one)),
+        )
+        for one in task.items
+    )
+    made = recipe(
+        stage="sft",
+        start=str(base),
+        shape=None,
+        data="rows.jsonl",
+        mix=mix_of("workload-1.json"),
+        **{"watch__every": 10, "watch__save": 1000, "watch__items": 50, "learning__steps": 300, **changes},
+    )
+    private = {"workload-1.json": kept_sevens((), looked_at)}
+    return new_run(folder, made, datetime(2026, 1, 1, tzinfo=UTC), rows=Dataset(rows), private=private)
+
+
+def test_a_run_on_traces_of_a_workload_ends_early_by_the_items_that_it_looks_at(base: Path, tmp_path: Path) -> None:
+    place = on_sevens(base, tmp_path, range(100, 140), range(200, 206), watch__target=0.9)
+    ended = train(place, lambda: False)
+    assert (ended.done, ended.why) == (True, "its target is reached")
+    assert 10 <= ended.step < 300
+    (score,) = standing(place).scores
+    assert (score.task, score.items, score.right >= 5) == ("sevens", 6, True)
+    assert place.weights.is_dir()
+
+
+def test_a_row_that_answers_an_item_that_is_looked_at_stops_the_trainer(base: Path, tmp_path: Path) -> None:
+    place = on_sevens(base, tmp_path, range(100, 110), (105, 201))
+    with pytest.raises(Contaminated, match="rec_105"):
+        train(place, lambda: False)
+
+
+def test_a_run_whose_items_are_gone_says_so(base: Path, tmp_path: Path) -> None:
+    place = on_sevens(base, tmp_path, range(100, 110), (201,))
+    (place.path / "workload-1.json").unlink()
+    with pytest.raises(ConfigError, match="The items of the run cannot be read"):
+        train(place, lambda: False)

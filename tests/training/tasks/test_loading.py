@@ -19,6 +19,7 @@ BUILT_IN = [
     "refund-desk",
     "refund-policy",
     "word-problems",
+    "workload",
 ]
 
 

@@ -7,8 +7,17 @@ import pytest
 from freehold.errors import ConfigError
 from freehold.items import Item
 from freehold.reasoning.arithmetic import Arithmetic
+from freehold.training.tasks.selftest import self_test
 from freehold.training.tasks.task import judge
-from freehold.training.tasks.workload import WorkloadTask, self_test_workload, turns
+from freehold.training.tasks.workload import (
+    UNPROVEN,
+    WorkloadTask,
+    asked,
+    require_telling,
+    self_test_workload,
+    turns,
+    unaskable,
+)
 
 
 def item(name: str, asked: str, reference: Any = None) -> Item:
@@ -72,3 +81,83 @@ def test_parts_of_a_message_are_read_as_text() -> None:
     content = [{"type": "text", "text": "What is"}, {"type": "image_url"}, {"type": "text", "text": "this?"}]
     asked = Item(id="x", workload="w", input={"messages": [{"role": "user", "content": content}]})
     assert turns(asked) == [("user", "What is\nthis?")]
+
+
+TALK = [
+    {"role": "developer", "content": "Answer in one word."},
+    {"role": "user", "content": "Is 2+2 four?"},
+    {"role": "assistant", "content": "Yes."},
+    {"role": "user", "content": "And five?"},
+]
+
+
+def test_a_model_is_asked_with_all_messages_and_the_developers_words_are_the_systems() -> None:
+    task = task_of([Item(id="x", workload="triage", input={"messages": TALK})])
+    assert task.turns(task.generate(1, 0)) == [
+        ("system", "Answer in one word."),
+        ("user", "Is 2+2 four?"),
+        ("assistant", "Yes."),
+        ("user", "And five?"),
+    ]
+    assert asked(task.items[0]) == "Answer in one word.\nIs 2+2 four?\nAnd five?"
+    assert asked(task.items[0], operator=False) == "Is 2+2 four?\nAnd five?"
+
+
+@pytest.mark.parametrize(
+    ("messages", "why"),
+    [
+        (TALK, None),
+        ([{"role": "user", "content": [{"type": "image_url"}]}], "it holds more than text"),
+        ([{"role": "system", "content": "Hello."}], "nobody asks anything in it"),
+    ],
+)
+def test_what_cannot_be_asked_as_text_says_why(messages: Any, why: str | None) -> None:
+    assert unaskable(Item(id="x", workload="w", input={"messages": messages})) == why
+
+
+def test_items_are_in_the_splits_that_are_given_and_can_be_listed() -> None:
+    task = WorkloadTask(ITEMS, {"kind": "exact"}, splits={"a": "train", "b": "val", "c": "train"})
+    assert task.called == "triage"
+    assert [problem.data["item"] for problem in task.listed("train") or ()] == ["a", "c"]
+    assert [task.split(task.problem(one)) for one in ITEMS] == ["train", "val", "train"]
+    assert task.listed("test") == []
+    assert task_of(ITEMS).listed("train") is None
+
+
+@pytest.mark.parametrize(
+    ("reply", "proven", "worth"),
+    [
+        ("yes", True, 1.0),
+        ("<think>\nTwo and two: 2 + 2 = 4.\n</think>\nyes", True, 1.0),
+        ("<think>\nTwo and two: 2 + 2 = 5.\n</think>\nyes", False, 0.2),
+        ("no", False, 0.0),
+    ],
+)
+def test_an_answer_is_proven_when_it_is_right_and_no_step_is_shown_wrong(
+    reply: str, proven: bool, worth: float
+) -> None:
+    task = task_of(ITEMS)
+    judgement = judge(task, task.generate(1, 0), reply)
+    assert (judgement.proven, judgement.worth(0.2)) == (proven, worth)
+
+
+def test_a_share_of_the_score_is_that_share_of_the_reward() -> None:
+    known = Item(id="x", workload="w", input={"messages": TALK}, reference={"a": 1, "b": 2})
+    task = task_of([known], {"kind": "json_fields"})
+    assert judge(task, task.generate(1, 0), '{"a": 1, "b": 3}').worth(0.2) == 0.5
+
+
+def test_a_grader_is_proven_before_it_rewards_and_warned_of_where_it_only_looks() -> None:
+    assert self_test(task_of(ITEMS), range(1)) == []
+    assert require_telling(task_of(ITEMS), rewards=True) == ""
+    without = task_of(ITEMS[2:], {"kind": "regex", "pattern": "^yes$"})
+    assert require_telling(without, rewards=False) == f"triage: {UNPROVEN}."
+    with pytest.raises(ConfigError, match="does not tell right from wrong: no item has a reference"):
+        require_telling(without, rewards=True)
+    with pytest.raises(ConfigError, match=r"a: 'the the the' scores 1; a: '9999.*; and 2 more"):
+        require_telling(task_of(ITEMS[:2], {"kind": "regex", "pattern": "(?s).*"}), rewards=False)
+
+
+def test_a_grader_that_asks_models_cannot_reward() -> None:
+    with pytest.raises(ConfigError, match="asks models, and cannot reward"):
+        task_of(ITEMS, {"kind": "judge", "models": ["echo/echo"], "rubric": "It is kind."})

@@ -1,7 +1,7 @@
 """The process that trains.
 
     python -m freehold.training.heavy RUN_FOLDER                       trains, or goes on from the checkpoint, to the end
-    python -m freehold.training.heavy --calibrate RECIPE               measures a step and says what it cost, as JSON
+    python -m freehold.training.heavy --calibrate RECIPE               measures a step of a recipe in JSON and says what it cost, as JSON
     python -m freehold.training.heavy --export RUN_FOLDER KIND OUT     exports to GGUF and compares, says how they compare, as JSON
 
 Before anything is read it asks itself whether rows and weights may be used, whoever started it. It ends with a checkpoint on SIGTERM, and when a file
@@ -30,7 +30,7 @@ from freehold.training.heavy.pretrain import Training
 from freehold.training.heavy.reinforce import grpo
 from freehold.training.heavy.tuning import sft
 from freehold.training.progress import Ended
-from freehold.training.recipe import Recipe, Stage, read_recipe
+from freehold.training.recipe import Recipe, Stage
 from freehold.training.runs import ANCESTRY, RunFolder
 
 Stopping = Callable[[], bool]
@@ -46,7 +46,7 @@ def main(arguments: list[str]) -> int:
     )  # of the processes that share each step; torch's launcher numbers them
     try:
         if arguments[:1] == ["--calibrate"]:
-            recipe = read_recipe(Path(arguments[1]))
+            recipe = msgspec.json.decode(Path(arguments[1]).read_bytes(), type=Recipe)
             set_threads(recipe)
             sys.stdout.write(msgspec.json.encode(calibrate(recipe)).decode() + "\n")
             return 0

@@ -35,9 +35,18 @@ def dpo(recipe: Recipe, folder: Path, stopping: Stopping = lambda: False) -> End
             f"Of {len(problems)} problems none has both a proven reply and another.",
             "Take a level on which the model is right now and then, a higher temperature or larger groups.",
         )
+    return preferred(recipe, folder, stopping, (model, tokenizer), found)
+
+
+def preferred(
+    recipe: Recipe, folder: Path, stopping: Stopping, begun: tuple[Any, Any], found: list[dict[str, str]]
+) -> Ended:
+    """Has (model, tokenizer) prefer the chosen reply of each of these pairs."""
+    (model, tokenizer), reward, learning = begun, recipe.reward, recipe.learning
+    assert reward is not None
     trl = library("trl")
     settings = trl.DPOConfig(**arguments(recipe, folder), beta=reward.beta or BETA, max_length=learning.length)
-    with Telling(recipe, folder, stopping, mix, tokenizer) as telling:
+    with Telling(recipe, folder, stopping, tasks_of(recipe), tokenizer) as telling:
         trainer = trl.DPOTrainer(
             model=model,
             args=settings,
@@ -53,7 +62,7 @@ def pairs(
     model: Any, tokenizer: Any, problems: list[tuple[Task, Problem]], reward: Reinforcing, tokens: int, seed: int
 ) -> list[dict[str, str]]:
     """`prompt`, `chosen` and `rejected` of each problem that gives a pair."""
-    asked = [chat_prompt(task.render(problem), tokenizer) for task, problem in problems]
+    asked = [chat_prompt(task.turns(problem), tokenizer) for task, problem in problems]
     ids = tokenizer([text for text in asked for _ in range(reward.group)], add_special_tokens=False)["input_ids"]
     replies = generate(
         model,

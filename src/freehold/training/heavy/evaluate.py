@@ -32,9 +32,9 @@ class Score(Struct, frozen=True):
     high: float
 
     @property
-    def accuracy(self) -> float:
-        """The share of right answers."""
-        return self.right / self.items
+    def accuracy(self) -> float | None:
+        """The share of right answers; None where there was nothing to answer, since a small level may have no held-out problem."""
+        return self.right / self.items if self.items else None
 
     @property
     def faithful(self) -> float | None:
@@ -67,7 +67,7 @@ def evaluate(
         low, high = wilson(len(right), len(places))
         scores.append(
             Score(
-                task=task.name,
+                task=task.called,
                 level=level,
                 thinking=thinking,
                 items=len(places),

@@ -163,8 +163,11 @@ def compare(
     """Runs both; with `half` the weights are rounded to half precision before replies are compared, and not before answers are graded. With an
     `adapter`, llama.cpp lays it over the exported weights and computes in float32."""
     model, tokenizer = load_model(folder)
-    tried = list(islice(_tried(mix, examples, items, tokenizer), items))
-    asked = tokenizer([one.asked for one in tried], add_special_tokens=False)["input_ids"]
+    tried, asked = _fitting(
+        list(islice(_tried(mix, examples, items, tokenizer), items)),
+        tokenizer,
+        model.config.max_position_embeddings - tokens,
+    )
     stop = int(tokenizer.eos_token_id)
     pad = tokenizer.pad_token_id
     trained = [one.ids for one in generate(model, asked, stop=stop, pad=pad, tokens=tokens)]
@@ -249,6 +252,14 @@ def _tried(mix: Mix, examples: Sequence[Example], items: int, tokenizer: Any) ->
             yield Tried(prompt(Row(task, one, True), tokenizer), partial(_graded, task, one))
     if not mix:
         yield from (Tried(asked_of(one, tokenizer), partial(_answered, one)) for one in examples)
+
+
+def _fitting(tried: Sequence[Tried], tokenizer: Any, most: int) -> tuple[list[Tried], list[list[int]]]:
+    """What is tried, and its prompts as tokens, without prompts that leave no room for a reply in the model's context, as those of people may."""
+    none: list[list[int]] = []
+    asked = tokenizer([one.asked for one in tried], add_special_tokens=False)["input_ids"] if tried else none
+    fitting = [(one, ids) for one, ids in zip(tried, asked, strict=True) if len(ids) <= most]
+    return [one for one, _ in fitting], [ids for _, ids in fitting]
 
 
 def _graded(task: Task, problem: Problem, text: str) -> bool:

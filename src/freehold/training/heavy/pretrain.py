@@ -60,7 +60,7 @@ class Training:
             numbers, self._pace = kept
             self._step, self.tokens = int(numbers["step"]), int(numbers["tokens"])
             self._clock, self.precision = Clock(**numbers["clock"]), numbers["precision"]
-            rewind(folder / "progress.jsonl", self._step)
+        rewind(folder / "progress.jsonl", self._step)
         self._progress = Progress(folder / "progress.jsonl")
         self._began = 0.0
 
@@ -142,11 +142,16 @@ class Training:
         for _, found in scores:
             for one in found:
                 self._progress.tell(scored(self._step, one))
-        main = [one for _, found in scores for one in found if one.thinking == (self.recipe.direct < 1)]
+        main = [
+            one.accuracy
+            for _, found in scores
+            for one in found
+            if one.thinking == (self.recipe.direct < 1) and one.accuracy is not None
+        ]
         if self.recipe.curriculum == "mastery" and self._pace.decay_from is None:
             opened = max(opened_after(levels, _by_level(found), self._pace) for levels, found in scores)
             self._pace = replace(self._pace, opened=opened)
-        if self.recipe.watch.target < 1 and all(one.accuracy >= self.recipe.watch.target for one in main):
+        if self.recipe.watch.target < 1 and min(main, default=0.0) >= self.recipe.watch.target:
             self._pace = decay_now(self._step, self.learning, self._pace)
         self.model.train()
         now = time.monotonic()
@@ -255,4 +260,6 @@ def _lesson(recipe: Recipe, mix: Mix, tokenizer: Any) -> Lesson:
 
 
 def _by_level(scores: list[Score]) -> dict[int, float]:
-    return {one.level: one.accuracy for one in scores if one.thinking} or {one.level: one.accuracy for one in scores}
+    """The accuracy on each level, with steps where there are scores with steps. A level that has no held-out problem holds up none above it."""
+    shown = [one for one in scores if one.thinking] or scores
+    return {one.level: 1.0 if one.accuracy is None else one.accuracy for one in shown}

@@ -1,7 +1,7 @@
 """Reinforcement with verifiable rewards: GRPO (Shao et al. 2024) by TRL, the replies drawn by our own sampler, the rewards by the tasks' verifiers.
 
 No reward is a model's opinion. Before anything is rewarded each task must pass its self-test (`tasks/selftest.py`). Three things that spoil such runs in
-silence are told at every step, with alarms: groups in which all rewards are alike (there is nothing to learn from), replies that do not end, and
+silence are told at every step, with alarms that end the run: groups in which all rewards are alike (there is nothing to learn from), replies that do not end, and
 a sampler whose probabilities are not the trainer's.
 """
 
@@ -14,7 +14,7 @@ from freehold.errors import ConfigError
 from freehold.training.heavy.generate import Reply, generate, mismatch
 from freehold.training.heavy.libraries import library, torch
 from freehold.training.heavy.rows import Mix, chat_prompt, rows
-from freehold.training.heavy.tuning import Stopping, Telling, adapters, arguments, opened, shared
+from freehold.training.heavy.tuning import Stopping, Telling, adapters, arguments, greatest, opened, shared
 from freehold.training.progress import Ended
 from freehold.training.recipe import Recipe, Reinforcing, tasks_of
 from freehold.training.scripts import foreign_share
@@ -27,9 +27,13 @@ CHECKED = 4
 
 def grpo(recipe: Recipe, folder: Path, stopping: Stopping = lambda: False) -> Ended:
     """Improves the model that the recipe starts from. Raises ConfigError for a task that fails its self-test."""
-    reward, learning = recipe.reward, recipe.learning
+    return reinforced(recipe, folder, stopping, opened(recipe))
+
+
+def reinforced(recipe: Recipe, folder: Path, stopping: Stopping, begun: tuple[Any, Any]) -> Ended:
+    """Improves (model, tokenizer). Raises ConfigError for a task that fails its self-test."""
+    reward, learning, (model, tokenizer) = recipe.reward, recipe.learning, begun
     assert reward is not None
-    model, tokenizer = opened(recipe)
     mix = tasks_of(recipe)
     prove(mix)
     trl = library("trl")
@@ -48,7 +52,7 @@ def grpo(recipe: Recipe, folder: Path, stopping: Stopping = lambda: False) -> En
     )
     problems = drawn(recipe, mix, learning.steps * reward.prompts)
     columns = {
-        "prompt": [chat_prompt(task.render(problem), tokenizer) for task, problem in problems],
+        "prompt": [chat_prompt(task.turns(problem), tokenizer) for task, problem in problems],
         "place": list(range(len(problems))),
     }
     with Telling(recipe, folder, stopping, mix, tokenizer) as telling:
@@ -70,7 +74,8 @@ def prove(mix: Mix) -> None:
         wrong = self_test(task, range(1))
         if wrong:
             raise ConfigError(
-                f"{task.name} may not reward: {wrong[0]}.", "Mend the task; see training/tasks/selftest.py."
+                f"{task.called} may not reward: {'; '.join(wrong[:5])}.",
+                "Mend the grader." if task.captured else "Mend the task; see training/tasks/selftest.py.",
             )
 
 
@@ -84,11 +89,11 @@ def worth(task: Task, problem: Problem, text: str, *, ended: bool, reward: Reinf
     """The reward of a reply whose `length` is that share of what it may have: 1 proven, `right` for a right answer whose steps do not hold, 0 wrong;
     less for length and language, as the recipe has it."""
     judged = judge(task, problem, text)
-    value = 1.0 if judged.proven else reward.right if judged.grade.score == 1.0 else 0.0
+    value = judged.worth(reward.right)
     if value:
         value -= reward.length * length
     if reward.foreign:
-        value -= reward.foreign * foreign_share(text, task.render(problem))
+        value -= reward.foreign * foreign_share(text, "\n".join(said for _, said in task.turns(problem)))
     return value if ended and read_reply(text).finished else value - reward.too_long
 
 
@@ -126,7 +131,8 @@ def sampling_trainer(base: Any, telling: Telling, reward: Reinforcing, tokenizer
                 generator=torch.Generator(device=model.device).manual_seed(seed),
             )
             stop = int(tokenizer.eos_token_id)
-            telling.mismatch = mismatch(model, prompts[:CHECKED], replies[:CHECKED], stop, reward.temperature)
+            apart_by = mismatch(model, prompts[:CHECKED], replies[:CHECKED], stop, reward.temperature)
+            telling.mismatch = greatest(model.device, apart_by)
             return [[*reply.ids, stop] if reply.ended else list(reply.ids) for reply in replies], None
 
     return Sampling

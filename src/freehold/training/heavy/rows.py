@@ -1,7 +1,7 @@
 """Rows for a step: problems of the training split, drawn from the step's number alone, solved and cut into tokens.
 
 There is no cursor to lose: the batch of step 700 is the same whether the run came there in one go or in seven. Only the training split is
-drawn from, and each problem's hash is checked for it again, where the row is made.
+drawn from, and each problem's hash is checked for it again, where the row is made. What a run's tasks must not draw they do not (`tasks/apart.py`).
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -69,12 +69,14 @@ def tokens_of(asked: Sequence[str], replies: Sequence[str], tokenizer: Any) -> l
 
 def prompt(row: Row, tokenizer: Any) -> str:
     """What stands before the reply to a row, in the words of the tokenizer's own template."""
-    return chat_prompt(row.task.render(row.problem), tokenizer, thinking=row.thinking)
+    return chat_prompt(row.task.turns(row.problem), tokenizer, thinking=row.thinking)
 
 
-def chat_prompt(asked: str, tokenizer: Any, *, thinking: bool = True) -> str:
-    """One question as a chat that waits for the reply."""
-    if is_ours(tokenizer):
-        return prompt_text(asked, thinking=thinking)
-    messages = [{"role": "user", "content": asked if thinking else f"{asked}{NO_THINK}"}]
+def chat_prompt(turns: Sequence[tuple[str, str]], tokenizer: Any, *, thinking: bool = True) -> str:
+    """(role, text) of some messages as a chat that waits for the reply: what an engine makes of them when they come through the door."""
+    *before, (role, text) = turns
+    if is_ours(tokenizer) and not before and role == "user":
+        return prompt_text(text, thinking=thinking)
+    said = [*before, (role, text if thinking else f"{text}{NO_THINK}")]
+    messages = [{"role": one, "content": words} for one, words in said]
     return str(tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True))

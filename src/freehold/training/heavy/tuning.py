@@ -5,15 +5,15 @@ the two texts, prompt and reply, and never from a template; a dataset in which n
 """
 
 import time
-from collections.abc import Callable, Iterator, Sequence
-from itertools import islice
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice, takewhile
 from pathlib import Path
 from typing import Any
 
 from freehold.errors import ConfigError
 from freehold.training import tasks
 from freehold.training.ancestry import admit_recipe
-from freehold.training.contamination import Gate, Sealed, check_splits
+from freehold.training.contamination import Gate, Sealed, check_splits, sealed_of
 from freehold.training.dataset import Example
 from freehold.training.heavy.adapter import save_adapter
 from freehold.training.heavy.evaluate import evaluate
@@ -24,7 +24,7 @@ from freehold.training.heavy.packing import IGNORED, Tokens
 from freehold.training.heavy.pretrain import scored
 from freehold.training.heavy.rows import Mix, rows, solved, tokens_of
 from freehold.training.heavy.tokenizer import is_ours
-from freehold.training.progress import Alarm, Ended, Line, Progress, Rewarded, Step, read_progress, rewind
+from freehold.training.progress import Alarm, Ended, Line, Note, Progress, Rewarded, Step, read_progress, rewind
 from freehold.training.recipe import Learning, Recipe, folder_of, tasks_of
 from freehold.training.runs import RunFolder
 from freehold.training.tasks.drawing import held_out
@@ -36,11 +36,17 @@ TELL_STEPS = 1
 
 def sft(recipe: Recipe, folder: Path, stopping: Stopping = lambda: False) -> Ended:
     """Tunes on the recipe's dataset, or on the solved rows of its mix. Raises RowForbidden and Contaminated before anything is learned."""
-    model, tokenizer = opened(recipe)
-    mix = tasks_of(recipe)
-    learning = recipe.learning
-    examples = _taught(recipe, mix, tokenizer, folder)
+    begun = opened(recipe)
+    return supervised(recipe, folder, stopping, begun, _taught(recipe, tasks_of(recipe), begun[1], folder))
+
+
+def supervised(
+    recipe: Recipe, folder: Path, stopping: Stopping, begun: tuple[Any, Any], examples: Sequence[Tokens]
+) -> Ended:
+    """Tunes (model, tokenizer) on these examples. One that is longer than the recipe's `length` is left out, and the run tells how many are."""
+    (model, tokenizer), learning = begun, recipe.learning
     fitting = [one for one in examples if len(one.ids) <= learning.length]
+    long = len(examples) - len(fitting)
     if not any(len(one.ids) > one.reply for one in fitting):
         raise ConfigError(
             f"No row of {recipe.data or 'the mix'} fits into {learning.length} tokens.", "Raise `length`."
@@ -51,7 +57,11 @@ def sft(recipe: Recipe, folder: Path, stopping: Stopping = lambda: False) -> End
     }
     trl = library("trl")
     settings = trl.SFTConfig(**arguments(recipe, folder), max_length=learning.length, packing=False, loss_type="nll")
-    with Telling(recipe, folder, stopping, mix, tokenizer) as telling:
+    with Telling(recipe, folder, stopping, tasks_of(recipe), tokenizer) as telling:
+        if long:
+            telling.note(
+                f"{long:,} of {len(examples):,} rows {'is' if long == 1 else 'are'} longer than {learning.length:,} tokens and not learned."
+            )
         trainer = trl.SFTTrainer(
             model=model,
             args=settings,
@@ -130,8 +140,10 @@ class Telling:
     def __init__(self, recipe: Recipe, folder: Path, stopping: Stopping, mix: Mix, tokenizer: Any) -> None:
         self.recipe, self.folder, self.stopping, self.mix, self.tokenizer = recipe, folder, stopping, mix, tokenizer
         self.checkpoint = _newest(folder / "checkpoints")
-        if self.checkpoint is not None and first():
-            rewind(folder / "progress.jsonl", int(self.checkpoint.name.rpartition("-")[2]))
+        begins = int(self.checkpoint.name.rpartition("-")[2]) if self.checkpoint is not None else 0
+        if first():
+            rewind(folder / "progress.jsonl", begins)
+        told = [line for line in read_progress(folder / "progress.jsonl") if line.step <= begins]
         self._before, earlier = self._spent(folder / "progress.jsonl") if self.checkpoint is not None else (0.0, 0)
         # TRL's GRPO counts tokens on over the lives of a run; the others begin anew.
         self._counted = 0 if recipe.stage == "grpo" else earlier
@@ -140,7 +152,7 @@ class Telling:
         self.mismatch = 0.0
         self.alarmed = ""
         self.mastered = False
-        self._dead = 0
+        self._rewards = [line for line in told if isinstance(line, Rewarded)]
         self._step, self._tokens, self._elapsed = 0, earlier, self._before
 
     def __enter__(self) -> "Telling":
@@ -149,6 +161,12 @@ class Telling:
     def __exit__(self, *_: object) -> None:
         if self._progress is not None:
             self._progress.close()
+
+    def note(self, sentence: str) -> None:
+        """Tells what whoever reads the results must know, once in all lives of the run."""
+        note = Note(step=0, sentence=sentence)
+        if note not in read_progress(self.folder / "progress.jsonl"):
+            self._tell(note)
 
     def finish(self, trainer: Any) -> Ended:
         """Trains to the end or until told to stop; writes the weights when it is done, and adapters beside the weights that they are merged into."""
@@ -171,7 +189,7 @@ class Telling:
         if self.recipe.lora is None:
             return model
         start = self.recipe.start
-        base = self.recipe.base or (start if start.startswith("own/") else Path(start).name)
+        base = self.recipe.base or (Path(start).name if folder_of(start) == Path(start) else start)
         save_adapter(model, RunFolder(self.folder).adapter, base)
         return model.merge_and_unload()
 
@@ -224,7 +242,7 @@ class Telling:
         for task, _, levels in self.mix:
             for one in evaluate(model, self.tokenizer, task, levels, items=watch.items, tokens=watch.tokens):
                 self._tell(scored(step, one))
-                shares += [one.accuracy] if one.items else []
+                shares += [] if one.accuracy is None else [one.accuracy]
         return min(shares, default=0.0)
 
     def _rewarded(self, step: int, logs: dict[str, Any]) -> None:
@@ -239,12 +257,21 @@ class Telling:
             mismatch=self.mismatch,
         )
         self._tell(line)
-        self._dead = self._dead + 1 if line.dead > reward.dead else 0
-        if self._dead >= reward.patience:
+        self._rewards.append(line)
+        dead = _lately(one.dead > reward.dead for one in reversed(self._rewards))
+        if dead >= reward.patience:
             self._alarm(
                 step,
                 "dead-groups",
-                f"For {self._dead} steps nearly no group had a spread of rewards: there is nothing to learn from.",
+                f"For {dead} steps nearly no group had a spread of rewards: there is nothing to learn from.",
+            )
+        unfinished = _lately(one.unfinished > reward.unfinished for one in reversed(self._rewards))
+        if unfinished >= reward.patience:
+            share, tokens = 100 * reward.unfinished, self.recipe.watch.tokens
+            self._alarm(
+                step,
+                "unfinished",
+                f"For {unfinished} steps more than {share:.0f} % of the replies did not end within {tokens:,} tokens.",
             )
         if line.mismatch > reward.mismatch:
             self._alarm(step, "mismatch", f"Sampler and trainer disagree by {line.mismatch:.3f} nats a token.")
@@ -313,35 +340,56 @@ def together() -> None:
 
 def agreed(device: Any, *, said: bool) -> bool:
     """Whether any of the processes said so: the same in all of them."""
+    return greatest(device, float(said)) > 0
+
+
+def greatest(device: Any, value: float) -> float:
+    """The greatest value that any of the processes has: the same in all of them."""
     if not shared():
-        return said
-    flag = torch.tensor([int(said)], device=device)
-    torch.distributed.all_reduce(flag, op=torch.distributed.ReduceOp.MAX)
-    return bool(flag.item())
+        return value
+    found = torch.tensor([value], device=device)
+    torch.distributed.all_reduce(found, op=torch.distributed.ReduceOp.MAX)
+    return float(found.item())
+
+
+def _lately(so: Iterable[bool]) -> int:
+    """How many steps in a row, the newest first, it has been so."""
+    return sum(1 for _ in takewhile(bool, so))
 
 
 def _taught(recipe: Recipe, mix: Mix, tokenizer: Any, folder: Path) -> list[Tokens]:
     """The rows, admitted and found clean, as tokens. Of a dataset those are learned that the run keeps: that they give no item of a workload away was
     found before they were kept, and their digest holds them to it."""
     if not recipe.data:
-        count = recipe.learning.steps * recipe.learning.rows
-        levels = [dict.fromkeys(levels, 1.0) for _, _, levels in mix]
-        return list(islice(solved(rows(mix, levels, recipe.direct, recipe.learning.seed), tokenizer), count))
+        return made_rows(recipe, mix, tokenizer, recipe.learning.steps * recipe.learning.rows)
     place = RunFolder(folder)
     run, dataset = place.run(), place.dataset()
     assert dataset is not None
     admit_recipe(recipe, place.terms(), run.made_at[:10], rows=dataset, overrides=run.overrides)
     check_splits(dataset.examples, tasks.load())
-    Gate(_sealed(mix, recipe.watch.items)).check(dataset.examples)
-    asked = [asked_of(one, tokenizer) for one in dataset.examples]
-    return tokens_of(asked, [one.reply for one in dataset.examples], tokenizer)
+    questions = {one.asked for one in dataset.examples}
+    Gate(_sealed(mix, recipe.watch.items), common=questions).check(dataset.examples)
+    return as_tokens(dataset.examples, tokenizer)
+
+
+def made_rows(recipe: Recipe, mix: Mix, tokenizer: Any, count: int) -> list[Tokens]:
+    """So many rows of the mix, with the tasks' own solutions, as tokens."""
+    levels = [dict.fromkeys(levels, 1.0) for _, _, levels in mix]
+    return list(islice(solved(rows(mix, levels, recipe.direct, recipe.learning.seed), tokenizer), count))
+
+
+def as_tokens(examples: Sequence[Example], tokenizer: Any) -> list[Tokens]:
+    """Rows of a dataset as tokens."""
+    return tokens_of([asked_of(one, tokenizer) for one in examples], [one.reply for one in examples], tokenizer)
 
 
 def _sealed(mix: Mix, items: int) -> Iterator[Sealed]:
     for task, _, levels in mix:
-        for level in (*levels, *task.beyond):
+        listed = task.listed("val")
+        yield from (sealed_of(task, one) for one in listed or ())
+        for level in (*levels, *task.beyond) if listed is None else ():
             for one in (*held_out(task, "val", level, items), *held_out(task, "test", level, items)):
-                yield Sealed(task.digest(one)[:32], task.render(one), task.name, task.digest(one))
+                yield sealed_of(task, one)
 
 
 def asked_of(example: Example, tokenizer: Any) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from itertools import islice
 from random import Random
 
+from freehold.training.tasks.apart import is_apart
 from freehold.training.tasks.task import Problem, Split, Task, seeded
 
 PATIENCE = 2_000
@@ -16,14 +17,18 @@ PATIENCE = 2_000
 
 def draw(task: Task, split: Split, levels: Mapping[int, float], seed: int) -> Iterator[Problem]:
     """Problems of the split without end, levels by their weights; the same for the same seed. Problems may come again, as small
-    levels have few.
+    levels have few; of those that can be listed each comes once before one comes again. What the task must not draw (`apart.py`) is drawn again, and
+    where that is nothing the problems are the same as without.
 
-    Raises ValueError when a level has no problem in the split, or when no weight is above 0."""
+    Raises ValueError when a level has no problem in the split that may be drawn, or when no weight is above 0."""
     rng = seeded(task.name, split, seed)
     names = [level for level, weight in levels.items() if weight > 0]
     weights = [levels[level] for level in names]
     if not names:
         raise ValueError("no level has a weight above 0")
+    listed = task.listed(split)
+    if listed is not None:
+        yield from _in_turn(task, split, [one for one in listed if not is_apart(task, one)], rng)
     while True:
         level = rng.choices(names, weights)[0]
         yield _one(task, split, level, rng)
@@ -34,16 +39,30 @@ def held_out(task: Task, split: Split, level: int, count: int, seed: int = 0) ->
     return list(islice(_distinct(task, split, level, seed), count))
 
 
+def _in_turn(task: Task, split: Split, problems: list[Problem], rng: Random) -> Iterator[Problem]:
+    if not problems:
+        raise ValueError(f"{task.called} has no problem for {split}")
+    while True:
+        rng.shuffle(problems)
+        yield from problems
+
+
 def _one(task: Task, split: Split, level: int, rng: Random) -> Problem:
     for _ in range(PATIENCE):
         problem = task.generate(level, rng.randrange(2**62))
-        if task.split(problem) == split:
+        if task.split(problem) == split and not is_apart(task, problem):
             return problem
-    raise ValueError(f"{task.name} has no problem of level {level} for {split}")
+    raise ValueError(
+        f"{task.name} has no problem of level {level} for {split}{' that may be drawn' if task.apart else ''}"
+    )
 
 
 def _distinct(task: Task, split: Split, level: int, seed: int) -> Iterator[Problem]:
     rng = seeded(task.name, split, level, seed)
+    listed = task.listed(split)
+    if listed is not None:
+        yield from rng.sample(listed, len(listed))
+        return
     seen: set[str] = set()
     idle = 0
     while idle < PATIENCE:

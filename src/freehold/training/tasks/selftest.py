@@ -26,7 +26,10 @@ MOST = 40
 
 
 def self_test(task: Task, seeds: range = range(2), most: int = MOST) -> list[str]:
-    """What the task gets wrong of its own problems, a sentence each, over all levels. Empty means that it may reward."""
+    """What the task gets wrong of its own problems, a sentence each, over all levels, or by a test of its own. Empty means that it may reward."""
+    own = task.own_test()
+    if own is not None:
+        return own
     wrong: list[str] = []
     for level in task.levels + task.beyond:
         for seed in seeds:

@@ -38,6 +38,9 @@ NO_THINK = "/no_think"
 
 MARKERS = (THINK, END, NO_THINK)
 
+WORKLOAD = "workload"
+"""The name of the task whose problems are the captured items of a workload."""
+
 MARKS = "ABCDEFGHIJKL"
 """What the lines of a text are called that a trace says again. A letter is one token, so a line is found by it; 1 and 12 share a digit."""
 
@@ -102,16 +105,27 @@ class Reading(Struct, frozen=True):
 
 
 class Judgement(Struct, frozen=True):
-    """A reply, judged: the grade of its answer, the check of its steps, and whether the answer is what the steps lead to."""
+    """A reply, judged: the grade of its answer, the check of its steps, and whether the answer is what the steps lead to. `stepwise` is the
+    task's."""
 
     grade: Grade
     check: Check
     follows: bool
+    stepwise: bool = True
 
     @property
     def proven(self) -> bool:
-        """Whether the answer is right, every step holds, and the one follows from the other."""
-        return self.grade.score == 1.0 and self.check.sound and self.follows
+        """Whether the answer is right, every step holds, and the one follows from the other; of open language, whether it is right and no step is
+        shown wrong."""
+        holds = self.check.sound and self.follows if self.stepwise else not self.check.refuted
+        return self.grade.score == 1.0 and holds
+
+    def worth(self, right: float) -> float:
+        """What it is worth as a reward: 1 when it is proven, `right` when its answer alone is right, else 0; of open language the grader's own score,
+        times `right` where a step is shown wrong."""
+        if not self.stepwise:
+            return (self.grade.score or 0.0) * (right if self.check.refuted else 1.0)
+        return 1.0 if self.proven else right if self.grade.score == 1.0 else 0.0
 
 
 class Task(ABC):
@@ -132,11 +146,22 @@ class Task(ABC):
     """Whether `vocabulary` holds every piece; for open language it holds single characters only."""
     ordered: ClassVar[bool] = True
     """Whether the steps are one procedure, so that leaving one out is an error; else each stands for itself."""
+    stepwise: ClassVar[bool] = True
+    """Whether a right answer must rest on steps that are verified, each one; else it is enough that none is shown wrong."""
+    captured: ClassVar[bool] = False
+    """Whether people wrote its problems, so that likeness of words tells something, and no program."""
+    apart: frozenset[str] = frozenset()
+    """Digests of the texts that it must not draw, as a run has them (`apart.py`)."""
 
     @classmethod
     def made_by(cls) -> str:
         """The producer of its rows, as their pedigree has it: `freehold/NAME` for a task of ours, `PACKAGE/NAME` for one that another package brings."""
         return cls.producer or f"{cls.__module__.partition('.')[0]}/{cls.name}"
+
+    @property
+    def called(self) -> str:
+        """What its rows and its scores are told under: its name."""
+        return self.name
 
     @abstractmethod
     def generate(self, level: int, seed: int) -> Problem:
@@ -157,6 +182,18 @@ class Task(ABC):
     @abstractmethod
     def render(self, problem: Problem) -> str:
         """The prompt."""
+
+    def turns(self, problem: Problem) -> Sequence[tuple[str, str]]:
+        """(role, text) of each message that a model is asked with: the prompt, by the user."""
+        return (("user", self.render(problem)),)
+
+    def listed(self, split: Split) -> Sequence[Problem] | None:
+        """All problems of a split, where they can be listed; None where they are drawn without end."""
+        return None
+
+    def own_test(self) -> list[str] | None:
+        """What it gets wrong by a test of its own, a sentence each; None where `self_test` is the test."""
+        return None
 
     @abstractmethod
     def vocabulary(self) -> frozenset[str]:
@@ -229,7 +266,8 @@ def judge(task: Task, problem: Problem, text: str) -> Judgement:
     """The reply's answer and steps, judged. A reply without steps has an empty check, which is not sound."""
     reading = read_reply(text)
     check = task.verify(problem, reading.trace) if reading.trace is not None else Check((), None)
-    return Judgement(task.grade(problem, text), check, check.answer is not None and check.answer == reading.answer)
+    follows = check.answer is not None and check.answer == reading.answer
+    return Judgement(task.grade(problem, text), check, follows, task.stepwise)
 
 
 def way_of(task: str, steps: Way, ways: Sequence[str]) -> Way:
