@@ -109,7 +109,7 @@ TURNED = ("self_attn.q_proj", "self_attn.k_proj")
 def _require_plain(model: Any) -> None:
     """Raises ConfigError for what llama.cpp's plain Llama does not compute."""
     config = model.config
-    rope = config.rope_parameters if config.model_type == "llama" else {}
+    rope: dict[str, Any] = config.rope_parameters if config.model_type == "llama" else {}
     if rope.get("rope_type") != "default" or config.attention_bias or config.mlp_bias:
         raise ConfigError(
             f"These weights are no plain Llama: {config.model_type}{', ' + str(rope['rope_type']) + ' rope' if rope else ''}.",
