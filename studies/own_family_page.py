@@ -212,7 +212,8 @@ def _refunds(book: Book) -> str:
         for name, wanted in places
     ]
     return (
-        "## The business task\n\n`refund-policy`: 8 to 12 rules in words and a case; which of them apply, one by one, and the amount to the cent.\n\n"
+        "## The business task\n\n`refund-policy`: 8 to 12 rules in words and a case; which of them apply, one by one, and the amount to the cent. The cell goes on from "
+        "own/nano by the first pass of `own/nano-refund`, with half of its steps; what ships went through all of that pass and three more: [what nano can do](studies/nano.md).\n\n"
         + table(("rules that have an effect", "right", "of these proven"), rows)
     )
 
