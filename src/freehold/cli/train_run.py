@@ -46,7 +46,6 @@ def run(
     import msgspec
 
     from freehold.cli.audit import print_json
-    from freehold.cli.models_evidence import sealed_items
     from freehold.config.paths import data_dir, environment
     from freehold.errors import InvalidField
     from freehold.training.chain import chain, run_of
@@ -69,13 +68,13 @@ def run(
                     param="detach",
                 )
             print(f"First {before.name}, which {path.name} stands on.", file=sys.stderr)
-            _trained(made or _begun(before, folder, terms, config), executor, quiet=json)
+            _trained(
+                _begun(before, folder, terms, config) if made is None else _again(made, folder), executor, quiet=json
+            )
         place = _begun(path, folder, terms, config)
     else:
         require_libraries()
-        place = find_run(folder, recipe)
-        kept = place.dataset()
-        _unsealed(kept.examples if kept is not None else (), sealed_items(folder))
+        place = _again(find_run(folder, recipe), folder)
     if detach:
         _started(place, executor)
         print_json({"run": place.path.name}) if json else print(place.path.name)
@@ -170,6 +169,15 @@ def _begun(path: Path, folder: Path, more: Path | None, config: Path | None) -> 
         asked=read,
         cleaned=cleaned,
     )
+
+
+def _again(place: "RunFolder", folder: Path) -> "RunFolder":
+    """A run to go on with, once its rows are held against the items that are sealed by now."""
+    from freehold.cli.models_evidence import sealed_items
+
+    kept = place.dataset()
+    _unsealed(kept.examples if kept is not None else (), sealed_items(folder))
+    return place
 
 
 def _unsealed(rows: "Sequence[Example]", sealed: "Iterable[Sealed]") -> None:

@@ -188,7 +188,7 @@ SHIPPED: Final = Path(__file__).parents[1] / "serving" / "shipped"
 def folder_of(name: str) -> Path:
     """The folder that a recipe's `start` or a teacher's `run` names: a path, or, as `own/NAME`, weights that come with the package."""
     shipped = {f"own/{folder.name}": folder for folder in SHIPPED.iterdir()}
-    return shipped.get(name, Path(name))
+    return shipped.get(name, Path(name).expanduser())
 
 
 def read_recipe(path: Path) -> Recipe:

@@ -86,17 +86,12 @@ def checked_export(
     examples: Sequence[Example] = (),
 ) -> Parity:
     """Exports and compares, on the tasks of the mix, else on examples. Raises ExportRefused, and leaves nothing, where the two differ."""
-    part = to.with_name(f"{to.name}.unchecked")
-    export_gguf(folder, part, quantisation, name)
-    try:
-        found = compare(folder, part, mix, tokens, strings, items, examples, half=quantisation == "F16")
-        fault = fault_of(found, quantisation)
-        if fault:
-            raise ExportRefused(f"{to.name} does not say what the weights say: {fault}.")
-        part.replace(to)
-    finally:
-        part.unlink(missing_ok=True)
-    return found
+
+    def compared(part: Path) -> Parity:
+        export_gguf(folder, part, quantisation, name)
+        return compare(folder, part, mix, tokens, strings, items, examples, half=quantisation == "F16")
+
+    return _checked(to, quantisation, compared)
 
 
 def checked_adapter(
@@ -110,26 +105,42 @@ def checked_adapter(
     items: int = ITEMS,
     examples: Sequence[Example] = (),
 ) -> Parity:
-    """Exports the adapters of a run, and compares them over the weights in `base` with those that they were merged into. Raises ConfigError for a run
-    without adapters, and for weights that others made; ExportRefused, and leaves nothing, where the two differ."""
+    """Exports the adapters of a run, and compares them over the weights in `base`, a folder or a GGUF file, with those that they were merged into. Raises
+    ConfigError for a run without adapters; ExportRefused, and leaves nothing, where the two differ."""
     if not folder.adapter.is_dir():
         raise ConfigError(
             f"The run {folder.path.name} kept no adapters.",
             "Its recipe needs a table [lora], and what was trained before this version is trained again.",
         )
-    part, wide = to.with_name(f"{to.name}.unchecked"), to.with_name(f"{to.name}.base")
-    try:
+    config = transformers.AutoConfig.from_pretrained(str(folder.weights), local_files_only=True)
+    wide = to.with_name(f"{to.name}.base")
+
+    def compared(part: Path) -> Parity:
         export_gguf(base, wide, "F32", name)
-        config = transformers.AutoConfig.from_pretrained(str(base), local_files_only=True)
         export_adapter(folder.adapter, config, part, name)
-        found = compare(folder.weights, wide, mix, tokens, strings, items, examples, adapter=part)
-        fault = fault_of(found, "LORA")
-        if fault:
-            raise ExportRefused(f"{to.name} does not say over its base what the merged weights say: {fault}.")
+        return compare(folder.weights, wide, mix, tokens, strings, items, examples, adapter=part)
+
+    try:
+        return _checked(to, "LORA", compared)
+    finally:
+        wide.unlink(missing_ok=True)
+
+
+def _checked(to: Path, kind: Exporting, compared: Callable[[Path], Parity]) -> Parity:
+    """What `compared` says of the file that it writes, which comes to `to` where it says the same as the weights. Raises ExportRefused where not."""
+    part = to.with_name(f"{to.name}.unchecked")
+    try:
+        found = compared(part)
+        if fault := fault_of(found, kind):
+            says = (
+                "does not say over its base what the merged weights say"
+                if kind == "LORA"
+                else "does not say what the weights say"
+            )
+            raise ExportRefused(f"{to.name} {says}: {fault}.")
         part.replace(to)
     finally:
         part.unlink(missing_ok=True)
-        wide.unlink(missing_ok=True)
     return found
 
 
