@@ -13,10 +13,11 @@ from freehold.training.heavy.foreign import read_gguf, splitting_of
 from freehold.training.heavy.libraries import library, torch, transformers
 from freehold.training.heavy.llama import served
 from freehold.training.heavy.model import load_model, save_model
-from freehold.training.heavy.parity import checked_export
+from freehold.training.heavy.parity import checked_adapter, checked_export
 from freehold.training.heavy.tokenizer import PRE
 from freehold.training.heavy.tuning import sft
 from freehold.training.recipe import tasks_of
+from freehold.training.runs import RunFolder
 from training.heavy.tiny import recipe
 
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -123,6 +124,19 @@ def test_weights_are_read_from_a_gguf_file_with_the_way_it_cuts_texts(tmp_path: 
     assert (one - other).abs().max() < 1e-4
     save_model(after, words, tmp_path / "again")
     assert "quantization_config" not in (tmp_path / "again" / "config.json").read_text()
+
+
+def test_adapters_are_learned_and_exported_over_a_base_that_is_a_gguf_file(tmp_path: Path) -> None:
+    start = tmp_path / "base.gguf"
+    export_gguf(base(tmp_path / "base", tokenizer_with(digits_first)), start, "F32", "own/tiny")
+    run = RunFolder(tmp_path / "run")
+    run.path.mkdir()
+    changes = {"learning__steps": 40, "learning__length": 128, "learning__rate": 2e-2, "lora": {"rank": 4, "alpha": 8}}
+    sft(recipe(stage="sft", start=str(start), shape=None, **changes), run.path)
+    mix = tasks_of(recipe())
+    found = checked_adapter(run, start, tmp_path / "a.gguf", "own/tiny", mix, 24, strings=100, items=8)
+    assert (found.splits, found.items, found.same) == (0, 8, 8)
+    assert not list(tmp_path.glob("a.gguf.*"))
 
 
 def test_what_is_no_plain_llama_is_refused(tmp_path: Path) -> None:
