@@ -1,6 +1,8 @@
 """A Ray cluster of two nodes on this machine passes what the local executor passes (`test_executor.py`), and keeps a run whose caller is gone."""
 
 import contextlib
+import os
+import signal
 import socket
 import subprocess
 import sys
@@ -60,7 +62,11 @@ def node(*options: str, log: Path) -> Generator[None]:
         yield
     finally:
         child.terminate()
-        child.wait(30)
+        try:
+            child.wait(30)
+        except subprocess.TimeoutExpired:  # a head now and then waits for a node that has gone
+            os.killpg(child.pid, signal.SIGKILL)
+            child.wait(30)
 
 
 def free_port() -> int:
