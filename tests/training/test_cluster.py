@@ -1,6 +1,7 @@
 """A Ray cluster of two nodes on this machine passes what the local executor passes (`test_executor.py`), and keeps a run whose caller is gone."""
 
 import contextlib
+import importlib
 import os
 import signal
 import socket
@@ -41,6 +42,7 @@ def _address(tmp_path_factory: pytest.TempPathFactory) -> Generator[str]:
         node(f"--address={address}", log=tmp_path_factory.mktemp("node")),
     ):
         yield address
+        importlib.import_module("ray").shutdown()  # a process that is still in a cluster whose head goes is ended with it
 
 
 @contextlib.contextmanager
