@@ -42,7 +42,9 @@ def _address(tmp_path_factory: pytest.TempPathFactory) -> Generator[str]:
         node(f"--address={address}", log=tmp_path_factory.mktemp("node")),
     ):
         yield address
-        importlib.import_module("ray").shutdown()  # a process that is still in a cluster whose head goes is ended with it
+        importlib.import_module(
+            "ray"
+        ).shutdown()  # a process that is still in a cluster whose head goes is ended with it
 
 
 @contextlib.contextmanager
