@@ -7,7 +7,7 @@ INSTALL = $(PIP) install $(if $(filter run,$*),,--no-compile) --no-deps --requir
 PIN := $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate
 ARGS ?=
 
-.PHONY: help run test test-training check bench study family docs lock clean
+.PHONY: help run test test-torch test-training check bench study family docs lock clean
 .DELETE_ON_ERROR:
 
 help:  ## what each target does
@@ -21,12 +21,15 @@ run: $(VENV)/.run  ## bring Freehold up with a real model answering, and show th
 test: $(VENV)/.test  ## all other tests (ARGS="tests/store -x" passes on)
 	@$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder $(or $(ARGS),--ignore tests/architecture)
 
-# CI has no torch: these run where it is, before whatever touches training is handed in. Five minutes on two cores of AMD EPYC.
-test-training: $(VENV)/.test  ## what needs torch or Ray: training, export, parity, a cluster, the whole journey (installs both)
+test-torch: $(VENV)/.test  ## the trainers themselves, on models of a few thousand weights (installs torch)
 	@$(PIP) install torch==2.13.0
 	@$(PIP) install "trl>=1.16,<1.17" "transformers>=5.24,<6" "accelerate>=1.15" "datasets>=5.2" "peft>=0.21" "gguf>=0.19"
+	@$(BIN)/python -m pytest -n 2 --dist loadfile tests/training/heavy $(ARGS)
+
+# CI has no Ray and trains nothing for minutes: this runs before whatever touches training is handed in. Five minutes on two cores of AMD EPYC.
+test-training: test-torch  ## the same, a cluster of Ray, and the whole journey with a real training (installs Ray too)
 	@$(PIP) install "ray>=2.50"
-	@$(BIN)/python -m pytest tests/training/heavy tests/training/test_cluster.py tests/cli/test_train_run.py tests/cli/test_train_export.py tests/cli/test_journey_run.py $(ARGS)
+	@$(BIN)/python -m pytest tests/training/test_cluster.py tests/cli/test_train_run.py tests/cli/test_train_export.py tests/cli/test_journey_run.py $(ARGS)
 
 check: $(VENV)/.check  ## format, lint, strict types, architecture, docs facts
 	@echo "== format";       $(BIN)/ruff format --check .

@@ -1,6 +1,7 @@
 """`python -m bench.own`: tokens/s of an own model through the door, beside the same engine asked without it. Writes own.md.
 
-One `freehold up` runs with SmolLM2-135M in llama.cpp. The same callers with the same work go through the door and straight to the engine, in
+One `freehold up` runs with two models in llama.cpp: SmolLM2-135M, and own/nano-refund, which comes with the package and is so small that the door's own work counts
+most. The same callers with the same work go through the door and straight to the engine, in
 turn, the first of each round being the other one each time. Door, engine and callers share the machine, so what the door costs is
 taken from the engine, as it is where a model is served on the machine of its door.
 """
@@ -29,11 +30,15 @@ from bench.trials import wait_until_ready
 from freehold.cli.promoted import read_serving
 
 HERE = Path(__file__).resolve().parent
-MODEL = "smollm2-135m"
 GOAL = 0.95
 CONFIGURATION = """\
 [own.smollm2-135m]
 weights = "smollm2-135m"
+context = 512
+parallel = {callers}
+
+[own.nano-refund]
+weights = "nano-refund"
 context = 512
 parallel = {callers}
 
@@ -70,9 +75,26 @@ class Work:
 
 
 @dataclass(frozen=True)
-class Seen:
-    """Tokens/s in one round, and how they came: `streamed` or whole."""
+class Measured:
+    """A model, what it is in words, and how many tokens an answer of it has: about as many as its own answers."""
 
+    model: str
+    about: str
+    tokens: int
+    requests: int
+
+
+MODELS = (
+    Measured("smollm2-135m", "SmolLM2-135M, Q4_1", 48, 1),
+    Measured("nano-refund", "own/nano-refund, 0.23 M weights, Q8_0", 320, 4),
+)
+
+
+@dataclass(frozen=True)
+class Seen:
+    """Tokens/s of a model in one round, and how they came: `streamed` or whole."""
+
+    model: str
     streamed: bool
     door: float
     bare: float
@@ -83,9 +105,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="bench.own", description="An own model through the door and without it.")
     parser.add_argument("--rounds", type=int, default=6, help="how often each is measured (default 6)")
     parser.add_argument("--callers", type=int, default=16, help="callers at once (default 16)")
-    parser.add_argument("--requests", type=int, default=1, help="requests of each caller in a measurement (default 1)")
-    parser.add_argument("--tokens", type=int, default=48, help="tokens of each answer (default 48)")
-    parser.add_argument("--longest", type=float, default=300, help="seconds after which no round begins (default 300)")
+    parser.add_argument("--longest", type=float, default=400, help="seconds after which no round begins (default 400)")
     parser.add_argument("--out", type=Path, default=HERE, help="folder for own.md")
     options = parser.parse_args()
     console = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -105,29 +125,35 @@ def main() -> None:
 
 
 def measure(data: Path, port: int, options: argparse.Namespace, console: Console) -> list[Seen]:
-    """All rounds: whole answers and streams, through the door and without it."""
-    base = urlsplit(read_serving(data).models[MODEL].base_url)
-    assert base.hostname is not None
-    assert base.port is not None
-    bare = Place(base.hostname, base.port, f"{base.path}/chat/completions", MODEL, "")
+    """All rounds: whole answers and streams of each model, through the door and without it."""
     key = (data / "admin.key").read_text().strip()
-    door = Place("127.0.0.1", port, "/v1/chat/completions", f"own/{MODEL}", key)
-    plan = Work(options.callers, options.requests, options.tokens)
-    for place in (door, bare):  # warm
-        tokens_per_second(place, Work(options.callers, 1, 8), streamed=False, mark="warm")
+    served = read_serving(data).models
+    places: dict[str, tuple[Place, Place]] = {}
+    for one in MODELS:
+        base = urlsplit(served[one.model].base_url)
+        assert base.hostname is not None
+        assert base.port is not None
+        bare = Place(base.hostname, base.port, f"{base.path}/chat/completions", one.model, "")
+        door = Place("127.0.0.1", port, "/v1/chat/completions", f"own/{one.model}", key)
+        places[one.model] = (door, bare)
+        for place in (door, bare):  # warm
+            tokens_per_second(place, Work(options.callers, 1, 8), streamed=False, mark="warm")
     seen: list[Seen] = []
     began = time.monotonic()
     for number in range(1, options.rounds + 1):
         if time.monotonic() - began > options.longest:
             break
-        for streamed in (False, True):
-            order = (door, bare) if number % 2 else (bare, door)
-            found = {
-                place: tokens_per_second(place, plan, streamed=streamed, mark=f"{number} {streamed} {at}")
-                for at, place in enumerate(order)
-            }
-            seen.append(Seen(streamed, found[door], found[bare]))
-        console.print(f"round {number} of {options.rounds}: {seen[-2]} {seen[-1]}")
+        for one in MODELS:
+            door, bare = places[one.model]
+            plan = Work(options.callers, one.requests, one.tokens)
+            for streamed in (False, True):
+                order = (door, bare) if number % 2 else (bare, door)
+                found = {
+                    place: tokens_per_second(place, plan, streamed=streamed, mark=f"{number} {streamed} {at}")
+                    for at, place in enumerate(order)
+                }
+                seen.append(Seen(one.model, streamed, found[door], found[bare]))
+                console.print(f"round {number} of {options.rounds}: {seen[-1]}")
     return seen
 
 
@@ -177,26 +203,29 @@ async def ask(place: Place, text: str, tokens: int, *, streamed: bool) -> int:
 
 def page(options: argparse.Namespace, seen: Sequence[Seen]) -> str:
     """own.md."""
+    work = "; ".join(f"{one.about}: {one.requests} of {one.tokens} tokens" for one in MODELS)
+    rounds = len(seen) // (2 * len(MODELS))
     lines = [
-        "# An own model through the door",
+        "# Own models through the door",
         "",
         f"Made by `python -m bench.own` on {datetime.now(UTC):%Y-%m-%d}; do not edit. {machine()}.",
         "",
-        f"SmolLM2-135M (Q4_1) in llama.cpp, {options.callers} callers, each {options.requests} request{'' if options.requests == 1 else 's'} of {options.tokens} tokens a measurement, "
-        f"{len(seen) // 2} rounds, in each the door and the bare engine one after the other and the other way round in the next. Door (one worker; "
-        'keys, hard budgets, request limits, a record of every answer and its entry in the ledger with durability "disk"), engine and callers share the '
-        "two cores. Tokens/s are the median over rounds, with the least and the greatest; the ratio is the median of the ratios within each round.",
+        f"In llama.cpp, {options.callers} callers. Requests of each in a measurement: {work}. {rounds} rounds, in each the door and the bare engine one after the other and the other "
+        "way round in the next. Door (one worker; keys, hard budgets, request limits, a record of every answer and its entry in the ledger with "
+        'durability "disk"), engine and callers share the two cores. Tokens/s are the median over rounds, with the least and the greatest; the ratio is the median of the '
+        "ratios within each round.",
         "",
-        "| | tokens/s through the door | tokens/s of the bare engine | ratio | to reach |",
-        "|---|--:|--:|--:|--:|",
+        "| model | | tokens/s through the door | tokens/s of the bare engine | ratio | to reach |",
+        "|---|---|--:|--:|--:|--:|",
     ]
-    for streamed, name in ((False, "whole answers"), (True, "streams")):
-        rows = [one for one in seen if one.streamed == streamed]
-        ratios = [one.door / one.bare for one in rows]
-        lines.append(
-            f"| {name} | {spread([one.door for one in rows])} | {spread([one.bare for one in rows])} "
-            f"| {statistics.median(ratios):.3f} ({min(ratios):.3f}-{max(ratios):.3f}) | {GOAL} |"
-        )
+    for one in MODELS:
+        for streamed, name in ((False, "whole answers"), (True, "streams")):
+            rows = [two for two in seen if two.model == one.model and two.streamed == streamed]
+            ratios = [two.door / two.bare for two in rows]
+            lines.append(
+                f"| {one.about} | {name} | {spread([two.door for two in rows])} | {spread([two.bare for two in rows])} "
+                f"| {statistics.median(ratios):.3f} ({min(ratios):.3f}-{max(ratios):.3f}) | {GOAL} |"
+            )
     return "\n".join(lines) + "\n"
 
 

@@ -18,6 +18,7 @@ from functools import partial
 from pathlib import Path
 
 from own_family_cells import CELLS, ROOT, Cell, Setting
+from own_family_members import MEMBERS, SIZES
 from own_family_others import OTHERS, run_other
 from own_family_page import write_page
 from own_family_running import Place, run_cell
@@ -52,7 +53,7 @@ def main() -> None:
     budget = f"minutes-{chosen.minutes:g}"
     place = Place(chosen.work.absolute() / budget, chosen.records.absolute() / budget)
     wanted = {one for one in chosen.only.split(",") if one}
-    cells = [cell for cell in CELLS if not wanted or wanted & {cell.name, cell.part}]
+    cells = [cell for cell in (*CELLS, *SIZES, *MEMBERS) if not wanted or wanted & {cell.name, cell.part}]
     others = [name for name in OTHERS if not wanted or wanted & {name, "others"}]
     if chosen.plan:
         print_plan(cells, others, place, chosen.minutes, chosen.seeds)
@@ -61,7 +62,7 @@ def main() -> None:
         torch.set_num_threads(chosen.threads)
     base = place.base(ROOT / "recipes" / "nano.toml")
     for seed in range(1, chosen.seeds + 1):
-        for cell in cells:
+        for cell in (one for one in cells if seed <= (one.seeds or seed)):
             setting = Setting(seed, chosen.minutes, chosen.threads, base, partial(place.run_of, seed=seed))
             step(cell, setting, place, chosen.items)
     for name in others:
@@ -104,11 +105,11 @@ def print_plan(cells: list[Cell], others: list[str], place: Place, minutes: floa
     """The cells with about how many minutes each takes on two idle cores, and whether it has been run."""
     total = 0.0
     for cell in cells:
-        each = cell.share * minutes + TRYING
-        done = sum(place.record(cell.name, seed).exists() for seed in range(1, seeds + 1))
-        total += each * (seeds - done)
+        each, many = cell.share * minutes + TRYING, cell.seeds or seeds
+        done = sum(place.record(cell.name, seed).exists() for seed in range(1, many + 1))
+        total += each * (many - done)
         sys.stdout.write(
-            f"{cell.name:<20} {cell.part:<11} {seeds} x {each:5.1f} min   {done} of {seeds} run   {cell.about}\n"
+            f"{cell.name:<20} {cell.part:<11} {many} x {each:5.1f} min   {done} of {many} run   {cell.about}\n"
         )
     for name in others:
         done = (place.kept.parent / "others" / f"{name}.json").exists()

@@ -84,7 +84,7 @@ class Setting(Struct, frozen=True):
 
 class Cell(Struct, frozen=True):
     """One cell: the part of the study that it belongs to, what it is in words, its recipe, what it is tried on, which cells must have been run before, and
-    about how many of the budget's minutes it takes."""
+    about how many of the budget's minutes it takes. `seeds` is for how many seeds it is run, 0 for as many as the study has."""
 
     name: str
     part: str
@@ -93,6 +93,7 @@ class Cell(Struct, frozen=True):
     probes: tuple[Probe, ...]
     needs: tuple[str, ...] = ()
     share: float = 1.0
+    seeds: int = 0
 
 
 def operations_a_minute(base: Recipe) -> float:

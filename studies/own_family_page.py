@@ -6,6 +6,7 @@ What has no record stands as "not run"; no number comes from anywhere but a reco
 from pathlib import Path
 
 from own_family_cells import CELLS, HALF, LADDER_LEVELS, ROOT, operations_a_minute
+from own_family_members import MEMBERS, SIZES, members, sizes
 from own_family_others import OTHERS, QUESTIONS, Other, read_others
 from own_family_plot import Curve, draw
 from own_family_running import Place, Tried
@@ -30,7 +31,7 @@ PUBLISHED = (
 
 def write_page(place: Place, page: Path, minutes: float, seeds: int, few: int) -> None:
     """Writes the page, and the picture into `images` beside it."""
-    book = Book(place.read(), seeds, {cell.name: place.faults(cell.name) for cell in CELLS})
+    book = Book(place.read(), seeds, {cell.name: place.faults(cell.name) for cell in (*CELLS, *SIZES, *MEMBERS)})
     others = read_others(place.kept.parent / "others")
     picture = page.parent / "images" / "own-family.svg"
     curves = _curves(book)
@@ -42,9 +43,11 @@ def write_page(place: Place, page: Path, minutes: float, seeds: int, few: int) -
         _steps(book, pictured=bool(curves)),
         _beyond(book),
         _published(book),
+        sizes(book),
         _refunds(book),
         _ladder(book),
         _reinforced(book),
+        members(book),
         _beside(book, others, few),
         runs(book, seeds),
         recipes(book),
@@ -53,8 +56,8 @@ def write_page(place: Place, page: Path, minutes: float, seeds: int, few: int) -
 
 
 def _head(book: Book, minutes: float, seeds: int, a_minute: float) -> str:
-    done = sum(len(book.of(cell.name)) for cell in CELLS)
-    whole = len(CELLS) * seeds
+    done = sum(len(book.of(cell.name)) for cell in (*CELLS, *SIZES, *MEMBERS))
+    whole = sum(cell.seeds or seeds for cell in (*CELLS, *SIZES, *MEMBERS))
     command = f"`--minutes {minutes:g} --seeds {seeds}`"
     if minutes < FULL_MINUTES or seeds < FULL_SEEDS:
         said = (

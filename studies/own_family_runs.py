@@ -4,6 +4,7 @@ from typing import Any, cast
 
 import msgspec
 from own_family_cells import CELLS, Cell
+from own_family_members import MEMBERS, SIZES
 from own_family_shares import NOT_RUN, Book, table
 
 from freehold.training.recipe import Recipe
@@ -12,7 +13,7 @@ from freehold.training.recipe import Recipe
 def runs(book: Book, seeds: int) -> str:
     """A row for each record, and for each cell without one."""
     rows: list[list[str]] = []
-    for cell in CELLS:
+    for cell in (*CELLS, *SIZES, *MEMBERS):
         found = book.of(cell.name)
         rows += [
             [
@@ -26,12 +27,12 @@ def runs(book: Book, seeds: int) -> str:
             ]
             for one in found
         ]
-        missing = [str(seed) for seed in range(1, seeds + 1) if seed not in {one.seed for one in found}]
+        missing = [str(seed) for seed in range(1, (cell.seeds or seeds) + 1) if seed not in {one.seed for one in found}]
         why = " ".join([NOT_RUN, *(f"({one})" for one in book.faults.get(cell.name, ()))])
         rows += [[f"`{cell.name}`", ", ".join(missing), why, *[""] * 4]] if missing else []
     return (
         "## What was run where\n\n"
-        "Minutes of training on the clock, whatever else the machine did meanwhile, and of all cores together, loading included; threads, and how many processes wanted the machine as it began. `own/micro` and `own/mini` are no part of "
+        "Minutes of training on the clock, whatever else the machine did meanwhile, and of all cores together, loading included; threads, and how many processes wanted the machine as it began. `own/mini` is no part of "
         "this study.\n\n"
         + table(("cell", "seed", "made (UTC)", "minutes", "of cores", "threads, load", "machine"), rows)
     )
@@ -40,7 +41,7 @@ def runs(book: Book, seeds: int) -> str:
 def recipes(book: Book) -> str:
     """The recipe of each cell that has a record, as TOML that `freehold train run` takes."""
     parts = ["## The recipes\n\nAs the first seed ran them, without what is a default but for the shape.\n"]
-    for cell in CELLS:
+    for cell in (*CELLS, *SIZES, *MEMBERS):
         if found := book.of(cell.name):
             parts.append(f"`{cell.name}`: {_title(cell)}.\n\n```toml\n{_toml(found[0].recipe)}```\n")
     return "\n".join(parts)

@@ -77,7 +77,8 @@
     │   ├── RowForbidden      422  row-forbidden
     │   ├── Contaminated      422  contaminated
     │   ├── ExportRefused     422  export-refused
-    │   └── PromotionRefused  422  promotion-refused
+    │   ├── PromotionRefused  422  promotion-refused
+    │   └── NotSigned         422  not-signed
     ├── InternalError         500  internal-error
     ├── ContentsDamaged       500  contents-damaged
     ├── ConfigError                config-error       (command line only)
@@ -639,7 +640,7 @@ class RowForbidden(TrainingError):
     code = "row-forbidden"
     default_advice = (
         "Leave the rows out and have their inputs answered by a teacher that may: `freehold traces make`. "
-        "A use that you answer for is overridden with `freehold terms override`."
+        "A use that you answer for is overridden with `freehold terms override --sign KEYFILE`."
     )
 
 
@@ -663,7 +664,17 @@ class PromotionRefused(TrainingError):
     code = "promotion-refused"
     default_advice = (
         "Run a trial of this version and promote it when it has passed, or answer for it: "
-        "`freehold models promote NAME@VERSION --override REASON --by NAME`."
+        "`freehold models promote NAME@VERSION --override REASON --sign KEYFILE`."
+    )
+
+
+class NotSigned(TrainingError):
+    """Somebody answers for what is not permitted otherwise, and no key that is known as theirs has signed that. It opens nothing."""
+
+    code = "not-signed"
+    default_advice = (
+        "Make a key, once, and name it in the configuration: `freehold people create NAME --out NAME.key >> freehold.toml`. "
+        "Then give the same command `--sign NAME.key`."
     )
 
 

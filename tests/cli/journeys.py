@@ -113,6 +113,13 @@ FACTS: dict[str, dict[str, Any]] = {
                 "at": 1_795_000_100_000,
                 "body": {"reason": "worse"},
             },
+            {
+                "place": 310,
+                "kind": "model.promoted",
+                "id": "own/refund-next@1",
+                "at": 1_795_000_200_000,
+                "body": {"override": "A drill.", "by": "journey", "note": "freehold/word/v1\nmodel.promoted\n..."},
+            },
         ],
         "strangers": {
             "receipts": 310,

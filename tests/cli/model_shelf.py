@@ -24,7 +24,22 @@ def added(data: Path, number: int, name: str = "nano") -> str:
     return str(json.loads(models(data, "add", name, str(path), "--licence", "MIT", "--json").stdout)["id"])
 
 
+def people(folder: Path) -> Path:
+    """A configuration that names ops, whose key lies beside it."""
+    config = folder / "people" / "freehold.toml"
+    if not config.exists():
+        config.parent.mkdir(parents=True)
+        config.write_text(run("people", "create", "ops", "--out", str(config.with_name("ops.key"))).stdout)
+    return config
+
+
+def word(folder: Path, reason: str = "a test") -> tuple[str, ...]:
+    """Ops answers for a promotion, and signs: what is said to `freehold models promote`."""
+    config = people(folder)
+    return ("--override", reason, "--sign", str(config.with_name("ops.key")), "--config", str(config))
+
+
 def promoted(data: Path, number: int, name: str = "nano") -> None:
     """Registers a version and lets it serve, on somebody's word."""
     version = added(data, number, name)
-    models(data, "promote", version, "--override", "a test", "--by", "ops")
+    models(data, "promote", version, *word(data))

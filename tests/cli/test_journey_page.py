@@ -54,6 +54,7 @@ def test_it_shows_one_answer_with_its_steps_and_receipt_and_every_decision() -> 
     assert "verified 1: limit 30 Rule 1 is applied as it says." in said
     assert "freehold audit show rec_1 --contents" in said
     assert "A canary was taken back can_2 reason worse" in said
+    assert "A version was let serve own/refund-next@1 override A drill., signed by journey" in said
     assert "entries 288, 61, 300 hold" in said
 
 

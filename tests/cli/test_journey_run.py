@@ -65,7 +65,9 @@ def test_the_whole_journey_with_the_model_that_ships(
     decided = (facts["trial"]["verdict"], facts["move"]["phase"], facts["sabotage"]["phase"])
     assert decided == ("pass", "promoted", "rolled_back")
     assert facts["proof"]["own"]["ok"]
+    assert "2 overrides carry the signature of the person who answers." in facts["proof"]["own"]["proven"]
     page = (tmp_path / "journey.html").read_text()
+    assert page.count(", signed by journey") == 2
     assert "3 answers by echo/echo through the OpenAI SDK" in page
     assert "Not reached" not in page
 

@@ -1,15 +1,21 @@
 """How far a journey is: every fact on the disk at once, and a configuration that the door takes."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
 import pytest
 
-from freehold.cli.journey_state import Setup, State, begun, configuration
+from freehold.catalog.catalog import Catalog
+from freehold.cli.journey_state import Setup, State, begun, configuration, list_price
+from freehold.cli.people import people_in
 from freehold.cli.settings import known_vendors
 from freehold.config.reading import read
 from freehold.config.settings import Settings
 from freehold.errors import JourneyError
+from freehold.ledger.word import read_key
+
+VKEY = "journey+66a0676d+ATtqJ7zOtqQtYqOo0CpvDXNlMhV3HeJDpjrASKGLWdop"
 
 SETUPS = (
     Setup(route="own/smollm2-135m"),
@@ -21,7 +27,7 @@ SETUPS = (
 
 def settings(folder: Path, incumbent: str, setup: Setup) -> Settings:
     path = folder / "freehold.toml"
-    path.write_text(configuration(incumbent, setup))
+    path.write_text(configuration(incumbent, setup, VKEY))
     return read(path, {"OPENAI_API_KEY": "secret"}, known_vendors())
 
 
@@ -44,8 +50,18 @@ def test_a_rented_incumbent_is_asked_at_its_vendor_and_keeps_its_own_price(tmp_p
 
 def test_the_stand_in_is_billed_what_it_stands_for(tmp_path: Path) -> None:
     prices = settings(tmp_path, "own/smollm2-135m", Setup(route="own/smollm2-135m")).prices
+    catalog = Catalog.load()
+    row = catalog.find("openai", "gpt-5-mini")
+    assert row is not None
+    listed = catalog.price_at(row, datetime.now(UTC).date())
+    assert listed is not None
     stand_in = prices["own/smollm2-135m"]
-    assert (stand_in.input, stand_in.output) == (250_000_000, 2_000_000_000)
+    assert (stand_in.input, stand_in.output) == (listed.input, listed.output)
+
+
+def test_what_the_catalog_does_not_know_stands_for_nothing() -> None:
+    with pytest.raises(JourneyError, match="knows no price of openai/none-such"):
+        list_price("openai/none-such")
 
 
 def test_what_is_noted_is_there_for_the_next_call(tmp_path: Path) -> None:
@@ -68,6 +84,15 @@ def test_nobody_else_can_read_what_callers_asked(tmp_path: Path) -> None:
     state.note("traffic", example="words")
     state.write_config()
     assert {path.stat().st_mode & 0o077 for path in state.folder.iterdir()} == {0}
+
+
+def test_a_journey_has_one_key_of_its_own_which_its_configuration_names(tmp_path: Path) -> None:
+    state = State(tmp_path)
+    state.write_config()
+    first = people_in(state.config)
+    assert first == {"journey": read_key(tmp_path / "journey" / "journey.key").verifier}
+    State(tmp_path).set_up(Setup(route="own/refund", own=("refund",)))
+    assert people_in(state.config) == first
 
 
 def test_a_journey_is_not_gone_on_with_with_another_incumbent(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.model_shelf import models
+from cli.model_shelf import models, word
 from freehold.cli.models_adapter import is_adapter
 from freehold.cli.promoted import promoted_engines
 from freehold.config.settings import Engine, Settings
@@ -14,8 +14,6 @@ from freehold.errors import RegistryError
 from freehold.serving.groups import Group, grouped
 from freehold.training.registry import Registry
 from serving.tiny_models import adapter, bare, thinker
-
-WORD = ("--override", "a test", "--by", "ops")
 
 
 def added(data: Path, name: str, path: Path, *more: str) -> str:
@@ -34,10 +32,10 @@ def test_an_adapter_is_known_by_its_file(tmp_path: Path) -> None:
 def test_its_version_names_the_version_that_it_changes_by_digest_whatever_is_promoted_later(tmp_path: Path) -> None:
     registry = Registry(tmp_path / "models")
     first = added(tmp_path, "nano", thinker(tmp_path / "nano.gguf"))
-    models(tmp_path, "promote", "nano@1", *WORD)
+    models(tmp_path, "promote", "nano@1", *word(tmp_path))
     added(tmp_path, "claims", adapter(tmp_path / "claims.gguf", "7"), "--base", "own/nano")
     assert registry.find("claims").manifest.lineage.base == f"own/nano@{first}"
-    models(tmp_path, "promote", "claims@1", *WORD)
+    models(tmp_path, "promote", "claims@1", *word(tmp_path))
 
     def blob(name: str) -> str:
         return str(registry.weights_file(registry.find(name)))
@@ -49,7 +47,7 @@ def test_its_version_names_the_version_that_it_changes_by_digest_whatever_is_pro
     assert grouped(engines) == [Group(nano, (claims,))]
     # Another version of nano has an engine of its own; the adapter stays with the weights that it was made for.
     added(tmp_path, "nano", bare(tmp_path / "nano-2.gguf"))
-    models(tmp_path, "promote", "nano@2", *WORD)
+    models(tmp_path, "promote", "nano@2", *word(tmp_path))
     assert [group.names for group in grouped(promoted_engines(tmp_path, Settings()).engines)] == [
         ("nano",),
         ("claims",),
@@ -96,7 +94,7 @@ def test_of_a_run_that_went_on_from_another_the_base_is_found_by_that_run(tmp_pa
     path, known = learned(tmp_path, "nano-1")
     models(tmp_path, "add", "claims", path, "--lineage", known)
     assert registry.find("claims@1").manifest.lineage.base == f"own/nano@{registry.find('nano@2').digest}"
-    models(tmp_path, "promote", "nano@1", *WORD)
+    models(tmp_path, "promote", "nano@1", *word(tmp_path))
     models(tmp_path, "add", "claims", path, "--lineage", known)
     assert registry.find("claims@2").manifest.lineage.base == f"own/nano@{registry.find('nano@1').digest}"
     models(tmp_path, "add", "claims", path, "--lineage", known, "--base", "own/nano@2")

@@ -1,5 +1,6 @@
 """`freehold models promote`: a passed trial, or somebody's word; terms and contamination once more."""
 
+import contextlib
 import hashlib
 import json
 import re
@@ -12,11 +13,14 @@ from msgspec.structs import replace
 
 from cli.commands import run
 from cli.ledgers import settle
-from cli.model_shelf import GGUF, added, models
+from cli.model_shelf import GGUF, added, models, word
 from cli.test_models_evidence import tried
 from cli.test_people import person
 from freehold.cli.models_evidence import kept_rows
-from freehold.errors import Contaminated, InvalidField, PromotionRefused, RegistryError, RowForbidden
+from freehold.cli.people import people_in
+from freehold.errors import Contaminated, InvalidField, NotSigned, PromotionRefused, RegistryError, RowForbidden
+from freehold.store.database import open_database
+from freehold.store.events import keep_event
 from freehold.training.dataset import Dataset, write_dataset
 from freehold.training.lineage import sources_of
 from freehold.training.recipe import parse_recipe
@@ -46,15 +50,14 @@ def test_without_a_trial_it_is_refused_and_the_advice_says_what_to_do(tmp_path: 
     added(tmp_path, 1)
     with pytest.raises(PromotionRefused, match="No trial of own/nano with the weights") as caught:
         models(tmp_path, "promote", "nano@1")
-    assert "--override REASON --by NAME" in caught.value.advice
+    assert "--override REASON --sign KEYFILE" in caught.value.advice
     assert not json.loads(models(tmp_path, "show", "nano", "--json").stdout)["promoted"]
 
 
 def test_somebody_can_answer_for_it(tmp_path: Path) -> None:
     added(tmp_path, 1)
-    said = models(tmp_path, "promote", "nano@1", "--override", "the vendor is down", "--by", "ops")
-    assert said.stdout == "own/nano@1 serves as own/nano, by ops's word.\n"
-    assert said.stderr.startswith("Nobody signed it: the ledger's keys alone vouch for who answers.")
+    said = models(tmp_path, "promote", "nano@1", *word(tmp_path, "the vendor is down"))
+    assert (said.stdout, said.stderr) == ("own/nano@1 serves as own/nano, by ops's word.\n", "")
     line = json.loads(models(tmp_path, "show", "nano", "--json").stdout)["history"][-1]
     assert (line["deed"], line["evidence"]["override"], line["evidence"]["by"]) == (
         "promoted",
@@ -62,7 +65,7 @@ def test_somebody_can_answer_for_it(tmp_path: Path) -> None:
         "ops",
     )
     with pytest.raises(RegistryError, match="serves already"):
-        models(tmp_path, "promote", "nano@1", "--override", "again", "--by", "ops")
+        models(tmp_path, "promote", "nano@1", *word(tmp_path, "again"))
 
 
 @pytest.mark.parametrize(
@@ -82,7 +85,7 @@ def test_a_file_that_llama_cpp_cannot_serve_is_refused_whoever_answers_for_it(
         write_gguf(path, about, {})
     models(tmp_path, "add", "nano", str(path), "--licence", "MIT")
     with pytest.raises(PromotionRefused, match=rf"own/nano@1 cannot be served\. The .* {re.escape(why)}") as caught:
-        models(tmp_path, "promote", "nano@1", "--override", "urgent", "--by", "ops")
+        models(tmp_path, "promote", "nano@1", *word(tmp_path))
     assert caught.value.advice.startswith("Export it to GGUF anew, and add that as another version")
     assert Registry(tmp_path / "models").serving() == {}
 
@@ -92,7 +95,7 @@ def test_an_adapter_that_does_not_fit_its_base_is_refused(tmp_path: Path) -> Non
     lora = str(adapter(tmp_path / "claims.gguf", "7"))
     models(tmp_path, "add", "claims", lora, "--licence", "MIT", "--base", "own/nano@1")
     with pytest.raises(PromotionRefused, match=r"own/claims@1 cannot be served\. .* and its base is gemma3"):
-        models(tmp_path, "promote", "claims@1", "--override", "urgent", "--by", "ops")
+        models(tmp_path, "promote", "claims@1", *word(tmp_path))
 
 
 def test_a_trial_of_the_safetensors_through_vllm_lets_an_export_with_gguf_serve(tmp_path: Path) -> None:
@@ -116,21 +119,28 @@ def test_a_trial_of_the_safetensors_through_vllm_lets_an_export_with_gguf_serve(
     assert evidence["weights"] == hashlib.sha256(GGUF).hexdigest()
 
 
-def test_a_word_without_a_name_is_refused(tmp_path: Path) -> None:
+def test_a_word_that_nobody_signs_is_refused_and_the_advice_says_how_to_sign(tmp_path: Path) -> None:
     added(tmp_path, 1)
-    with pytest.raises(InvalidField, match="somebody who answers for it"):
+    with pytest.raises(NotSigned, match="signed by who answers for it") as caught:
         models(tmp_path, "promote", "nano@1", "--override", "urgent")
+    assert "`freehold people create NAME --out NAME.key >> freehold.toml`" in caught.value.advice
+    assert "No such option: --by" in models(tmp_path, "promote", "nano@1", "--override", "urgent", "--by", "ops").stderr
+    with pytest.raises(PromotionRefused, match="needs a reason"):
+        models(tmp_path, "promote", "nano@1", *word(tmp_path, " "))
+    with pytest.raises(InvalidField, match="Nothing is there to be signed"):
+        models(tmp_path, "promote", "nano@1", *word(tmp_path)[2:])
+    assert Registry(tmp_path / "models").serving() == {}
 
 
 def test_rows_are_checked_again_where_they_are_here(tmp_path: Path) -> None:
     rows = made(tmp_path, Dataset((row("a"), row("b"))))
-    words = ("promote", "nano@1", "--override", "r", "--by", "ops", "--json")
+    words = ("promote", "nano@1", *word(tmp_path), "--json")
     assert json.loads(models(tmp_path, *words, "--dataset", str(rows)).stdout)["evidence"]["rows"] == "checked"
 
 
 def test_rows_whose_terms_forbid_it_are_refused_with_and_without_the_file(tmp_path: Path) -> None:
     rows = made(tmp_path, Dataset((row("a"), row("b", pedigree=OPENAI))))
-    words = ("promote", "nano@1", "--override", "r", "--by", "ops")
+    words = ("promote", "nano@1", *word(tmp_path))
     for more in ((), ("--dataset", str(rows))):
         with pytest.raises(RowForbidden, match="openai/gpt-5-mini"):
             models(tmp_path, *words, *more)
@@ -140,14 +150,26 @@ def test_an_override_of_the_terms_that_no_ledger_holds_frees_nothing(tmp_path: P
     rows = made(tmp_path, Dataset((row("b", pedigree=OPENAI),)))
     said = run(
         "terms", "override", "openai-services-agreement", "--date", "2026-01-01", "--use", "distil",
-        "--student", "own/nano", "--reason", "r", "--by", "b", "--data", str(tmp_path),
+        "--student", "own/nano", "--reason", "r", *word(tmp_path)[2:], "--data", str(tmp_path),
     )  # fmt: skip
     assert said.exit_code == 0
-    words = ("promote", "nano@1", "--override", "r", "--by", "ops", "--dataset", str(rows))
+    words = ("promote", "nano@1", *word(tmp_path), "--dataset", str(rows))
     with pytest.raises(RowForbidden):
         models(tmp_path, *words)
     settle(tmp_path)
     assert models(tmp_path, *words).exit_code == 0
+
+
+def test_an_unsigned_override_of_the_terms_that_the_ledger_has_from_before_frees_nothing(tmp_path: Path) -> None:
+    rows = made(tmp_path, Dataset((row("b", pedigree=OPENAI),)))
+    before = {
+        "terms": OPENAI.terms, "terms_date": OPENAI.terms_date, "use": "distil", "student": "own/nano", "reason": "r", "by": "legal",
+    }  # fmt: skip
+    with contextlib.closing(open_database(tmp_path)) as db:
+        keep_event(db, "training.override", "own/nano", before)
+    settle(tmp_path)
+    with pytest.raises(RowForbidden, match=r"The override by legal frees nothing, .* sign it again"):
+        models(tmp_path, "promote", "nano@1", *word(tmp_path), "--dataset", str(rows))
 
 
 def sealed(tmp_path: Path) -> None:
@@ -161,7 +183,7 @@ def sealed(tmp_path: Path) -> None:
 
 def test_an_item_that_was_sealed_since_stops_it(tmp_path: Path) -> None:
     rows = made(tmp_path, Dataset(tuple(row(f"Answer this. {question}") for question in QUESTIONS)))
-    words = ("promote", "nano@1", "--override", "r", "--by", "ops", "--dataset", str(rows))
+    words = ("promote", "nano@1", *word(tmp_path), "--dataset", str(rows))
     sealed(tmp_path)
     with pytest.raises(Contaminated, match="gives away"):
         models(tmp_path, *words)
@@ -172,7 +194,7 @@ def test_rows_that_a_run_keeps_are_found_by_their_digest_and_held_against_what_i
     made(tmp_path, dataset).unlink()
     recipe = parse_recipe(b'model = "own/t"\nstage = "sft"\nstart = "w"\ndata = "d"\n[learning]\nsteps = 5\n')
     other = new_run(tmp_path, recipe, datetime(2026, 1, 1, tzinfo=UTC), rows=Dataset((row("a"),)))
-    words = ("promote", "nano@1", "--override", "r", "--by", "ops")
+    words = ("promote", "nano@1", *word(tmp_path))
     assert kept_rows(tmp_path, replace(LINEAGE, dataset=dataset.digest)) == []
     place = new_run(tmp_path, recipe, datetime(2026, 1, 2, tzinfo=UTC), rows=dataset)
     assert kept_rows(tmp_path, replace(LINEAGE, dataset="", inherited=(dataset.digest,))) == [dataset]
@@ -192,14 +214,6 @@ def test_a_word_is_signed_by_who_answers_and_each_promotion_needs_its_own(tmp_pa
     assert (said.stdout, said.stderr) == ("own/nano@1 serves as own/nano, by ann's word.\n", "")
     assert models(tmp_path, "verify", "--config", config).exit_code == 0
     registry = Registry(tmp_path / "models")
-    evidence = registry.lines()[-1].evidence
-    version = registry.find(added(tmp_path, 2))
-    registry.promote(version, {**evidence})
-    said = models(tmp_path, "verify", "--config", config)
-    assert said.exit_code == 1
-    assert "own/nano@2: the word for its promotion: It was signed for an earlier promotion." in said.stdout
-    (tmp_path / "freehold.toml").write_text("")
-    assert (
-        "own/nano@1: the word for its promotion: No trusted key"
-        in models(tmp_path, "verify", "--config", config).stdout
-    )
+    word, keys = registry.lines()[-1].evidence, people_in(Path(config)).values()
+    with pytest.raises(NotSigned, match="What was signed is not what is written"):
+        registry.promote(registry.find(added(tmp_path, 2)), word, keys)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from cli.commands import run
 from cli.ledgers import settle
-from cli.model_shelf import GGUF, added, models, promoted
+from cli.model_shelf import GGUF, added, models, promoted, word
 from freehold.store.database import open_database
 
 
@@ -20,8 +20,8 @@ def test_another_registry_can_be_named_and_the_ledger_of_the_data_folder_hears_o
     assert not (data / "models").exists()
     with contextlib.closing(open_database(data)) as db:
         assert db.execute("SELECT kind, id FROM events").fetchall() == [("model.registered", "own/nano@1")]
-    word = ("--override", "a test", "--by", "ops", "--data", str(data), "--registry", str(shared))
-    said = run("models", "promote", "nano@1", *word)
+    where = ("--data", str(data), "--registry", str(shared))
+    said = run("models", "promote", "nano@1", *word(tmp_path), *where)
     assert f"serves what is promoted in {data / 'models'}, and not in {shared}" in said.stderr
     assert "and not in" not in models(data, "list").stderr
 

@@ -5,11 +5,13 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from cli.commands import run
 from cli.ledgers import settle
-from cli.model_shelf import added, models, promoted
+from cli.model_shelf import added, models, people, promoted
+from freehold.training.registry import Line, Registry
 
 Changed = Callable[[list[bytes]], list[bytes]]
 
@@ -65,6 +67,43 @@ def test_a_log_that_was_cut_off_or_written_anew_does_not_fit_the_ledger(tmp_path
     assert said.exit_code == 1
     assert "log.jsonl: the ledger has its entry model." in said.stdout
     assert run("audit", "verify", "--data", str(tmp_path)).exit_code == 0
+
+
+def with_line(data: Path, **evidence: str) -> None:
+    """Adds a promotion of the second version to the log, as an earlier release or another hand wrote it."""
+    registry = Registry(data / "models")
+    version, raw = registry.find("nano@2"), (registry.folder / "log.jsonl").read_bytes().splitlines()
+    line = Line(
+        deed="promoted", model="nano", version=2, digest=version.digest, at=1, before=hashlib.sha256(raw[-1]).hexdigest(),
+        evidence={"weights": version.manifest.weights, **evidence},
+    )  # fmt: skip
+    with (registry.folder / "log.jsonl").open("ab") as file:
+        file.write(msgspec.json.encode(line) + b"\n")
+
+
+def test_a_word_that_nobody_signed_is_told_and_an_earlier_one_does_not_count_twice(tmp_path: Path) -> None:
+    promoted(tmp_path, 1)
+    added(tmp_path, 2)
+    config = str(people(tmp_path))
+    with_line(tmp_path, override="urgent", by="ops")
+    said = models(tmp_path, "verify", "--config", config)
+    assert (said.exit_code, said.stdout.splitlines()[1:]) == (
+        0, ["own/nano@2: no person signed the word for its promotion."],
+    )  # fmt: skip
+    told = json.loads(models(tmp_path, "verify", "--config", config, "--json").stdout)
+    assert (told["sound"], told["unproven"]) == (True, ["own/nano@2: no person signed the word for its promotion."])
+    assert Registry(tmp_path / "models").serving()["nano"].number == 2, "what was promoted before goes on serving"
+    with_line(tmp_path, **Registry(tmp_path / "models").lines()[1].evidence)
+    said = models(tmp_path, "verify", "--config", config)
+    assert said.exit_code == 1
+    assert "own/nano@2: the word for its promotion: It was signed for an earlier promotion." in said.stdout
+
+
+def test_a_word_by_a_key_that_the_configuration_does_not_name_is_told_with_the_key(tmp_path: Path) -> None:
+    promoted(tmp_path, 1)
+    said = models(tmp_path, "verify")
+    assert said.exit_code == 0
+    assert "own/nano@1: the word for its promotion is signed with ops+" in said.stdout
 
 
 def test_a_registry_elsewhere_is_held_against_its_own_entries_alone(tmp_path: Path) -> None:

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from cli.commands import run
-from freehold.cli.people import fault_of, people_in, sign
-from freehold.errors import ConfigError
+from freehold.cli.people import people_in, sign
+from freehold.errors import ConfigError, NotSigned
 from freehold.ledger.word import read_key
-from freehold.training.provenance import OVERRIDE
+from freehold.training.word import OVERRIDE, judge
 
 ABOUT = {"terms": "t", "terms_date": "d", "use": "distil", "student": "own/x", "reason": "r"}
 
@@ -41,29 +41,25 @@ def test_what_is_no_key_of_theirs_is_an_error_of_the_configuration(tmp_path: Pat
         people_in(config)
 
 
-def test_only_who_the_configuration_names_signs_and_only_as_themselves(tmp_path: Path) -> None:
+def test_a_person_is_added_to_a_file_whose_last_line_has_no_end(tmp_path: Path) -> None:
+    (tmp_path / "freehold.toml").write_text("[vendors.echo]")
+    person(tmp_path)
+    assert list(people_in(tmp_path / "freehold.toml")) == ["ann"]
+
+
+def test_only_who_the_configuration_names_signs(tmp_path: Path) -> None:
     path, config = person(tmp_path), tmp_path / "freehold.toml"
-    with pytest.raises(ConfigError, match="is ann's, and --by says bob"):
-        sign(OVERRIDE, ABOUT, path, "bob", config)
+    with pytest.raises(NotSigned) as caught:
+        sign(OVERRIDE, ABOUT, None, config)
+    assert "freehold people create NAME --out NAME.key >> freehold.toml" in caught.value.advice
     config.write_text("")
     with pytest.raises(ConfigError, match="does not name this key as ann's"):
-        sign(OVERRIDE, ABOUT, path, None, config)
+        sign(OVERRIDE, ABOUT, path, config)
 
 
-def test_a_signed_entry_has_no_fault_until_a_word_of_it_changes(tmp_path: Path) -> None:
+def test_what_somebody_signed_is_judged_as_theirs(tmp_path: Path) -> None:
     path, config = person(tmp_path), tmp_path / "freehold.toml"
-    word = sign(OVERRIDE, ABOUT, path, None, config)
+    word = sign(OVERRIDE, ABOUT, path, config)
     body = {**ABOUT, "by": word.by, "signed_at": word.signed_at, "note": word.note}
-    keys = list(people_in(config).values())
-    assert fault_of(OVERRIDE, body, keys) == ""
-    assert fault_of(OVERRIDE, {**body, "student": "own/y"}, keys) == "What was signed is not what is written."
-    assert (fault_of(OVERRIDE, body, ()) or "").startswith("No trusted key has signed")
-    assert fault_of(OVERRIDE, {**ABOUT, "by": "ann"}, keys) is None
-
-
-def test_nobody_signs_in_the_name_of_another(tmp_path: Path) -> None:
-    person(tmp_path)
-    word = sign(OVERRIDE, ABOUT, person(tmp_path, "bob"), None, tmp_path / "freehold.toml")
-    body = {**ABOUT, "by": "ann", "signed_at": word.signed_at, "note": word.note}
-    keys = people_in(tmp_path / "freehold.toml").values()
-    assert fault_of(OVERRIDE, body, keys) == "What was signed is not what is written."
+    assert word.by == "ann"
+    assert judge(OVERRIDE, body, people_in(config).values()).outcome == "signed"

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from cli.commands import run_beside
 from cli.house_running import freehold, house, until
-from cli.model_shelf import GGUF, models, promoted
+from cli.model_shelf import GGUF, models, people, promoted, word
 from freehold.cli.promoted import (
     Serving,
     held_places,
@@ -45,7 +45,7 @@ def settings(tmp_path: Path, toml: str) -> Settings:
 def forced(data: Path, version: str) -> None:
     """Lets a version serve that the command would refuse, as an earlier one did not."""
     registry = Registry(data / "models")
-    registry.promote(registry.find(version), {"override": "a test", "by": "ops"})
+    registry.promote(registry.find(version), {"trial": "trial_1"})
 
 
 def blob(data: Path, name: str = "nano") -> str:
@@ -80,9 +80,13 @@ def test_a_table_goes_before_the_registry_unless_it_points_there(tmp_path: Path)
     )
 
 
-def test_a_table_that_points_to_nothing_is_told(tmp_path: Path) -> None:
-    with pytest.raises(NotConfigured, match=r"\[own\.nano\] is to serve the promoted version"):
-        promoted_engines(tmp_path, settings(tmp_path, BARE + '[own.nano]\nweights = "registry"\n'))
+def test_a_table_that_points_to_nothing_yet_is_refused_by_itself(tmp_path: Path) -> None:
+    given = settings(tmp_path, BARE + '[own.nano]\nweights = "registry"\n')
+    wanted = promoted_engines(tmp_path, given)
+    assert wanted.engines == {}
+    assert [(name, type(error)) for name, error in wanted.refused.items()] == [("nano", NotConfigured)]
+    assert str(wanted.refused["nano"]).startswith("[own.nano] is to serve the promoted version")
+    assert held_places(wanted, given) == {"nano": given.own["nano"]}
 
 
 def test_a_version_whose_file_cannot_be_served_is_refused_by_itself(tmp_path: Path) -> None:
@@ -105,11 +109,11 @@ def test_vllm_is_given_the_files_of_the_version_under_their_own_names(tmp_path: 
     (folder / "model.safetensors").write_bytes(b"weights")
     (folder / "config.json").write_text('{"max_position_embeddings": 256}')
     models(tmp_path, "add", "claims", str(folder), "--licence", "MIT")
-    word = ("--override", "a test", "--by", "ops")
     with pytest.raises(RegistryError, match=r"own/claims@1 has no GGUF file, which llama\.cpp needs"):
-        models(tmp_path, "promote", "claims@1", *word)
-    given = settings(tmp_path, BARE + '[own.claims]\nweights = "registry"\nengine = "vllm"\n')
-    models(tmp_path, "promote", "claims@1", *word, "--config", str(tmp_path / "freehold.toml"))
+        models(tmp_path, "promote", "claims@1", *word(tmp_path))
+    own = BARE + '[own.claims]\nweights = "registry"\nengine = "vllm"\n'
+    given = settings(tmp_path, own + people(tmp_path).read_text())
+    models(tmp_path, "promote", "claims@1", *word(tmp_path), "--config", str(tmp_path / "freehold.toml"))
     engine = promoted_engines(tmp_path, given).engines["claims"]
     assert (engine.engine, engine.context) == ("vllm", 256)
     assert (Path(engine.weights) / "model.safetensors").read_bytes() == b"weights"
@@ -179,8 +183,8 @@ async def test_a_promotion_a_rollback_and_a_new_table_under_load_drop_no_request
         digests.append(hashlib.sha256(content + bytes(31 * number)).hexdigest())
         words = ("add", "nano", str(path), "--licence", "Apache-2.0", "--data", str(tmp_path / "data"))
         assert freehold("models", *words).returncode == 0
-    word = ("--override", "a test", "--by", "ops", "--data", str(tmp_path / "data"))
-    assert (await run_beside("models", "promote", "nano@1", *word)).exit_code == 0
+    words = (*word(tmp_path), "--data", str(tmp_path / "data"))
+    assert (await run_beside("models", "promote", "nano@1", *words)).exit_code == 0
     async with house(tmp_path, SERVED) as running:
         statuses: list[int] = []
         loading = True
@@ -196,7 +200,7 @@ async def test_a_promotion_a_rollback_and_a_new_table_under_load_drop_no_request
 
         callers = [asyncio.create_task(ask()) for _ in range(3)]
         await until(lambda: len(statuses) >= 3, "requests are answered")
-        await run_beside("models", "promote", "nano@2", *word)
+        await run_beside("models", "promote", "nano@2", *words)
         await until(lambda: read_serving(running.data).weights["nano"] == digests[1], "the new version serves")
         await until(lambda: newest() == digests[1], "the new version answers")
         assert (await running.say("own/nano", "1+2=?", max_tokens=4)).status == 200
@@ -241,6 +245,11 @@ MIXED = """
     context = 256
     threads = 1
 
+    [own.coming]
+    weights = "registry"
+    context = 256
+    threads = 1
+
     [workloads.default]
     route = ["requested"]
     retries = 0
@@ -280,7 +289,7 @@ async def test_a_version_that_cannot_be_served_keeps_back_itself_alone(weights: 
             return running.log.read_text().count(what)
 
         assert await status("own/nano") == 200
-        for name in ("adapter", "bad", "empty"):
+        for name in ("adapter", "bad", "coming", "empty"):
             answer = await running.say(f"own/{name}", "1+2=?")
             assert (answer.status, answer.json["error"]["code"]) == (503, "engine-down")
             assert answer.json["error"]["message"].startswith(f"No engine serves own/{name} now.")
@@ -289,6 +298,20 @@ async def test_a_version_that_cannot_be_served_keeps_back_itself_alone(weights: 
         assert told(f"own/bad {refused} weights of own/bad at") == 1
         for name in ("adapter", "empty"):
             assert told(f"own/{name} {refused} engine of own/{name} ended 3 times before it answered.") == 1
+        assert (
+            told("own/coming is not served as it should be, requests for it are refused: [own.coming] is to serve") == 1
+        )
+        # The configuration can be read anew beside those.
+        running.config.write_text(running.config.read_text() + TABLE.replace("second", "early"))
+        running.process.send_signal(signal.SIGHUP)
+
+        async def answers(model: str) -> bool:
+            return await status(model) == 200
+
+        await until(lambda: answers("early"), "a table is taken up beside a bad version")
+        assert [await status(name) for name in ("own/bad", "own/coming")] == [503, 503]
+        await serve("coming", sound(4))
+        await until(lambda: answers("own/coming"), "the first version of a table serves")
         # One that was bad is taken up; the next one is worse, and a model that is sorted after it changes over.
         await serve("bad", sound(2))
         await until(lambda: read_serving(data).models["bad"].base_url, "the sound version serves")

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from cli.model_shelf import GGUF, models
+from cli.model_shelf import GGUF, models, word
 from freehold.catalog.terms import Terms
 from freehold.cli.traces_lineage import lineage_of
 from freehold.config.settings import Engine, Settings
@@ -44,7 +44,7 @@ def test_the_version_that_serves_teaches_what_it_was_made_from(tmp_path: Path) -
     path = weights(tmp_path, CHAINS, BEFORE, base="qwen/qwen3-0.6b")
     models(tmp_path, "add", "nano", str(path.parent))
     assert lineage_of("own/nano", Settings(), tmp_path, tmp_path) is None
-    models(tmp_path, "promote", "nano@1", "--override", "a test", "--by", "ops")
+    models(tmp_path, "promote", "nano@1", *word(tmp_path))
     found = lineage_of("own/nano", Settings(), tmp_path, tmp_path)
     assert found is not None
     assert found.sources == (CHAINS, BEFORE)

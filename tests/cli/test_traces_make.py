@@ -23,7 +23,8 @@ from freehold.errors import (
 from freehold.store.callers import list_keys
 from freehold.store.database import open_database
 from freehold.training.dataset import admit, read_dataset
-from freehold.training.provenance import Override, Student, keep_override
+from freehold.training.provenance import Student, keep_override
+from training.words import KEYS, OPS, override
 from trials.skilled import is_right, write_questions
 
 TERMS = b"""
@@ -78,12 +79,12 @@ async def test_a_teacher_of_unknown_terms_is_refused_before_anything_is_asked(tm
 
 
 async def test_an_override_counts_once_the_ledger_has_it(tmp_path: Path) -> None:
-    override = Override(terms="", terms_date="", use="distil", student="own/sums", reason="Order form 7.", by="legal")
     async with desk(tmp_path) as here:
         none = tmp_path / "none.toml"
         none.write_text("")
         with contextlib.closing(open_database(tmp_path)) as db:
-            keep_override(db, override)
+            keep_override(db, override(use="distil", student="own/sums"), KEYS)
+        here.config.write_text(here.config.read_text() + f'[people.ops]\nkey = "{OPS.verifier}"\n')
         with pytest.raises(RowForbidden):
             await make(here, "--terms", str(none), count=5)
         here.door.write_ledger()

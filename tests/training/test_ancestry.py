@@ -24,15 +24,14 @@ from freehold.training.tasks.arithmetic_chains import ArithmeticChains
 from freehold.training.tasks.kept_workload import Kept, write_kept
 from training.rows import OPENAI, TASKS, row
 from training.versions import LINEAGE
+from training.words import override, unsigned
 
 TERMS = Terms.load()
 ON = "2026-11-26"
 CHAINS = Source("freehold/arithmetic-chains", "program", "freehold-tasks", "2026-01-01", "Apache-2.0", 0)
 RENTED = Source("openai/gpt-5-mini", "api", "openai-services-agreement", "2026-01-01", "", 9)
 WRITTEN = Source("customer/claims", "customer", "customer-data", "2026-01-01", "", 4)
-FREED = Override(
-    terms="openai-services-agreement", terms_date="2026-01-01", use="distil", student="own/t", reason="r", by="b"
-)
+FREED = override(terms="openai-services-agreement", terms_date="2026-01-01", use="distil", student="own/t")
 
 
 def recipe(stage: str = "sft", **more: Any) -> Recipe:
@@ -110,6 +109,8 @@ def test_rows_are_asked_for_what_training_does_with_them() -> None:
     with pytest.raises(RowForbidden, match=r"1 of 2 rows may not train own/t\..*openai/gpt-5-mini"):
         admitted(made, rows=Dataset((good, bad)))
     assert admitted(made, FREED, rows=Dataset((good, bad))).overrides == (FREED,)
+    with pytest.raises(RowForbidden, match="The override by ops frees nothing"):  # as a run of before may hold it
+        admitted(made, unsigned(FREED), rows=Dataset((good, bad)))
 
 
 def test_weights_of_which_nothing_tells_what_they_were_made_from_start_no_run_and_teach_none(tmp_path: Path) -> None:

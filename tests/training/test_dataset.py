@@ -20,8 +20,9 @@ from freehold.training.dataset import (
     read_dataset,
     write_dataset,
 )
-from freehold.training.provenance import Override, Pedigree, Student, pedigree_of_answer
+from freehold.training.provenance import Pedigree, Student, pedigree_of_answer
 from training.rows import OPENAI, TASKS, row
+from training.words import override, unsigned
 
 TERMS = Terms.load()
 STUDENT = Student(name="own/micro")
@@ -203,11 +204,11 @@ def test_a_dataset_with_a_forbidden_row_does_not_pass_and_the_row_is_named() -> 
 
 
 def test_an_override_lets_it_pass_and_is_handed_on() -> None:
-    override = Override(
-        terms=OPENAI.terms, terms_date=OPENAI.terms_date, use="train", student="own/micro", reason="r", by="b"
-    )
+    word = override(terms=OPENAI.terms, terms_date=OPENAI.terms_date, use="train", student="own/micro")
     rows = Dataset((row("a"), row("b", pedigree=OPENAI), row("c", pedigree=OPENAI)))
-    assert admit(rows, STUDENT, "train", TERMS, (override,)) == (override,)
+    assert admit(rows, STUDENT, "train", TERMS, (word,)) == (word,)
+    with pytest.raises(RowForbidden, match="The override by ops frees nothing"):
+        admit(rows, STUDENT, "train", TERMS, (unsigned(word),))
 
 
 def test_a_student_starts_only_from_weights_that_may_be_changed() -> None:

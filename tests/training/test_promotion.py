@@ -6,22 +6,22 @@ import pytest
 from msgspec.structs import replace
 
 from freehold.catalog.terms import Terms
-from freehold.errors import Contaminated, PromotionRefused, RowForbidden
+from freehold.errors import Contaminated, NotSigned, PromotionRefused, RowForbidden
 from freehold.training.contamination import Sealed
 from freehold.training.dataset import Dataset
 from freehold.training.lineage import Source, sources_of
 from freehold.training.manifest import Manifest
-from freehold.training.promotion import Answered, PassedTrial, require_promotable
-from freehold.training.provenance import Override, Student, pedigree_of_answer
+from freehold.training.promotion import PassedTrial, require_promotable
+from freehold.training.provenance import Student, pedigree_of_answer
 from training.rows import OPENAI, row
 from training.versions import manifest
+from training.words import KEYS, answered, override, unsigned, word_for
 
 TERMS = Terms.load()
 NANO = Student(name="own/nano")
 FILES = {"nano.gguf": b"GGUF one"}
 WEIGHTS = hashlib.sha256(b"GGUF one").hexdigest()
 TRIAL = PassedTrial(trial="trial_1", plan="p" * 64, results="r" * 64, weights=WEIGHTS, place=7)
-WORD = Answered("The trial's vendor is down.", "ops")
 QUESTION = "A parcel of seven kilograms went to Lisbon on the fourth of March and came back twice, so who pays for both of its ways?"
 
 
@@ -56,24 +56,39 @@ def test_a_trial_of_other_weights_is_none() -> None:
         require_promotable(manifest("nano", FILES), replace(TRIAL, weights="9" * 64), TERMS, NANO)
 
 
-def test_without_a_trial_nothing_is_promoted_unless_somebody_answers_for_it() -> None:
+def test_without_a_trial_nothing_is_promoted_unless_somebody_answers_for_it_and_signs() -> None:
+    version = manifest("nano", FILES)
     with pytest.raises(PromotionRefused, match="has passed, as far as the ledger knows"):
-        require_promotable(manifest("nano", FILES), None, TERMS, NANO)
-    told = require_promotable(manifest("nano", FILES), WORD, TERMS, NANO)
-    assert (told["override"], told["by"]) == ("The trial's vendor is down.", "ops")
+        require_promotable(version, None, TERMS, NANO)
+    told = require_promotable(version, answered(version), TERMS, NANO, keys=KEYS)
+    assert told == {"rows": "absent", "sealed": 0, **word_for(version)}
 
 
-@pytest.mark.parametrize("word", [Answered("", "ops"), Answered("urgent", " ")])
-def test_a_word_needs_a_reason_and_a_name(word: Answered) -> None:
+def test_a_word_that_no_known_key_signed_for_this_version_is_none() -> None:
+    version, other = manifest("nano", FILES), manifest("nano", {"nano.gguf": b"GGUF two"})
+    word = answered(version)
+    for refused, keys in (
+        (replace(word, note=""), KEYS),
+        (replace(word, by="eve"), KEYS),
+        (replace(word, reason="Another."), KEYS),
+        (answered(other), KEYS),
+        (word, ()),
+    ):
+        with pytest.raises(NotSigned):
+            require_promotable(version, refused, TERMS, NANO, keys=keys)
+
+
+def test_a_word_needs_a_reason() -> None:
+    version = manifest("nano", FILES)
     with pytest.raises(PromotionRefused, match="needs a reason"):
-        require_promotable(manifest("nano", FILES), word, TERMS, NANO)
+        require_promotable(version, answered(version, " "), TERMS, NANO, keys=KEYS)
 
 
 def test_rows_that_may_not_teach_are_refused_again_and_no_word_for_the_trial_frees_them() -> None:
     rows = Dataset((row("a"), row("b", pedigree=OPENAI)))
-    for evidence in (TRIAL, WORD):
+    for evidence in (TRIAL, answered(made_of(rows))):
         with pytest.raises(RowForbidden, match=r"1 of 2 rows may not train own/nano\. .*openai/gpt-5-mini"):
-            require_promotable(made_of(rows), evidence, TERMS, NANO, datasets=[rows])
+            require_promotable(made_of(rows), evidence, TERMS, NANO, datasets=[rows], keys=KEYS)
 
 
 def test_without_the_rows_the_sources_of_the_lineage_are_asked() -> None:
@@ -84,14 +99,11 @@ def test_without_the_rows_the_sources_of_the_lineage_are_asked() -> None:
 
 def test_an_override_of_the_terms_in_the_ledger_frees_them() -> None:
     rows = Dataset((row("b", pedigree=OPENAI),))
-    override = Override(
-        terms="openai-services-agreement", terms_date="2026-01-01", use="distil", student="own/nano", reason="r", by="b"
-    )
-    assert (
-        require_promotable(made_of(rows), TRIAL, TERMS, NANO, datasets=[rows], overrides=[override])["rows"]
-        == "checked"
-    )
-    assert require_promotable(made_of(rows), TRIAL, TERMS, NANO, overrides=[override])["rows"] == "absent"
+    word = override(terms="openai-services-agreement", terms_date="2026-01-01", use="distil", student="own/nano")
+    assert require_promotable(made_of(rows), TRIAL, TERMS, NANO, datasets=[rows], overrides=[word])["rows"] == "checked"
+    assert require_promotable(made_of(rows), TRIAL, TERMS, NANO, overrides=[word])["rows"] == "absent"
+    with pytest.raises(RowForbidden, match="The override by ops frees nothing"):
+        require_promotable(made_of(rows), TRIAL, TERMS, NANO, overrides=[unsigned(word)])
 
 
 def test_other_rows_than_those_of_the_lineage_are_refused() -> None:
@@ -148,11 +160,6 @@ def test_rows_behind_the_weights_that_it_began_with_are_held_against_sealed_item
 def test_a_version_whose_rows_tasks_drew_has_none_to_check() -> None:
     version = manifest("nano", FILES, dataset="")
     assert require_promotable(version, TRIAL, TERMS, NANO)["rows"] == "none"
-
-
-def test_a_signed_word_is_kept_with_its_note() -> None:
-    told = require_promotable(manifest("nano", FILES), Answered("r", "ann", "2026-11-26", "NOTE"), TERMS, NANO)
-    assert (told["by"], told["signed_at"], told["note"]) == ("ann", "2026-11-26", "NOTE")
 
 
 def test_an_adapter_stands_on_what_the_version_that_it_changes_was_made_from() -> None:

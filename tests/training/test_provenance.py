@@ -3,18 +3,21 @@
 import tomllib
 from importlib import resources
 from pathlib import Path
+from sqlite3 import Connection
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import to_builtins
 from msgspec.structs import replace
 
 from freehold.catalog.terms import Terms
+from freehold.errors import NotSigned
 from freehold.gateway.entries import event_entry
-from freehold.ledger.entry import read_entry
+from freehold.ledger.entry import Entry, read_entry
 from freehold.store.database import open_database
-from freehold.store.events import Event, take_events
+from freehold.store.events import Event, keep_event, take_events
 from freehold.training.provenance import (
     Override,
     Pedigree,
@@ -27,6 +30,7 @@ from freehold.training.provenance import (
     rights,
     use_of,
 )
+from training.words import KEYS, override, unsigned
 
 TERMS = Terms.load()
 OURS = Student(name="own/micro")
@@ -145,30 +149,58 @@ def test_terms_of_another_vendor_another_model_or_another_route_do_not_serve() -
 
 # --- overrides ---
 
-OVERRIDE = Override(
-    terms="openai-services-agreement",
-    terms_date="2026-01-01",
-    use="train",
-    student="own/micro",
-    reason="Order form 7 permits it.",
-    by="legal@example.com",
+OVERRIDE = override(
+    terms="openai-services-agreement", terms_date="2026-01-01", use="train", student="own/micro", reason="Order form 7."
 )
+
+
+def taken(db: Connection) -> list[Entry]:
+    found: list[Event] = []
+    take_events(db, found.extend)
+    return [read_entry(event_entry(event)) for event in found]
 
 
 def test_an_override_counts_only_from_the_ledger_and_is_named(tmp_path: Path) -> None:
     db = open_database(tmp_path)
-    keep_override(db, OVERRIDE, now=1_800_000_000)
-    taken: list[Event] = []
-    take_events(db, taken.extend)
-    entries = [read_entry(event_entry(event)) for event in taken]
+    keep_override(db, OVERRIDE, KEYS, now=1_800_000_000)
+    entries = taken(db)
     assert [(entry.kind, entry.id, entry.at) for entry in entries] == [
         ("training.override", "own/micro", 1_800_000_000_000)
     ]
-    found = overrides_of(entries)
+    found = overrides_of(entries, KEYS)
     assert found == (OVERRIDE,)
     decision = may_use("row", {"row": OPENAI}, OURS, "train", TERMS, found)
     assert (decision.allowed, decision.overridden) == (True, (OVERRIDE,))
     assert decision.reason == "Permitted by an override in the ledger."
+
+
+@pytest.mark.parametrize("one", [unsigned(OVERRIDE), replace(OVERRIDE, reason="Another."), replace(OVERRIDE, by="eve")])
+def test_an_override_that_nobody_signed_as_it_is_written_is_not_noted_and_frees_nothing(
+    one: Override, tmp_path: Path
+) -> None:
+    db = open_database(tmp_path)
+    with pytest.raises(NotSigned):
+        keep_override(db, one, KEYS)
+    assert taken(db) == []
+    refused = may_use("row", {"row": OPENAI}, OURS, "train", TERMS, (one,))
+    assert not refused.allowed
+    assert (
+        f"The override by {one.by} frees nothing, since no signature of theirs holds: sign it again" in refused.reason
+    )
+    assert may_use("row", {"row": OPENAI}, OURS, "train", TERMS, (one, OVERRIDE)).overridden == (OVERRIDE,)
+
+
+def test_unsigned_ones_that_the_ledger_has_from_before_are_read_and_free_nothing(tmp_path: Path) -> None:
+    db = open_database(tmp_path)
+    keep_event(db, "training.override", OVERRIDE.student, to_builtins(unsigned(OVERRIDE)))
+    keep_override(db, OVERRIDE, KEYS)
+    entries = taken(db)
+    before, now = overrides_of(entries, KEYS)
+    assert (before, now) == (unsigned(OVERRIDE), OVERRIDE)
+    assert not may_use("row", {"row": OPENAI}, OURS, "train", TERMS, (before,)).allowed
+    gone = overrides_of(entries, ())  # whoever signed is no longer in the configuration
+    assert [one.note for one in gone] == ["", ""]
+    assert not may_use("row", {"row": OPENAI}, OURS, "train", TERMS, gone).allowed
 
 
 @pytest.mark.parametrize(

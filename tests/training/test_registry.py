@@ -14,11 +14,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from freehold.errors import RegistryError
+from freehold.errors import NotSigned, PromotionRefused, RegistryError
 from freehold.store.database import open_database
 from freehold.store.events import Event, take_events
 from freehold.training.registry import Damage, Registry
-from training.versions import add, manifest
+from training.versions import TRIED, add, manifest
+from training.words import KEYS, word_for
 
 ONE = {"nano.gguf": b"GGUF one", "model.safetensors": b"one"}
 TWO = {"nano.gguf": b"GGUF two", "model.safetensors": b"one"}
@@ -64,7 +65,7 @@ def test_versions_are_found_by_number_digest_and_name(registry: Registry) -> Non
     assert registry.find("nano@1") == one
     assert registry.find(f"own/nano@sha256:{two.digest[:8]}") == two
     assert registry.find("nano") == two, "the newest, while none serves"
-    registry.promote(one, {})
+    registry.promote(one, TRIED)
     assert registry.find("nano").number == 1
 
 
@@ -78,7 +79,7 @@ def test_a_version_that_is_not_there_is_told_with_those_that_are(text: str, regi
 def test_promotions_and_rollbacks_are_a_stack(registry: Registry) -> None:
     one, two, three = (add(registry, "nano", {"nano.gguf": b"GGUF %d" % number}) for number in (1, 2, 3))
     for version in (one, two, three):
-        registry.promote(version, {"trial": "trial_1"})
+        registry.promote(version, TRIED)
     assert registry.serving()["nano"].number == 3
     assert registry.roll_back("nano", {"by": "ops"}).evidence == {"from": 3, "by": "ops"}
     assert registry.serving()["nano"].number == 2
@@ -86,15 +87,33 @@ def test_promotions_and_rollbacks_are_a_stack(registry: Registry) -> None:
     assert registry.serving()["nano"].number == 1
     with pytest.raises(RegistryError, match="only one was promoted"):
         registry.roll_back("nano", {})
-    registry.promote(three, {})
+    registry.promote(three, TRIED)
     assert registry.serving()["nano"].number == 3
 
 
 def test_what_serves_cannot_be_promoted_again(registry: Registry) -> None:
     one = add(registry, "nano", ONE)
-    registry.promote(one, {})
+    registry.promote(one, TRIED)
     with pytest.raises(RegistryError, match="serves already"):
-        registry.promote(one, {})
+        registry.promote(one, TRIED)
+
+
+def test_a_word_promotes_once_and_only_where_a_known_key_signed_it(registry: Registry) -> None:
+    one, two = add(registry, "nano", ONE), add(registry, "nano", TWO)
+    word = word_for(one.manifest)
+    for evidence, keys in (
+        ({}, KEYS),
+        ({"override": "urgent", "by": "ops"}, KEYS),
+        (word, ()),
+        (word_for(two.manifest), KEYS),
+    ):
+        with pytest.raises(NotSigned):
+            registry.promote(one, evidence, keys)
+    assert registry.serving() == {}
+    assert registry.promote(one, word, KEYS).evidence == {"weights": one.manifest.weights, **word}
+    registry.promote(two, TRIED)
+    with pytest.raises(PromotionRefused, match="signed for an earlier promotion"):
+        registry.promote(one, word, KEYS)
 
 
 def test_a_model_that_was_never_promoted_cannot_be_rolled_back(registry: Registry) -> None:
@@ -121,8 +140,8 @@ def test_every_line_becomes_one_event_however_often_it_is_noted(registry: Regist
     two = add(registry, "nano", TWO)
     with contextlib.closing(open_database(tmp_path)) as db:
         assert registry.note(db) == 2
-        registry.promote(one, {"trial": "trial_1"})
-        registry.promote(two, {"override": "urgent", "by": "ops"})
+        registry.promote(one, TRIED)
+        registry.promote(two, word_for(two.manifest), KEYS)
         registry.roll_back("nano", {})
         registry.promote(two, {"trial": "trial_2"})
         assert registry.note(db) == 4
@@ -147,7 +166,7 @@ def test_a_torn_line_is_not_there_and_the_next_one_takes_its_place(registry: Reg
     with (registry.folder / "log.jsonl").open("ab") as file:
         file.write(b'{"deed":"promoted","mo')
     assert registry.serving() == {}
-    registry.promote(one, {})
+    registry.promote(one, TRIED)
     assert [line.deed for line in registry.lines()] == ["registered", "promoted"]
 
 
@@ -158,8 +177,8 @@ def test_a_log_that_is_cut_anywhere_has_its_first_whole_lines(
 ) -> None:
     registry = Registry(tmp_path_factory.mktemp("cut") / "models")
     one, two = add(registry, "nano", ONE), add(registry, "nano", TWO)
-    registry.promote(one, {})
-    registry.promote(two, {})
+    registry.promote(one, TRIED)
+    registry.promote(two, TRIED)
     log = registry.folder / "log.jsonl"
     whole = registry.lines()
     content = log.read_bytes()
@@ -171,8 +190,8 @@ def test_a_log_that_is_cut_anywhere_has_its_first_whole_lines(
 @pytest.mark.parametrize("change", ["edit", "drop", "swap"])
 def test_a_log_that_was_edited_is_noticed(change: str, registry: Registry) -> None:
     one, two = add(registry, "nano", ONE), add(registry, "nano", TWO)
-    registry.promote(one, {"by": "ops"})
-    registry.promote(two, {"by": "ops"})
+    registry.promote(one, {**TRIED, "by": "ops"})
+    registry.promote(two, {**TRIED, "by": "ops"})
     log = registry.folder / "log.jsonl"
     lines = log.read_bytes().splitlines(keepends=True)
     if change == "edit":
@@ -234,13 +253,13 @@ WRITER = """
 import sys
 from pathlib import Path
 from freehold.training.registry import Registry
-from training.versions import add
+from training.versions import TRIED, add
 registry = Registry(Path(sys.argv[1]))
 number = 0
 while True:
     number += 1
     version = add(registry, "nano", {"nano.gguf": b"GGUF %d" % number * 20_000})
-    registry.promote(version, {"by": "ops"})
+    registry.promote(version, TRIED)
     print(number, flush=True)
 """
 

@@ -10,7 +10,7 @@ from freehold.errors import BudgetExhausted, MalformedDataset, RowForbidden
 from freehold.items import Item
 from freehold.reasoning.arithmetic import Arithmetic
 from freehold.training.dataset import Turn, admit
-from freehold.training.provenance import Override, Pedigree, Student
+from freehold.training.provenance import Pedigree, Student
 from freehold.training.tasks.workload import WorkloadTask
 from freehold.training.traces import (
     Answered,
@@ -21,6 +21,7 @@ from freehold.training.traces import (
     make_traces,
     require_teacher,
 )
+from training.words import override, unsigned
 
 TERMS = Terms.load()
 STUDENT = Student(name="own/sums")
@@ -121,10 +122,10 @@ def test_an_own_teacher_may_when_its_lineage_may() -> None:
 
 
 def test_an_override_lets_a_teacher_teach() -> None:
-    override = Override(
-        terms="openai-services-agreement", terms_date="2026-01-01", use="distil", student="own/sums", reason="r", by="b"
-    )
-    require_teacher(wanted("openai/gpt-5-mini"), TERMS, (override,))
+    word = override(terms="openai-services-agreement", terms_date="2026-01-01", use="distil", student="own/sums")
+    require_teacher(wanted("openai/gpt-5-mini"), TERMS, (word,))
+    with pytest.raises(RowForbidden, match="The override by ops frees nothing"):
+        require_teacher(wanted("openai/gpt-5-mini"), TERMS, (unsigned(word),))
 
 
 async def test_a_conversation_with_words_of_a_forbidden_model_is_left_out_by_name(tmp_path: Path) -> None:

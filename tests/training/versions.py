@@ -10,6 +10,9 @@ from freehold.training.lineage import Lineage, Measured, Owed, Source
 from freehold.training.manifest import File, Manifest
 from freehold.training.registry import Registry, Version
 
+TRIED = {"trial": "trial_1"}
+"""Evidence of a promotion."""
+
 LINEAGE = Lineage(
     model="own/nano",
     weights="0" * 64,

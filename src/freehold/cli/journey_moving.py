@@ -2,7 +2,7 @@
 
 trial      a pre-registered trial of the own model against the incumbent, on held-out problems; nothing goes on without a pass
 move       promoted in the registry on that evidence; heard in shadow; a canary that evidence raises; then the route names it
-sabotage   a version whose rows were shuffled is forced in by somebody's word, and its canary takes it back by itself
+sabotage   a version whose rows were shuffled is forced in by the journey's signed word, and its canary takes it back by itself
 proof      programs that others wrote verify what the ledger holds of all this, on an export and without Freehold
 """
 
@@ -19,7 +19,7 @@ import msgspec
 from freehold.cli.journey_door import routed, served, wait_until
 from freehold.cli.journey_sabotage import sabotage as sabotaged_copy
 from freehold.cli.journey_stages import Road, ask, is_right, job, most_tokens, problems
-from freehold.cli.journey_state import ON_TRIAL, OWN_MODEL, SABOTAGED, WORKLOAD, Setup
+from freehold.cli.journey_state import KEY, ON_TRIAL, OWN_MODEL, SABOTAGED, WORKLOAD, Setup
 from freehold.errors import JourneyError
 from freehold.store.canaries import UNFINISHED, Canary, find_canary
 from freehold.store.database import open_database
@@ -37,8 +37,6 @@ MARGIN: Final = 0.05
 STEPS: Final = "50,100"
 PACE_SECONDS: Final = 0.1
 """Between two callers of a canary. What watches it looks twice a second, and callers do not come all at once."""
-
-BY: Final = "journey"
 
 STRANGERS_SECONDS: Final = 180.0
 ANSWER: Final = "answer"
@@ -139,7 +137,7 @@ def _serve(road: Road, name: str, folder: str, reason: str) -> str:
     """Registers weights under a name of their own, and has them served by a word, which the ledger keeps. Gives the version's id."""
     known = {one.model: one.id for one in Registry(road.data / MODELS).versions()}
     version = known.get(name) or str(road.commands("models", "add", name, folder, *_papers(folder))["id"])
-    _promote(road, version, "--override", reason, "--by", BY)
+    _promote(road, version, "--override", reason, "--sign", KEY)
     return version
 
 
@@ -188,7 +186,7 @@ def _force_in(road: Road, version: str) -> None:
     if SABOTAGED not in known:
         road.commands("models", "add", SABOTAGED, str(broken), "--licence", "Apache-2.0", *context)
     forced = f"{SABOTAGED}@1"
-    _promote(road, f"own/{forced}", "--override", "A drill: nobody has tried it.", "--by", BY)
+    _promote(road, f"own/{forced}", "--override", "A drill: nobody has tried it.", "--sign", KEY)
     road.state.note("sabotage", version=f"own/{forced}", shuffled=shuffled, refused=refused)
 
 

@@ -10,7 +10,8 @@ from typing import Any, Final
 
 from freehold.cli.audit import counted, when
 from freehold.cli.audit_page import STYLE
-from freehold.cli.journey_state import STAND_IN
+from freehold.cli.journey_state import RENTED, STAND_IN
+from freehold.ledger.word import HEAD
 
 OWN_STYLE: Final = """
 .big { display: grid; grid-template-columns: repeat(auto-fit, minmax(12.5rem, 1fr)); gap: 1rem; margin: 1.2rem 0 }
@@ -152,7 +153,7 @@ def _beside(told: Mapping[str, Any], trial: Mapping[str, Any]) -> str:
         _row(name, arm) for name, arm in ((told["incumbent"], arms["incumbent"]), (told["own"], arms["candidate"]))
     )
     price = (
-        "The incumbent stands in for a rented model and is billed at the list price of openai/gpt-5-mini; nobody was paid. "
+        f"The incumbent stands in for a rented model and is billed at the list price of {RENTED}; nobody was paid. "
         if told["incumbent"] == STAND_IN
         else ""
     )
@@ -323,7 +324,9 @@ def _decisions(decisions: Sequence[Mapping[str, Any]]) -> str:
 
 def _why(body: Mapping[str, Any]) -> str:
     found = [(name, body[name]) for name in WHY if body.get(name) not in (None, "")]
-    return ", ".join(f"{name} {str(value)[:90]}" for name, value in found)
+    said = [f"{name} {str(value)[:90]}" for name, value in found]
+    signed = [f"signed by {body['by']}"] if str(body.get("note", "")).startswith(HEAD) else []
+    return ", ".join([*said, *signed])
 
 
 def _proof(proof: Mapping[str, Any]) -> str:

@@ -20,7 +20,7 @@ from freehold.catalog.terms import Terms
 from freehold.cli.items import open_items
 from freehold.cli.journey_door import Asked, Callers, Commands, House, Question, interrupt
 from freehold.cli.journey_extras import Background, Strangers, can_train
-from freehold.cli.journey_state import OWN_MODEL, STAND_IN, WORKLOAD, State
+from freehold.cli.journey_state import OWN_MODEL, RENTED, STAND_IN, WORKLOAD, State
 from freehold.cli.journey_view import View
 from freehold.cli.running import Running
 from freehold.errors import JourneyError
@@ -32,9 +32,6 @@ from freehold.training.runs import RunFolder, list_runs, standing, stop_run
 from freehold.training.tasks.drawing import draw
 from freehold.training.tasks.refund_grader import said_in
 from freehold.training.tasks.task import Problem, Split, Task
-
-RENTED: Final = "openai/gpt-5-mini"
-"""What the stand-in stands for, where the terms are asked about it."""
 
 SHIPPED: Final = "nano-refund"
 """The weights that come with the package and know this job."""

@@ -2,6 +2,7 @@
 
     DATA/journey/state.json      which stages are done, what each found, what it left
                  freehold.toml   what the door runs on now, made from the setup below
+                 journey.key     with which the journey signs what it answers for
                  journey.html    is one folder up: DATA/journey.html
 
 It knows no door and no model. It exists so that a second call goes on where the first one stopped: what is noted is not asked again, and a trial,
@@ -10,6 +11,8 @@ a run of training or a canary that was begun is found by its id.
 
 import os
 import time
+from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,13 +20,18 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
+from freehold.catalog.catalog import Catalog
 from freehold.config.discovery import OWN
 from freehold.errors import JourneyError
+from freehold.ledger.word import make_key, read_key
 
 FOLDER: Final = "journey"
 PAGE: Final = "journey.html"
 STATE: Final = "state.json"
 CONFIG: Final = "freehold.toml"
+KEY: Final = "journey.key"
+BY: Final = "journey"
+"""Who answers for what is served without a trial."""
 
 WORKLOAD: Final = "refund-policy"
 STAND_IN: Final = "own/smollm2-135m"
@@ -32,8 +40,8 @@ OWN_MODEL: Final = "refund"
 ON_TRIAL: Final = "refund-trial"
 SABOTAGED: Final = "refund-next"
 
-STAND_IN_PRICE: Final = ("0.25", "2")
-"""Dollars per million tokens, in and out: what the stand-in is billed, the catalog's price of `openai/gpt-5-mini` when this was written."""
+RENTED: Final = "openai/gpt-5-mini"
+"""What the stand-in stands for: it is billed at its list price, and its outputs are held to its vendor's terms."""
 
 RENTED_USD: Final = 1
 """The hard budget of the workload for a day, in dollars."""
@@ -114,7 +122,9 @@ class State:
 
     def write_config(self) -> None:
         """Writes the configuration of the setup in force."""
-        _replace(self.config, configuration(self.kept.incumbent, self.kept.setup).encode())
+        path = self.folder / KEY
+        key = read_key(path) if path.exists() else make_key(BY, path)
+        _replace(self.config, configuration(self.kept.incumbent, self.kept.setup, str(key.verifier)).encode())
 
     def _put(self, name: str, stage: Stage) -> None:
         self.kept = replace(self.kept, stages={**self.kept.stages, name: stage})
@@ -129,13 +139,24 @@ def begun(data: Path) -> bool:
     return (data / FOLDER / STATE).exists()
 
 
-def configuration(incumbent: str, setup: Setup) -> str:
-    """The door's configuration, as TOML. The incumbent's engine stays beside the own model: it is the failover's and the trial's."""
+def list_price(model: str) -> tuple[str, str]:
+    """Dollars per million tokens, in and out, of a rented model: the catalog's price of today. Raises JourneyError when it knows none."""
+    catalog = Catalog.load()
+    row = catalog.find(*model.split("/", 1))
+    price = None if row is None else catalog.price_at(row, datetime.now(UTC).date())
+    if price is None:
+        raise JourneyError(f"The catalog knows no price of {model}.", "Run `freehold catalog update`.")
+    return _dollars(price.input), _dollars(price.output)
+
+
+def configuration(incumbent: str, setup: Setup, key: str) -> str:
+    """The door's configuration, as TOML; `key` is the verifier key of the journey. The incumbent's engine stays beside the own model: it is the failover's
+    and the trial's."""
     vendor, _, name = incumbent.partition("/")
-    tables = [_HEAD.format(incumbent=incumbent)]
+    tables = [_HEAD.format(incumbent=incumbent), f'[people.{BY}]\nkey = "{key}"\n']
     if vendor == OWN:
         tables.append(f'[own.{name}]\nweights = "{name}"\n')
-        tables.append(_price(incumbent, *STAND_IN_PRICE))
+        tables.append(_price(incumbent, *list_price(RENTED)))
     else:
         tables.append(f"[vendors.{vendor}]\n")
     for model in setup.own:
@@ -160,6 +181,10 @@ contents = true
 trace = true
 graders = [{{ kind = "refund-policy" }}]
 {shadow}"""
+
+
+def _dollars(nano: int) -> str:
+    return f"{Decimal(nano) / 10**9:f}"
 
 
 def _price(model: str, asked: str, said: str) -> str:

@@ -1,4 +1,4 @@
-"""`freehold models promote`: let a version serve as own/NAME, on the evidence of a passed trial or on somebody's word."""
+"""`freehold models promote`: let a version serve as own/NAME, on the evidence of a passed trial or on somebody's signed word."""
 
 import sys
 from pathlib import Path
@@ -12,7 +12,7 @@ from freehold.cli.models_adapter import base_of, is_adapter
 from freehold.cli.models_evidence import find_passed, kept_rows, sealed_items
 from freehold.cli.models_registry import AsJson, Data, Folder, Named, note, open_registry, unserved
 from freehold.cli.overrides import overrides_in
-from freehold.cli.people import UNSIGNED, Config, Sign
+from freehold.cli.people import Config, Sign, people_in
 from freehold.cli.people import sign as signed
 from freehold.cli.settings import read_settings
 from freehold.config.paths import config_file, data_dir, environment
@@ -25,7 +25,8 @@ from freehold.training.dataset import read_dataset
 from freehold.training.lineage import Lineage
 from freehold.training.promotion import Answered, require_promotable
 from freehold.training.provenance import Student
-from freehold.training.registry import PROMOTED, Registry, Version
+from freehold.training.registry import Registry, Version
+from freehold.training.word import PROMOTED
 from freehold.vendors.own import VLLM
 
 
@@ -34,8 +35,9 @@ def promote(
     trial: Annotated[
         str | None, typer.Option(help="The trial that it passed; default: the newest one of these weights.")
     ] = None,
-    override: Annotated[str | None, typer.Option(help="Without a passed trial: the reason why it may serve.")] = None,
-    by: Annotated[str | None, typer.Option(help="Who answers for the override; default: who signs.")] = None,
+    override: Annotated[
+        str | None, typer.Option(help="Without a passed trial: the reason why it may serve. Needs --sign.")
+    ] = None,
     sign: Sign = None,
     dataset: Annotated[
         Path | None,
@@ -60,10 +62,8 @@ def promote(
 
     The trial must be of these very weights (the GGUF file; where vLLM serves the model, the safetensors), have passed, and have the plan and the results that the
     ledger holds. The promotion becomes an entry of the ledger with its evidence. A file that llama.cpp cannot serve is refused."""
-    if (override is None) != (by is None and sign is None):
-        raise InvalidField(
-            "An override needs a reason, and somebody who answers for it.", "Give --override, and --by or --sign."
-        )
+    if override is None and sign is not None:
+        raise InvalidField("Nothing is there to be signed.", "Give --override REASON too, or promote by a trial.")
     folder = data_dir(data, environment())
     opened = open_registry(data, registry)
     found = opened.find(version)
@@ -74,7 +74,8 @@ def promote(
     known = Terms.load(*further(terms))
     student = Student(name=f"own/{found.model}", offered=not in_house, base=foreign, declares=frozenset(declares or ()))
     base = pedigree_of_base(foreign, known, lineage.created[:10])
-    word = None if override is None else _word(found, override, by, sign, config)
+    word = None if override is None else _word(found, override, sign, config)
+    keys = () if word is None else people_in(config).values()
     every = [lineage, *([behind] if behind is not None else [])]
     rows = [one for each in every for one in kept_rows(folder, each)] if dataset is None else [read_dataset(dataset)]
     evidence = require_promotable(
@@ -85,10 +86,11 @@ def promote(
         datasets=rows,
         base=base,
         sealed=sealed_items(folder) if rows else (),
-        overrides=overrides_in(folder),
+        overrides=overrides_in(folder, config),
         behind=behind,
+        keys=keys,
     )
-    line = opened.promote(found, evidence)
+    line = opened.promote(found, evidence, keys)
     note(opened, data)
     if said := unserved(opened, data):
         print(said, file=sys.stderr)
@@ -97,8 +99,6 @@ def promote(
     else:
         why = f"by {word.by}'s word" if word is not None else f"on the evidence of {evidence['trial']}"
         print(f"{found.id} serves as own/{found.model}, {why}.")
-        if word is not None and not word.note:
-            print(UNSIGNED, file=sys.stderr)
         if evidence["rows"] in ("absent", "partly"):
             print(
                 f"{'Its rows' if evidence['rows'] == 'absent' else 'Some of its rows'} are not here, so they were not checked again: give --dataset "
@@ -114,17 +114,15 @@ def _for_vllm(version: Version, config: Path | None, data: Path) -> bool:
     return engine is not None and kind(engine) == VLLM
 
 
-def _word(version: Version, reason: str, by: str | None, key: Path | None, config: Path | None) -> Answered:
-    """What somebody answers for, signed where there is a key."""
-    if key is None:
-        return Answered(reason, by or "")
+def _word(version: Version, reason: str, key: Path | None, config: Path | None) -> Answered:
+    """What somebody answers for, signed. Raises NotSigned without a key."""
     about = {
         "model": f"own/{version.model}",
         "digest": version.digest,
         "weights": version.manifest.weights,
         "reason": reason,
     }
-    word = signed(PROMOTED, about, key, by, config)
+    word = signed(PROMOTED, about, key, config)
     return Answered(reason, word.by, word.signed_at, word.note)
 
 

@@ -60,6 +60,7 @@ def described(version: Version) -> dict[str, Any]:
 
 
 def told(line: Line) -> str:
-    """A line of the log as people read it."""
-    why = ", ".join(f"{name} {str(value)[:64]}" for name, value in line.evidence.items() if value not in ("", None))
+    """A line of the log as people read it, without the text that somebody signed: it says the same."""
+    shown = {name: value for name, value in line.evidence.items() if name != "note" and value not in ("", None)}
+    why = ", ".join(f"{name} {str(value)[:64]}" for name, value in shown.items())
     return f"{when(line.at)}  {line.deed:11}  {line.id}  {why}"

@@ -8,12 +8,13 @@ import typer
 
 from freehold.cli.audit import Counting, OpenLedger, counted, print_json
 from freehold.cli.models_registry import AsJson, Data, Folder, open_registry, where
-from freehold.cli.people import Config, fault_of, people_in
+from freehold.cli.people import Config, people_in
 from freehold.config.paths import data_dir, environment
 from freehold.errors import StoreError
 from freehold.ledger.entry import read_entry
 from freehold.training.manifest import named
 from freehold.training.registry import KINDS, LOG, Damage, Registry
+from freehold.training.word import PROMOTED, judge
 
 
 def verify(
@@ -37,15 +38,18 @@ def verify(
         counting.close()
     if not any(one.path == LOG for one in damages):
         damages += _missing(opened, model, data_dir(data, environment()))
+    unproven: list[str] = []
     if not damages:
-        damages = _unfounded(opened, model, config)
+        damages, unproven = _unfounded(opened, model, config)
     if json:
-        print_json({"sound": not damages, "damages": [msgspec.to_builtins(one) for one in damages]})
+        told = [msgspec.to_builtins(one) for one in damages]
+        print_json({"sound": not damages, "damages": told, "unproven": unproven})
     elif damages:
         for one in damages:
             print(f"{one.version or 'the registry'}: {one.path}: {one.wrong}")
     else:
         print(f"{counted(len(opened.versions(model)), 'version')}, every file as it was registered.")
+        print("".join(f"{one}\n" for one in unproven), end="")
     if damages:
         raise typer.Exit(1)
 
@@ -66,18 +70,26 @@ def _missing(opened: Registry, model: str | None, data: Path) -> list[Damage]:
     ]
 
 
-def _unfounded(opened: Registry, model: str | None, config: Path | None) -> list[Damage]:
-    """Promotions by a signed word that is not what its owner signed, or was used for an earlier promotion."""
-    signed = [line for line in opened.lines() if line.evidence.get("note") and model in (None, line.model)]
-    keys = people_in(config).values() if signed else ()
+def _unfounded(opened: Registry, model: str | None, config: Path | None) -> tuple[list[Damage], list[str]]:
+    """Promotions by a word that is not what its owner signed, or was used for an earlier promotion; and sentences on those whose owner cannot be told."""
+    words = [line for line in opened.lines() if "override" in line.evidence and model in (None, line.model)]
+    keys = people_in(config).values() if any(line.evidence.get("note") for line in words) else ()
     found: list[Damage] = []
+    unproven: list[str] = []
     used: set[str] = set()
-    for line in signed:
-        body = {**line.evidence, "model": f"own/{line.model}", "digest": line.digest}
-        fault = fault_of(KINDS[line.deed], body, keys)
-        if line.evidence["note"] in used:
-            fault = "It was signed for an earlier promotion."
-        used.add(line.evidence["note"])
-        if fault:
-            found.append(Damage(line.id, "the word for its promotion", fault))
-    return found
+    for line in words:
+        judged = judge(PROMOTED, {**line.evidence, "model": f"own/{line.model}", "digest": line.digest}, keys)
+        note = str(line.evidence.get("note", ""))
+        if note in used:
+            found.append(Damage(line.id, _WORD, "It was signed for an earlier promotion."))
+        elif judged.outcome == "wrong":
+            found.append(Damage(line.id, _WORD, judged.says))
+        elif judged.outcome == "stranger":
+            unproven.append(f"{line.id}: {_WORD} is signed with {judged.says}, and [people] has no key of that name.")
+        elif judged.outcome == "nobody":
+            unproven.append(f"{line.id}: no person signed {_WORD}.")
+        used |= {note} if note else set()
+    return found, unproven
+
+
+_WORD = "the word for its promotion"

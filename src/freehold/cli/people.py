@@ -1,12 +1,12 @@
-"""People who answer for something: their keys in the configuration, and what they signed.
+"""People who answer for something: the keys that they sign with, and those that the configuration names.
 
-It is here since settings, keys, terms and promotions meet nowhere else.
+It is here since settings and keys meet nowhere else; what is signed is `training/word.py`'s.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 import typer
@@ -18,29 +18,14 @@ from freehold.config import toml
 from freehold.config.file import place
 from freehold.config.paths import config_file
 from freehold.config.settings import Person, Settings
-from freehold.errors import ConfigError, FreeholdError, LedgerError
+from freehold.errors import ConfigError, LedgerError, NotSigned
 from freehold.ledger.notes import VerifierKey, parse_verifier_key
-from freehold.ledger.word import check_word, make_key, read_key, sign_word
-from freehold.training.provenance import OVERRIDE
-from freehold.training.registry import PROMOTED
+from freehold.ledger.word import make_key, read_key, sign_word
 
 Config = Annotated[Path | None, typer.Option(help="freehold.toml with [people]; default: the one in this folder.")]
-Sign = Annotated[Path | None, typer.Option(help="The file with the key of who answers: it signs the override.")]
-
-FIELDS: Mapping[str, Mapping[str, str]] = {
-    OVERRIDE: {name: name for name in ("terms", "terms_date", "use", "student", "reason", "by", "signed_at")},
-    PROMOTED: {
-        "model": "model",
-        "digest": "digest",
-        "weights": "weights",
-        "reason": "override",
-        "by": "by",
-        "signed_at": "signed_at",
-    },
-}
-"""What is signed, by the kind of its entry: the field of the statement, and where the entry holds it."""
-
-UNSIGNED = "Nobody signed it: the ledger's keys alone vouch for who answers. `--sign KEYFILE` does more."
+Sign = Annotated[
+    Path | None, typer.Option(help="The key file of who answers (`freehold people create`): it signs the override.")
+]
 
 
 class Word(Struct, frozen=True):
@@ -61,16 +46,15 @@ def create(
     if json:
         print_json({"name": name, "key": str(key), "file": str(out)})
     else:
-        print(f"[people.{msgspec.json.encode(name).decode()}]\nkey = {msgspec.json.encode(str(key)).decode()}")
+        print(f"\n[people.{msgspec.json.encode(name).decode()}]\nkey = {msgspec.json.encode(str(key)).decode()}")
 
 
-def sign(kind: str, fields: Mapping[str, str], path: Path, by: str | None, config: Path | None) -> Word:
-    """The word of who owns the key. Raises ConfigError when the configuration does not name that key for them: then nobody could check it."""
+def sign(kind: str, fields: Mapping[str, str], path: Path | None, config: Path | None) -> Word:
+    """The word of who owns the key. Raises NotSigned without a key, and ConfigError when the configuration does not name it: then nobody could check the
+    word."""
+    if path is None:
+        raise NotSigned("An override is signed by who answers for it.")
     key = read_key(path)
-    if by is not None and by != key.name:
-        raise ConfigError(
-            f"The key in {path} is {key.name}'s, and --by says {by}.", "Leave --by out, or give their key."
-        )
     if key.verifier not in people_in(config).values():
         raise ConfigError(
             f"The configuration does not name this key as {key.name}'s.",
@@ -107,16 +91,3 @@ def key_of(person: Person) -> VerifierKey:
             f"Write it below [people.{toml.key(key.name)}], or give {person.name}'s key.",
         )
     return key
-
-
-def fault_of(kind: str, body: Mapping[str, Any], keys: Iterable[VerifierKey]) -> str | None:
-    """What is wrong with the signed word of an entry; empty when it is signed as it is written, None when nobody signed it."""
-    note = body.get("note")
-    if kind not in FIELDS or not note:
-        return None
-    fields = {name: str(body.get(place, "")) for name, place in FIELDS[kind].items()}
-    try:
-        key = check_word(kind, fields, str(note), keys)
-    except FreeholdError as error:
-        return error.sentence
-    return "" if key.name == fields["by"] else f"It was signed by {key.name}, and says {fields['by']}."

@@ -94,8 +94,8 @@ def write_serving(data: Path, models: Mapping[str, Served], promoted: Mapping[st
 
 def promoted_engines(data: Path, settings: Settings) -> Wanted:
     """An engine for each model that has a promoted version whose files can be served. An [own.NAME] of the configuration goes before, unless its
-    weights are `registry`: then it says how the promoted version is served. Raises NotConfigured where there is none, and RegistryError for a
-    registry that cannot be read."""
+    weights are `registry`: then it says how the promoted version is served, and is refused where there is none yet. Raises RegistryError for a registry that
+    cannot be read."""
     registry = Registry(data / MODELS)
     wanted = Wanted({}, {})
     for name, version in registry.serving().items():
@@ -111,7 +111,7 @@ def promoted_engines(data: Path, settings: Settings) -> Wanted:
             wanted.engines[name] = engine
     for name, engine in settings.own.items():
         if engine.weights == REGISTRY and name not in {**wanted.engines, **wanted.refused}:
-            raise NotConfigured(
+            wanted.refused[name] = NotConfigured(
                 f"[own.{name}] is to serve the promoted version of the registry, and none is promoted.",
                 f"Promote one with `freehold models promote {name}@VERSION`.",
             )
@@ -228,7 +228,11 @@ class Changeover:
         is served are taken up afterwards, each by itself."""
         async with self._alone:
             settings = self._settings()
-            wanted = self._wanted(settings).engines
+            found = self._wanted(settings)
+            wanted = held_places(found, settings)
+            held = found.refused.keys() - found.engines.keys()
+            for name in held - self._models.keys():
+                raise found.refused[name]
             groups = grouped(with_promoted(settings, wanted).own)
             gone = self._models.keys() - {name for group in groups for name in group.names}
             fresh = [

@@ -15,7 +15,6 @@ def override(
     use: Annotated[str, typer.Option(help="train, distil, derive, evaluate or publish.")],
     student: Annotated[str, typer.Option(help="The one model that it is for, such as own/claims.")],
     reason: Annotated[str, typer.Option(help="Why it is permitted all the same, such as the clause of an order form.")],
-    by: Annotated[str | None, typer.Option(help="Who answers for it; default: who signs.")] = None,
     sign: Sign = None,
     date: Annotated[
         str | None, typer.Option(help="The date of the terms; default: of the newest that are known.")
@@ -24,31 +23,31 @@ def override(
     data: Annotated[Path | None, typer.Option(help="The data folder.")] = None,
     json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
 ) -> None:
-    """Notes an override. The ledger's writer makes a signed entry of it in its next round, and it counts from then on; it cannot be taken
-    back, only be left unused.
+    """Notes an override, which who answers for it signs. The ledger's writer makes an entry of it in its next round, and it counts from then on; it cannot
+    be taken back, only be left unused.
 
-    With `--sign` it carries the signature of who answers, which `freehold audit verify` checks against [people] in the configuration; else the ledger's
-    keys alone vouch for it. It frees one use of the rows under these terms for one student. Rows that are set apart for evaluation stay out, and so do rows whose
-    other ancestors may not be used."""
+    The signature is checked against [people] in the configuration, here, by every command that asks what may train what, and by `freehold audit verify`. It
+    frees one use of the rows under these terms for one student. Rows that are set apart for evaluation stay out, and so do rows whose other ancestors may not
+    be used."""
     import contextlib
-    import sys
     from typing import get_args
 
     from msgspec import convert, to_builtins
 
     from freehold.catalog.terms import Terms
     from freehold.cli.audit import print_json
-    from freehold.cli.people import UNSIGNED
+    from freehold.cli.people import people_in
     from freehold.cli.people import sign as signed
     from freehold.config.paths import data_dir, environment
     from freehold.errors import InvalidField, NotFound
     from freehold.store.database import open_database
-    from freehold.training.provenance import OVERRIDE, Override, Use, keep_override
+    from freehold.training.provenance import Override, Use, keep_override
+    from freehold.training.word import OVERRIDE
 
     if use not in get_args(Use):
         raise InvalidField(f"There is no use {use!r}.", f"There are {', '.join(get_args(Use))}.", param="use")
-    if not reason.strip() or not (sign or (by or "").strip()):
-        raise InvalidField("An override needs a reason, and somebody who answers for it.", param="reason")
+    if not reason.strip():
+        raise InvalidField("An override needs a reason.", param="reason")
     unknown = terms == "-"
     contract = None if unknown else Terms.load().latest(terms)
     if contract is None and date is None and not unknown:
@@ -63,16 +62,13 @@ def override(
         "student": student,
         "reason": reason,
     }
-    word = {"by": by} if sign is None else to_builtins(signed(OVERRIDE, fields, sign, by, config))
-    made = convert({**fields, **word}, Override)
+    made = convert({**fields, **to_builtins(signed(OVERRIDE, fields, sign, config))}, Override)
     with contextlib.closing(open_database(data_dir(data, environment()))) as db:
-        keep_override(db, made)
+        keep_override(db, made, people_in(config).values())
     if json:
         print_json(to_builtins(made))
     else:
         print(
-            f"Noted: {student} may {use} rows under {terms} ({when or 'no date'}), by {made.by}{', signed' if sign else ''}. The ledger's "
-            "entry follows in its next round."
+            f"Noted: {student} may {use} rows under {terms} ({when or 'no date'}), signed by {made.by}. The ledger's entry "
+            "follows in its next round."
         )
-        if sign is None:
-            print(UNSIGNED, file=sys.stderr)

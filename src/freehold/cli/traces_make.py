@@ -109,7 +109,7 @@ def make(
         body={"temperature": temperature, "max_tokens": max_tokens},
         lineage={} if papers is None else behind_teacher(papers, known, today),
     )
-    overrides = overrides_in(folder)
+    overrides = overrides_in(folder, config)
     require_teacher(wanted, known, overrides)
     chosen = _items(workload, items, folder)
     verifiers = available()[0]

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from freehold.cli.people import Config
 from freehold.cli.train_run import Ray, Terms
 
 
@@ -16,6 +17,7 @@ def plan(
     usd_per_hour: Annotated[float, typer.Option(min=0, help="What an hour of the machine costs.")] = 0.0,
     terms: Terms = None,
     ray: Ray = None,
+    config: Config = None,
     data: Annotated[Path | None, typer.Option(help="The data folder.")] = None,
     json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
 ) -> None:
@@ -53,7 +55,7 @@ def plan(
             written.write_bytes(write_recipe(read))
             measured = executor_of(ray, environ).calibrate(written)
     known = catalog.Terms.load(*catalog.further(terms))
-    made = make_plan(read, known, measured, usd_per_hour, overrides_in(place))
+    made = make_plan(read, known, measured, usd_per_hour, overrides_in(place, config))
     if json:
         print_json(msgspec.to_builtins(made))
     else:

@@ -30,7 +30,9 @@ def run(
     ray: Ray = None,
     config: Annotated[
         Path | None,
-        typer.Option(help="freehold.toml, for the graders of a workload; default: the one in this folder, if any."),
+        typer.Option(
+            help="freehold.toml, for the graders of a workload and the keys of [people]; default: the one in this folder, if any."
+        ),
     ] = None,
     data: Annotated[Path | None, typer.Option(help="The data folder.")] = None,
     json: Annotated[bool, typer.Option("--json", help="As JSON, when it has ended.")] = False,
@@ -130,7 +132,7 @@ def _begun(path: Path, folder: Path, more: Path | None, config: Path | None) -> 
 
     read, now = resolved(path, folder), datetime.now(UTC)
     own_terms = further(more)
-    overrides = overrides_in(folder)
+    overrides = overrides_in(folder, config)
     known = Terms.load(*own_terms)
     asked = asked_of_terms(read, known, overrides, now.date().isoformat())
     if asked.refused:

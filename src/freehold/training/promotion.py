@@ -8,22 +8,24 @@ The gates, in this order; the numbers stand in the code:
 1 the terms of every source that the lineage counts, and of the base, permit the use; rows that are here are those of the lineage, its own or
   those behind the weights that it began with, and each by itself may be used
 2 no row gives away an item that is sealed today
-3 a passed trial of these very weights, in any of the files that hold them, or somebody who answers for there being none
+3 a passed trial of these very weights, in any of the files that hold them, or the signed word of who answers for there being none
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 from msgspec import Struct
 
 from freehold.catalog.terms import Terms
 from freehold.errors import PromotionRefused
+from freehold.ledger.notes import VerifierKey
 from freehold.training.ancestry import admit_sources
 from freehold.training.contamination import Gate, Sealed
 from freehold.training.dataset import Dataset, admit
 from freehold.training.lineage import Lineage
-from freehold.training.manifest import Manifest
+from freehold.training.manifest import Manifest, digest_of
 from freehold.training.provenance import Override, Pedigree, Student
+from freehold.training.word import PROMOTED, require_signed
 
 
 class PassedTrial(Struct, frozen=True, kw_only=True):
@@ -38,13 +40,12 @@ class PassedTrial(Struct, frozen=True, kw_only=True):
 
 
 class Answered(Struct, frozen=True):
-    """Somebody who answers for a promotion without a passed trial; `note` is what they signed (`ledger/word.py`) and `signed_at` when, both empty where
-    they signed nothing."""
+    """Somebody who answers for a promotion without a passed trial; `note` is what they signed (`ledger/word.py`) and `signed_at` when."""
 
     reason: str
     by: str
-    signed_at: str = ""
-    note: str = ""
+    signed_at: str
+    note: str
 
 
 def require_promotable(
@@ -58,11 +59,12 @@ def require_promotable(
     sealed: Iterable[Sealed] = (),
     overrides: Sequence[Override] = (),
     behind: Lineage | None = None,
+    keys: Collection[VerifierKey] = (),
 ) -> dict[str, Any]:
-    """Lets the version pass, and gives what the ledger shall hold of why. Raises PromotionRefused, RowForbidden, Contaminated.
+    """Lets the version pass, and gives what the ledger shall hold of why. Raises PromotionRefused, RowForbidden, Contaminated, NotSigned.
 
     `datasets` are rows that it was trained on, as far as they are here; `overrides` those in the ledger; `base` and the student's are the weights of
-    others that all began with; `behind` is the lineage of the version of ours that an adapter changes."""
+    others that all began with; `behind` is the lineage of the version of ours that an adapter changes; `keys` are those whose word counts."""
     lineage = manifest.lineage
     every = (lineage, *([behind] if behind is not None else []))
     wanted = [digest for one in every for digest in rows_of(one)]
@@ -81,7 +83,7 @@ def require_promotable(
     found = {dataset.digest for dataset in datasets}
     checked = {"rows": _checked(wanted, found), "sealed": gate.size if found else 0}
     # 3
-    return {**checked, **_evidence(manifest, evidence)}
+    return {**checked, **_evidence(manifest, evidence, keys)}
 
 
 def rows_of(lineage: Lineage) -> tuple[str, ...]:
@@ -105,16 +107,25 @@ def _checked(wanted: Sequence[str], found: set[str]) -> str:
     return "checked" if found.issuperset(wanted) else "partly" if found else "absent"
 
 
-def _evidence(manifest: Manifest, evidence: PassedTrial | Answered | None) -> dict[str, Any]:
+def _evidence(
+    manifest: Manifest, evidence: PassedTrial | Answered | None, keys: Collection[VerifierKey]
+) -> dict[str, Any]:
     if evidence is None:
         raise PromotionRefused(
             f"No trial of own/{manifest.model} with the weights {manifest.weights[:12]} has passed, as far as the ledger knows."
         )
     if isinstance(evidence, Answered):
-        if not evidence.reason.strip() or not evidence.by.strip():
-            raise PromotionRefused("An override needs a reason, and somebody who answers for it.")
-        signed = {"signed_at": evidence.signed_at, "note": evidence.note} if evidence.note else {}
-        return {"override": evidence.reason, "by": evidence.by, **signed}
+        if not evidence.reason.strip():
+            raise PromotionRefused("An override needs a reason.")
+        word = {
+            "override": evidence.reason,
+            "by": evidence.by,
+            "signed_at": evidence.signed_at,
+            "note": evidence.note,
+        }
+        version = {"model": f"own/{manifest.model}", "digest": digest_of(manifest), "weights": manifest.weights}
+        require_signed(PROMOTED, {**version, **word}, keys)
+        return word
     if evidence.weights not in manifest.all_weights:
         there = ", ".join(one[:12] for one in manifest.all_weights)
         raise PromotionRefused(

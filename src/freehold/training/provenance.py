@@ -13,26 +13,27 @@ The rules, in this order; the numbers stand in the code:
 6. the answer of an own model names its model's lineage among its parents
 7. every parent is known and may be used in the same way; nothing is its own ancestor
 
-A no of rule 2, 3, 4 or 5 can be overridden by whoever answers for it: an entry in the ledger with a reason, for these terms, this use and
-this student alone. It frees the terms, not the rows: a sealed or unknown row stays out, and so does one that names the terms of something else.
+A no of rule 2, 3, 4 or 5 can be overridden by whoever answers for it: an entry in the ledger with a reason, signed by them, for these terms, this use
+and this student alone. It frees the terms, not the rows: a sealed or unknown row stays out, and so does one that names the terms of something else. What nobody
+signed, as earlier versions took it, frees nothing.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from graphlib import CycleError, TopologicalSorter
 from sqlite3 import Connection
 from typing import Any, Literal
 
 from msgspec import Struct, convert, to_builtins
+from msgspec.structs import replace
 
 from freehold.catalog.terms import Contract, Right, Route, Terms
 from freehold.ledger.entry import Entry
+from freehold.ledger.notes import VerifierKey
 from freehold.store.events import keep_event
+from freehold.training.word import OVERRIDE, is_worded, judge, require_signed
 
 Use = Literal["train", "distil", "derive", "evaluate", "publish"]
 Purpose = Literal["train", "evaluate"]
-
-OVERRIDE = "training.override"
-"""The kind of the event and of its entry."""
 
 
 class Pedigree(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -62,7 +63,7 @@ class Student(Struct, frozen=True, kw_only=True):
 
 class Override(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Somebody's word that a use is permitted though the terms, as they are known here, do not say so. `note` is what they signed (`ledger/word.py`),
-    `signed_at` when, ISO 8601; both empty where they signed nothing."""
+    `signed_at` when, ISO 8601; `note` is empty where no signature of theirs holds, and then it frees nothing."""
 
     terms: str
     terms_date: str
@@ -155,15 +156,20 @@ def pedigree_of_answer(
     )
 
 
-def keep_override(db: Connection, override: Override, now: float | None = None) -> None:
-    """Notes the override as an event of the store, which the ledger's writer makes a signed entry of. Only what stands in the ledger counts:
-    see `overrides_of`."""
-    keep_event(db, OVERRIDE, override.student, to_builtins(override), now)
+def keep_override(db: Connection, override: Override, keys: Collection[VerifierKey], now: float | None = None) -> None:
+    """Notes an override that one of these keys signed, as an event of the store, which the ledger's writer makes an entry of. Only what stands in the
+    ledger counts: see `overrides_of`. Raises NotSigned."""
+    body = to_builtins(override)
+    require_signed(OVERRIDE, body, keys)
+    keep_event(db, OVERRIDE, override.student, body, now)
 
 
-def overrides_of(entries: Iterable[Entry]) -> tuple[Override, ...]:
-    """The overrides among entries of a ledger, in their order."""
-    return tuple(_override(entry.body) for entry in entries if entry.kind == OVERRIDE)
+def overrides_of(entries: Iterable[Entry], keys: Collection[VerifierKey]) -> tuple[Override, ...]:
+    """The overrides among entries of a ledger, in their order; without its note each that none of these keys signed as it is written."""
+    found = [(entry.body, _override(entry.body)) for entry in entries if entry.kind == OVERRIDE]
+    return tuple(
+        one if judge(OVERRIDE, body, keys).outcome == "signed" else replace(one, note="") for body, one in found
+    )
 
 
 def _override(body: Mapping[str, Any]) -> Override:
@@ -198,14 +204,16 @@ def _refused(
         return "it is an own model's, and does not name what that was made from."
     if refusal is None:
         return None
-    for override in overrides:
-        if (override.terms, override.terms_date) == (pedigree.terms, pedigree.terms_date) and (
-            override.use,
-            override.student,
-        ) == (use, student.name):
+    asked = (pedigree.terms, pedigree.terms_date, use, student.name)
+    fitting = [one for one in overrides if (one.terms, one.terms_date, one.use, one.student) == asked]
+    for override in fitting:
+        if is_worded(OVERRIDE, to_builtins(override)):
             rested[override] = None
             return None
-    return refusal
+    return refusal + "".join(f" {_UNSIGNED.format(by=one.by)}" for one in fitting[-1:])
+
+
+_UNSIGNED = "The override by {by} frees nothing, since no signature of theirs holds: sign it again, `freehold terms override --sign KEYFILE`."
 
 
 def _by_contract(contract: Contract, student: Student, needed: tuple[Right, ...]) -> str | None:

@@ -15,25 +15,26 @@ import hashlib
 import os
 import sqlite3
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final, Literal
 
 import msgspec
 from msgspec import Struct
 
-from freehold.errors import RegistryError
+from freehold.errors import PromotionRefused, RegistryError
 from freehold.ledger.folder import alone, flush_folder
+from freehold.ledger.notes import VerifierKey
 from freehold.store.database import transaction
 from freehold.store.events import count_told, keep_event
 from freehold.store.folder import make_private, write_once
 from freehold.training.manifest import File, Manifest, Named, check_paths, decode, digest_of, encode, named
+from freehold.training.word import PROMOTED, require_signed
 
 MODELS: Final = "models"
 LOG: Final = "log.jsonl"
 
 REGISTERED: Final = "model.registered"
-PROMOTED: Final = "model.promoted"
 ROLLED_BACK: Final = "model.rolled-back"
 
 CHUNK: Final = 1 << 20
@@ -191,18 +192,20 @@ class Registry:
             line = self._append("registered", manifest.model, number, digest, {**_told(manifest), **evidence})
             return self._version(line, _serving(self.lines()))
 
-    def promote(self, version: Version, evidence: Mapping[str, Any]) -> Line:
-        """Lets a version serve. Whether it may is decided before (`promotion.py`). Raises RegistryError when it does already."""
+    def promote(self, version: Version, evidence: Mapping[str, Any], keys: Collection[VerifierKey] = ()) -> Line:
+        """Lets a version serve, by a trial or by a word that one of these keys signed for this once; `promotion.py` decides before whether it may. Raises
+        RegistryError when it does already, NotSigned, PromotionRefused."""
         with self._alone():
-            if _serving(self.lines()).get(version.model) == version.number:
+            lines = self.lines()
+            if _serving(lines).get(version.model) == version.number:
                 raise RegistryError(f"{version.id} serves already.", "Nothing was changed.")
-            return self._append(
-                "promoted",
-                version.model,
-                version.number,
-                version.digest,
-                {"weights": version.manifest.weights, **evidence},
-            )
+            told = {"weights": version.manifest.weights, **evidence}
+            if "trial" not in evidence:
+                about = {**told, "model": f"own/{version.model}", "digest": version.digest}
+                require_signed(PROMOTED, about, keys)
+                if any(line.evidence.get("note") == evidence["note"] for line in lines):
+                    raise PromotionRefused("The override was signed for an earlier promotion.")
+            return self._append("promoted", version.model, version.number, version.digest, told)
 
     def roll_back(self, model: str, evidence: Mapping[str, Any]) -> Line:
         """Lets the version serve again that served before the one that does now. Raises RegistryError when there was none."""

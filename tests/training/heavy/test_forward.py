@@ -40,9 +40,29 @@ def test_what_stands_in_another_example_changes_nothing(model: Any) -> None:
 
 
 def test_each_token_of_an_example_has_a_place_among_all_and_a_way_back() -> None:
-    into, back = places([3, 1], torch.device("cpu"))
-    assert into.tolist() == [[0, 1, 2], [3, 0, 0]]
-    assert back.tolist() == [0, 1, 2, 3]
+    groups, back = places([4, 3], torch.device("cpu"))
+    assert [into.tolist() for into in groups] == [[[0, 1, 2, 3], [4, 5, 6, 0]]]
+    assert back.tolist() == [0, 1, 2, 3, 4, 5, 6]
+
+
+def test_a_short_example_is_not_attended_to_beside_a_long_one() -> None:
+    groups, back = places([9, 7, 3, 3, 1], torch.device("cpu"))
+    assert [tuple(into.shape) for into in groups] == [(2, 9), (2, 3), (1, 1)]
+    assert torch.cat([into.flatten() for into in groups])[back].tolist() == list(range(23))
+
+
+def test_groups_change_nothing(model: Any) -> None:
+    lengths = [12, 9, 5, 4, 1]
+    ids = torch.arange(sum(lengths)) % 60
+    positions = torch.cat([torch.arange(length) for length in lengths])
+    with torch.no_grad():
+        together = hidden_states(model, ids, positions, lengths, torch.arange(len(ids)))
+        ends = torch.tensor(lengths).cumsum(0).tolist()
+        apart = [
+            hidden_states(model, ids[end - size : end], torch.arange(size), [size], torch.arange(size))
+            for size, end in zip(lengths, ends, strict=True)
+        ]
+    assert torch.allclose(together, torch.cat(apart), rtol=1e-4, atol=1e-5)
 
 
 def test_a_model_of_another_kind_is_refused(model: Any) -> None:

@@ -13,10 +13,13 @@ def model() -> Any:
     return build_model(Shape(layers=1, width=32, heads=1, inner=64, context=64), build_tokenizer([]), seed=1)
 
 
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 @pytest.mark.parametrize("shape", [(2, 32, 32), (3, 24, 64), (1, 64, 24)])
-def test_orthogonal_steps_have_singular_values_near_1(shape: tuple[int, int, int]) -> None:
+def test_orthogonal_steps_have_singular_values_near_1(shape: tuple[int, int, int], precision: str) -> None:
     torch.manual_seed(0)
-    values = torch.linalg.svdvals(orthogonal(torch.randn(shape)))
+    found = orthogonal(torch.randn(shape), precision)
+    assert found.dtype == torch.float32
+    values = torch.linalg.svdvals(found)
     assert float(values.median()) == pytest.approx(1.0, abs=0.25)
     assert float(values.max()) < 1.3
 

@@ -10,6 +10,9 @@ from typing import Any
 
 from freehold.training.heavy.libraries import functional, torch
 
+ALIKE = 0.7
+"""How long an example is, at least, beside the longest with which attention is computed at once."""
+
 
 def hidden_states(model: Any, ids: Any, positions: Any, lengths: Sequence[int], wanted: Any) -> Any:
     """(wanted, width): the last hidden state of the tokens whose places are `wanted`. `ids` and `positions` are (tokens,), `lengths` how long each example is.
@@ -23,11 +26,11 @@ def hidden_states(model: Any, ids: Any, positions: Any, lengths: Sequence[int], 
     cosines, sines = inner.rotary_emb(x[None], positions[None])
     half = cosines.shape[-1] // 2
     turn = cosines[0, :, None, :half], sines[0, :, None, :half]
-    into, back = places(lengths, ids.device)
+    groups, back = places(lengths, ids.device)
     for number, layer in enumerate(inner.layers):
         attention = layer.self_attn
         q, k, v = _projected(layer.input_layernorm(x), attention, heads)
-        seen = attend(_turned(q, *turn), _turned(k, *turn), v, into, back)
+        seen = attend(_turned(q, *turn), _turned(k, *turn), v, groups, back)
         if number == len(inner.layers) - 1:
             seen, x = seen[wanted], x[wanted]
         x = x + attention.o_proj(seen)
@@ -35,24 +38,33 @@ def hidden_states(model: Any, ids: Any, positions: Any, lengths: Sequence[int], 
     return inner.norm(x)
 
 
-def places(lengths: Sequence[int], device: Any) -> tuple[Any, Any]:
-    """(examples, longest): the place among all tokens of each token of an example, what lies behind its end anything; and (tokens,): the way back."""
+def places(lengths: Sequence[int], device: Any) -> tuple[list[Any], Any]:
+    """Groups of examples that are attended to at once, and the way back. A group is (examples, longest): the place among all tokens of each token of an example,
+    what lies behind its end anything. The way back is (tokens,): where each token stands among those of all groups. `lengths` fall, as `lay_out` orders them;
+    what is less than `ALIKE` of its group's longest begins the next, since attention to padding costs the square of a length."""
     sizes = torch.tensor(lengths)
-    longest = int(sizes.max())
     starts = sizes.cumsum(0) - sizes
-    steps = torch.arange(longest)
-    inside = steps[None] < sizes[:, None]
-    into = torch.where(inside, starts[:, None] + steps[None], 0)
-    back = inside.flatten().nonzero()[:, 0]
-    return into.to(device), back.to(device)
+    groups, backs, before, first = list[Any](), list[Any](), 0, 0
+    while first < len(lengths):
+        longest = lengths[first]
+        last = next((at for at in range(first, len(lengths)) if lengths[at] < ALIKE * longest), len(lengths))
+        steps = torch.arange(longest)
+        inside = steps[None] < sizes[first:last, None]
+        groups.append(torch.where(inside, starts[first:last, None] + steps[None], 0).to(device))
+        backs.append(before + inside.flatten().nonzero()[:, 0])
+        before, first = before + inside.numel(), last
+    return groups, torch.cat(backs).to(device)
 
 
-def attend(q: Any, k: Any, v: Any, into: Any, back: Any) -> Any:
+def attend(q: Any, k: Any, v: Any, groups: Sequence[Any], back: Any) -> Any:
     """(tokens, width): causal attention within each example of (tokens, heads, size) queries, keys and values. What pads an example stands behind it, where
     no token of it looks."""
-    apart = (part[into].transpose(1, 2) for part in (q, k, v))
-    seen = functional.scaled_dot_product_attention(*apart, is_causal=True)
-    return seen.transpose(1, 2).flatten(0, 1).flatten(1)[back]
+    found = list[Any]()
+    for into in groups:
+        apart = (part[into].transpose(1, 2) for part in (q, k, v))
+        seen = functional.scaled_dot_product_attention(*apart, is_causal=True)
+        found.append(seen.transpose(1, 2).flatten(0, 1).flatten(1))
+    return torch.cat(found)[back]
 
 
 def _projected(x: Any, attention: Any, heads: int) -> Any:

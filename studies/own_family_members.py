@@ -1,0 +1,112 @@
+"""How large a model is, in the study of the own family: nano's budget spent on more weights, and the larger members, whose cells have recipes of their own and
+no budget. Their cells and their parts of the page; it trains nothing itself."""
+
+from msgspec.structs import replace
+from own_family_cells import ARITHMETIC, CHAINS, EQUATIONS, REFUNDS, ROOT, Cell, Probe, Setting, fitted, solved
+from own_family_shares import NOT_RUN, Book, costs, inside, share, table
+
+from freehold.training.recipe import Recipe, Shape, read_recipe
+
+WIDE = Shape(layers=4, width=160, heads=5, inner=416, context=1024)
+WIDE_RATE = 4e-3
+"""Of a model that is wider, and wants smaller steps: nano's is 6e-3."""
+
+WITH_STEPS = (
+    Probe(CHAINS, (2, 3, 4, 5), True, 192),
+    Probe(CHAINS, (6, 7), True, 288, beyond=True),
+    Probe(ARITHMETIC, (1, 2, 3, 4, 5, 6), True, 192),
+    Probe(ARITHMETIC, (7, 8), True, 288, beyond=True),
+    Probe(EQUATIONS, (1, 2, 3, 4), True, 900),
+    Probe(EQUATIONS, (5,), True, 1450, beyond=True),
+    Probe(REFUNDS, (0, 1, 2, 3, 4, 5), True, 448),
+    Probe(REFUNDS, (6, 7), True, 448, beyond=True),
+)
+WITHOUT = tuple(
+    Probe(task, levels, False, 48)
+    for task, levels in (
+        (CHAINS, (2, 3, 4, 5)),
+        (ARITHMETIC, (4, 5, 6)),
+        (EQUATIONS, (3, 4)),
+        (REFUNDS, (0, 1, 2, 3, 4, 5)),
+    )
+)
+
+
+def wide(setting: Setting) -> Recipe:
+    """The model with steps, five times as many weights, for as many operations: a fifth of the examples."""
+    plain = solved(setting, "chains-wide", CHAINS, length=192, looks_up=True)
+    learning = replace(plain.learning, rate=WIDE_RATE)
+    return fitted(replace(plain, shape=WIDE, learning=learning), "flops", setting.budget)
+
+
+def micro(setting: Setting) -> Recipe:
+    """recipes/micro.toml as it stands: it has a seed of its own."""
+    assert setting.seed == 1
+    return read_recipe(ROOT / "recipes" / "micro.toml")
+
+
+SIZES: tuple[Cell, ...] = (Cell("chains-wide", "size", "five times as many weights", wide, WITH_STEPS[:1], (), 0.3),)
+MEMBERS: tuple[Cell, ...] = (Cell("micro", "members", "own/micro", micro, (*WITH_STEPS, *WITHOUT), (), 6.0, 1),)
+
+
+def sizes(book: Book) -> str:
+    """Why nano is as small as it is."""
+    rows = [
+        [said, *costs(book.of(name)), book.share(name, inside), share(book.tried(name, inside), of_right=True)]
+        for name, said in (("chains-steps", "as above"), *((cell.name, cell.about) for cell in SIZES))
+    ]
+    head = (
+        "model",
+        "weights",
+        "steps",
+        "examples",
+        "tokens",
+        "operations",
+        "minutes",
+        "right, 2 to 5 terms",
+        "of these proven",
+    )
+    return (
+        "## How many weights nano needs\n\nThe model with steps once more, and a larger one for as many operations, which sees a fifth of the examples.\n\n"
+        + table(head, rows)
+    )
+
+
+def members(book: Book) -> str:
+    """Their part of the page: what they cost, and a row for each level of each task."""
+    parts: list[str] = []
+    for cell in MEMBERS:
+        records = book.of(cell.name)
+        said = f"`recipes/{cell.name}.toml`, one seed: " + (
+            f"computed in {records[0].recipe['learning']['precision']}, {_where(records[0].machine)}."
+            if records
+            else f"{NOT_RUN}."
+        )
+        head = ("model", "weights", "steps", "examples", "tokens", "operations", "minutes")
+        parts.append(f"{said}\n\n{table(head, [[f'`{cell.about}`', *costs(records)]])}\n{_levels(book, cell)}")
+    return (
+        "## The larger members\n\nOne model for all tasks, each with a recipe of its own and no part in the comparisons above: those have equal budgets, and these have what their "
+        "recipes say.\n\n" + "\n".join(parts)
+    )
+
+
+def _levels(book: Book, cell: Cell) -> str:
+    rows: list[list[str]] = []
+    for probe in cell.probes:
+        for level in probe.levels if probe.thinking else ():
+            name = str(probe.task["task"])
+            found = [one for one in book.tried(cell.name, lambda one: True) if one.task == name and one.level == level]
+            steps, direct = ([one for one in found if one.thinking is thinking] for thinking in (True, False))
+            rows.append(
+                [
+                    f"{name.replace('-mod-p', '-mod-11')}, {level}{', never trained on' if probe.beyond else ''}",
+                    share(steps),
+                    share(steps, of_right=True),
+                    share(direct) if direct else "not asked",
+                ]
+            )
+    return table(("task and level", "right", "of these proven", "right without steps"), rows)
+
+
+def _where(machine: str) -> str:
+    return f"on {machine.partition(', torch')[0]}"
