@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from freehold.errors import TrainingError
 from freehold.training.executor import Calibration, Executor
@@ -23,9 +24,10 @@ def python(folder: Path, script: str) -> str:
     return str(path)
 
 
-def run(folder: Path) -> RunFolder:
-    """A new run."""
-    return new_run(folder, RECIPE, datetime(2026, 1, 1, tzinfo=UTC))
+def run(folder: Path, processes: int = 1) -> RunFolder:
+    """A new run, of so many processes."""
+    recipe = replace(RECIPE, learning=replace(RECIPE.learning, processes=processes))
+    return new_run(folder, recipe, datetime(2026, 1, 1, tzinfo=UTC))
 
 
 def starts(executor: Executor, folder: Path) -> None:

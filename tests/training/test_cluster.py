@@ -11,6 +11,7 @@ import time
 from collections.abc import Generator
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -127,6 +128,33 @@ def test_a_run_goes_on_when_its_caller_is_gone(address: str, tmp_path: Path) -> 
     while not (tmp_path / "said").exists() and time.monotonic() < until:
         time.sleep(0.05)
     assert (tmp_path / "said").read_text() == "done\n"
+
+
+class Counting:
+    """Ray, where there are two GPUs: a run does what it does, and what it takes is noted."""
+
+    def __init__(self) -> None:
+        self.taken: list[tuple[object, object]] = []
+
+    def is_initialized(self) -> bool:
+        return True
+
+    def cluster_resources(self) -> dict[str, float]:
+        return {"CPU": 8.0, "GPU": 2.0}
+
+    def options(self, **needs: object) -> "Counting":
+        self.taken.append((needs["num_cpus"], needs["num_gpus"]))
+        return self
+
+    def remote(self, *_: object) -> Any:
+        return self
+
+
+def test_each_process_of_a_run_takes_a_cpu_and_a_gpu(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    ray = Counting()
+    monkeypatch.setattr(cluster, "_library", lambda: ray)
+    RayExecutor("auto").start(run(tmp_path, processes=2))
+    assert ray.taken == [(2, 2)]
 
 
 class Silent:

@@ -27,8 +27,13 @@ def test_a_measurement_that_fails_says_why(executor: LocalExecutor, tmp_path: Pa
     fails_to_calibrate(executor, tmp_path)
 
 
-def test_several_processes_are_started_by_the_launcher_of_torch(tmp_path: Path) -> None:
-    text = 'model = "own/t"\nstage = "sft"\nstart = "w"\ndata = "d"\n[learning]\nsteps = 5\nprocesses = 2\n'
+FROM_WEIGHTS = 'stage = "sft"\nstart = "w"\ndata = "d"'
+FROM_NOTHING = 'stage = "pretrain"\nshape = {}\nmix = [{ task = "arithmetic-chains" }]'
+
+
+@pytest.mark.parametrize("stage", [FROM_WEIGHTS, FROM_NOTHING])
+def test_several_processes_are_started_by_the_launcher_of_torch(tmp_path: Path, stage: str) -> None:
+    text = f'model = "own/t"\n{stage}\n[learning]\nsteps = 5\nprocesses = 2\n'
     place = new_run(tmp_path, parse_recipe(text.encode()))
     assert command_of("python", place) == [
         "python", "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2",

@@ -99,6 +99,17 @@ def test_minutes_from_weights_count_what_comes_before_the_first_step_and_tell_wh
     assert make_plan(tuned("dpo", "reward = {}"), Terms.load()).assumes == ()
 
 
+def test_the_memory_of_a_plan_is_that_of_one_process_and_its_minutes_say_that_one_was_measured() -> None:
+    shared = parse_recipe(RECIPE.replace(b"steps = 100", b"steps = 100, processes = 2"))
+    plan = make_plan(shared, Terms.load())
+    assert plan.memory == memory(SMALL, 2 * 64, 64, shared)
+    measured = Calibration(seconds=3.0, tokens=256, parameters=29_120, memory=2**28, precision="float32", device="cpu")
+    assert make_plan(shared, Terms.load(), measured).assumes == (
+        "one process was measured, and several beside each other are taken to be as fast, with nothing for what they exchange",
+        "loading, checkpoints and looks at held-out items are not counted",
+    )
+
+
 def test_a_step_can_be_measured_of_a_shape_and_of_weights_that_are_here(tmp_path: Path) -> None:
     assert is_here(parse_recipe(RECIPE))
     assert is_here(tuned("sft"))

@@ -62,7 +62,8 @@ def plan(
         print(f"{made.model}: {made.stage}, {made.steps:,} steps, {made.tokens:,} tokens at most")
         if made.parameters is not None and made.flops is not None and made.memory is not None:
             print(
-                f"  {made.parameters:,} weights, {made.flops:.2e} operations, {_mib(made.memory)} for the model and a step",
+                f"  {made.parameters:,} weights, {made.flops:.2e} operations, {_mib(made.memory)} for the model and a step"
+                f"{' in each process' if read.learning.processes > 1 else ''}",
                 end="",
             )
             print(f" ({_mib(made.memory_measured)} measured for the whole process)" if made.memory_measured else "")

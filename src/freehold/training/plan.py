@@ -47,6 +47,8 @@ ASSUMES: Mapping[Stage, tuple[str, ...]] = {
 }
 """What the minutes of a stage take for granted."""
 
+SIDE_BY_SIDE = "one process was measured, and several beside each other are taken to be as fast, with nothing for what they exchange"
+
 UNCOUNTED = "loading, checkpoints and looks at held-out items are not counted"
 
 
@@ -82,7 +84,8 @@ class Permission(Struct, frozen=True, kw_only=True):
 
 class Plan(Struct, frozen=True, kw_only=True):
     """What a run will take. `parameters`, `flops` and `memory` (bytes) are None for weights that are not here or are no Llama; `minutes` and `usd` are None
-    without a measured step, and `assumes` says what they take for granted and leave out. `memory_measured` is what the measuring process had at most."""
+    without a measured step, and `assumes` says what they take for granted and leave out. `memory_measured` is what the measuring process had at most. Where
+    several processes share a step, both are of one of them."""
 
     model: str
     stage: str
@@ -123,15 +126,23 @@ def make_plan(
         flops=None
         if begins is None
         else flops(begins.shape, begins.vocabulary, tokens, length, PASSES[recipe.stage], begins.parameters),
-        memory=None if begins is None else memory(begins, -(-rows // learning.accumulate) * length, length, recipe),
+        memory=None
+        if begins is None
+        else memory(begins, -(-rows // (learning.accumulate * learning.processes)) * length, length, recipe),
         memory_measured=None if measured is None else measured.memory,
         minutes=minutes,
         usd=None if minutes is None else minutes / 60 * usd_per_hour,
         device="" if measured is None else measured.device,
         precision=learning.precision if measured is None else measured.precision,
         terms=asked_of_terms(recipe, terms, overrides, on or datetime.now(UTC).date().isoformat()),
-        assumes=() if measured is None else (*ASSUMES.get(recipe.stage, ()), UNCOUNTED),
+        assumes=() if measured is None else assumed(recipe),
     )
+
+
+def assumed(recipe: Recipe) -> tuple[str, ...]:
+    """What the minutes of a run take for granted and leave out."""
+    several = (SIDE_BY_SIDE,) if recipe.learning.processes > 1 else ()
+    return (*ASSUMES.get(recipe.stage, ()), *several, UNCOUNTED)
 
 
 def is_here(recipe: Recipe) -> bool:

@@ -72,9 +72,9 @@ class Portion(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_
 
 
 class Learning(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fields=True):
-    """How it learns. A step sees `rows` times `length` tokens, whole examples of up to `length`, in `accumulate` parts, shared by `processes` (one a GPU, or a share of the CPU's
-    cores; `sft`, `grpo` and `dpo`). `schedule` cosine or wsd (warm-up, steady,
-    and a decay over the last `decay` share of the steps, Hu et al. 2024). `minutes` ends a run in time; 0 is no limit. Pretraining brings its decay
+    """How it learns. A step sees `rows` times `length` tokens, whole examples of up to `length`, shared by `processes` (one a GPU, or each a share of the CPU's
+    cores), each of which computes its part in `accumulate` pieces with `threads` threads (0: its share of the cores). `schedule` cosine or wsd (warm-up,
+    steady, and a decay over the last `decay` share of the steps, Hu et al. 2024). `minutes` ends a run in time; 0 is no limit. Pretraining brings its decay
     forward for that, the other stages end with the rate that they have then."""
 
     steps: Positive
@@ -279,12 +279,8 @@ def _wrong(recipe: Recipe) -> tuple[str, str] | None:
         return "At some steps no task of the mix is drawn.", "Let `begins` and `ends` of the portions overlap."
     if learning.rows < learning.accumulate:
         return "`accumulate` is more than `rows`.", "A part of a step has at least one row."
-    if learning.processes > 1 and recipe.stage in ("pretrain", "distil"):
-        return (
-            f"`{recipe.stage}` trains in one process.",
-            "Take `processes` out; `threads` says how many cores it uses.",
-        )
-    if learning.processes > 1 and learning.rows % (learning.accumulate * learning.processes):
+    trl = recipe.stage not in ("pretrain", "distil")  # these cut a step between examples wherever that is nearly even
+    if trl and learning.processes > 1 and learning.rows % (learning.accumulate * learning.processes):
         return "`rows` cannot be shared evenly.", "Make it a multiple of `accumulate` times `processes`."
     reward = recipe.reward
     if recipe.stage == "grpo" and reward and reward.prompts * reward.group % (learning.accumulate * learning.processes):

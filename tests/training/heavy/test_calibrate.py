@@ -39,7 +39,7 @@ def test_a_step_of_a_run_that_starts_from_weights_is_measured_by_its_own_trainer
     assert 0 < found.seconds < 30
     assert found.memory > 100 * 2**20
     texts = {"sft": 4, "grpo": 2 * 4, "dpo": 2 * 4}[stage]
-    assert 5 * texts < found.tokens <= 64 * texts
+    assert (0.8 * 64 if stage == "sft" else 5) * texts < found.tokens <= 64 * texts
     assert (found.before > 0) == (stage == "dpo")
 
 
@@ -71,7 +71,7 @@ def test_of_a_dataset_the_lengths_alone_are_used(base: Path, tmp_path: Path, mon
     data = str(tmp_path / "rows.jsonl")
     mix = [{"task": "workload", "options": {"workload": "claims"}}]  # whose items are chosen when the run begins
     assert calibrate(recipe(stage="sft", start=str(base), shape=None, data=data, mix=mix)).seconds > 0
-    assert 12 <= len(seen) < 40
+    assert sum(len(one.ids) for one in seen) >= 3 * 4 * 64 > sum(len(one.ids) for one in seen[1:])
     assert {number for one in seen for number in one.ids} == {0}
     assert all(0 < one.reply < len(one.ids) for one in seen)
 

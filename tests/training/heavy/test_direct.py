@@ -6,10 +6,11 @@ import pytest
 
 from freehold.errors import ConfigError
 from freehold.training.heavy import direct
-from freehold.training.heavy.direct import dpo, pairs
+from freehold.training.heavy.direct import dpo, pairs, preferred
 from freehold.training.heavy.generate import Reply
 from freehold.training.heavy.model import load_model
-from freehold.training.progress import Step, read_progress
+from freehold.training.heavy.tuning import opened
+from freehold.training.progress import Note, Step, read_progress
 from freehold.training.recipe import Reinforcing, tasks_of
 from freehold.training.tasks.task import Problem, Task, write_reply
 from training.heavy.tiny import assert_exact, begun_on, executed, finished, kept_sevens, mix_of, recipe, trained
@@ -64,6 +65,19 @@ def test_pairs_are_learned_from(base: Path, tmp_path: Path, monkeypatch: pytest.
     steps = [line for line in read_progress(tmp_path / "run" / "progress.jsonl") if isinstance(line, Step)]
     assert steps[0].loss == pytest.approx(0.6931, abs=1e-3), "before the first step both are alike: log 2"
     assert (tmp_path / "run" / "model" / "model.safetensors").exists()
+
+
+def test_a_pair_of_which_a_text_is_too_long_is_left_out_and_told(base: Path, tmp_path: Path) -> None:
+    """Seven tokens of the prompt, one of each digit, and the one that ends a reply."""
+    fits = {"prompt": "<user>1+2=?<assistant>", "chosen": "3", "rejected": "4" * 56}
+    long = {**fits, "rejected": "4" * 57}
+    made = recipe(stage="dpo", start=str(base), shape=None, reward={}, learning__steps=1, watch__items=1)
+    begun = opened(made)
+    preferred(made, tmp_path, lambda: False, begun, [fits, long, fits, fits])
+    notes = [line.sentence for line in read_progress(tmp_path / "progress.jsonl") if isinstance(line, Note)]
+    assert notes == ["1 of 4 pairs is longer than 64 tokens and not learned."]
+    with pytest.raises(ConfigError, match="No pair fits into 64 tokens"):
+        preferred(made, tmp_path, lambda: False, begun, [long])
 
 
 def proven_by_letters(_task: Task, _problem: Problem, text: str) -> SimpleNamespace:

@@ -5,7 +5,7 @@ import pytest
 from freehold.errors import ConfigError
 from freehold.training.heavy.libraries import torch
 from freehold.training.heavy.model import build_model
-from freehold.training.heavy.packing import IGNORED, Tokens, lay_out, loss_of, pack, parts
+from freehold.training.heavy.packing import IGNORED, Batch, Tokens, lay_out, loss_of, pack, parts, share_of
 from freehold.training.heavy.tokenizer import build_tokenizer
 from freehold.training.recipe import Shape
 
@@ -65,6 +65,18 @@ def test_parts_are_cut_between_examples_and_nearly_as_long_as_each_other() -> No
     assert [part.lengths for part in parts(batch, 2)] == [(8, 6), (6, 5, 5)]
     assert [part.lengths for part in parts(batch, 9)] == [(8,), (6,), (6,), (5,), (5,)]
     assert sum(part.trained for part in parts(batch, 3)) == batch.trained == 14
+
+
+def test_processes_share_a_step_between_them_and_the_last_ones_have_nothing_where_examples_are_few() -> None:
+    batch = lay_out([*EXAMPLES, *EXAMPLES[:2]])
+
+    def shares(batch: Batch, count: int, processes: int) -> list[list[tuple[int, ...]]]:
+        return [[part.lengths for part in share_of(batch, count, number, processes)] for number in range(processes)]
+
+    assert shares(batch, 1, 1) == [[(8, 6, 6, 5, 5)]]
+    assert shares(batch, 1, 2) == [[(8, 6)], [(6, 5, 5)]]
+    assert shares(batch, 2, 2) == [[(8,), (6,)], [(6,), (5, 5)]]
+    assert shares(lay_out(EXAMPLES[:1]), 2, 3) == [[(6,)], [], []]
 
 
 def test_a_batch_takes_whole_examples_from_the_stream_until_it_is_full() -> None:

@@ -199,7 +199,7 @@ def test_a_run_ends_in_its_minutes_also_where_steps_become_slower_and_stopped_or
 def test_the_precision_is_chosen_by_measuring(tmp_path: Path) -> None:
     training = Training(recipe(), tmp_path)
     before = [weight.detach().clone() for weight in training.model.parameters()]
-    assert faster_precision(training.model, training.batch(0), training.lesson) in ("float32", "bfloat16")
+    assert faster_precision(training.model, [training.batch(0)], training.lesson) in ("float32", "bfloat16")
     after = list(training.model.parameters())
     assert all(torch.equal(a, b) for a, b in zip(before, after, strict=True))
     assert all(weight.grad is None for weight in after)

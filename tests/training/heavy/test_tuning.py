@@ -57,14 +57,14 @@ def test_tuning_tells_its_steps_and_leaves_a_model(base: Path, tmp_path: Path) -
 def test_tuning_ends_when_its_minutes_are_over_and_counts_those_of_its_earlier_lives(
     base: Path, tmp_path: Path
 ) -> None:
-    lines = tuned(base, tmp_path / "run", learning__steps=10_000, learning__minutes=0.02)
+    lines = tuned(base, tmp_path / "run", learning__steps=1_000, learning__minutes=0.02)
     assert isinstance(lines[-1], Ended)
     assert (lines[-1].done, lines[-1].why) == (True, "its minutes are over")
     assert 1.2 <= lines[-1].elapsed < 60
     assert (tmp_path / "run" / "model").is_dir()
     folder = tmp_path / "stopped"
     folder.mkdir()
-    asked = recipe(stage="sft", start=str(base), shape=None, learning__steps=10_000, learning__minutes=0.2)
+    asked = recipe(stage="sft", start=str(base), shape=None, learning__steps=1_000, learning__minutes=0.2)
     steps = iter(range(4))
     sft(asked, folder, lambda: next(steps, None) is None)
     first = read_progress(folder / "progress.jsonl")
@@ -229,16 +229,16 @@ def test_no_forbidden_row_ever_reaches_a_trainer_and_no_other_is_kept_from_it(
     if kept:
         write_dataset(Dataset((*rows, example(TRAIN[7], next(reversed(PEDIGREES))))), place.rows)
     with pytest.MonkeyPatch.context() as patched:
-        caught = Caught()
-        patched.setattr(trl(), "SFTTrainer", caught)
+        caught: list[int] = []
+        patched.setattr(trl(), "SFTTrainer", catching(caught))
         if all(PEDIGREES[one] for one in drawn) and not kept:
             with pytest.raises(Reached):
                 train(place, lambda: False)
-            assert len(caught.rows) == len(rows)
+            assert len(caught) == len(rows)
         else:
             with pytest.raises((RowForbidden, ConfigError)):
                 train(place, lambda: False)
-            assert caught.rows == []
+            assert caught == []
 
 
 @pytest.mark.parametrize("stage", ["pretrain", "distil", "sft", "grpo", "dpo"])
@@ -268,15 +268,15 @@ class Reached(Exception):
     """A trainer was made."""
 
 
-class Caught:
-    """In the place of a trainer: takes the rows, and ends there."""
+def catching(lengths: list[int]) -> type:
+    """In the place of a trainer: takes the lengths of its examples, and ends there."""
 
-    def __init__(self) -> None:
-        self.rows: list[Any] = []
+    class Caught:
+        def __init__(self, *, train_dataset: Any, **_: Any) -> None:
+            lengths.extend(size for row in train_dataset["seq_lengths"] for size in row)
+            raise Reached
 
-    def __call__(self, *, train_dataset: Any, **_: Any) -> None:
-        self.rows += list(train_dataset["input_ids"])
-        raise Reached
+    return Caught
 
 
 def trl() -> Any:

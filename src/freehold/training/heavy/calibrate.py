@@ -9,6 +9,7 @@ import sys
 import tempfile
 import time
 from contextlib import suppress
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from freehold.training.heavy.packing import Tokens
 from freehold.training.heavy.pretrain import Training
 from freehold.training.heavy.reinforce import drawn, reinforced
 from freehold.training.heavy.rows import chat_prompt
-from freehold.training.heavy.tuning import arguments, as_tokens, made_rows, opened, supervised
+from freehold.training.heavy.tuning import arguments, as_tokens, enough, made_rows, opened, supervised
 from freehold.training.progress import Step, read_progress
 from freehold.training.recipe import Recipe, Reinforcing, tasks_of
 from freehold.training.tasks.task import write_reply
@@ -122,13 +123,13 @@ def shortened(recipe: Recipe) -> Recipe:
 
 
 def _rows(short: Recipe, tokenizer: Any) -> list[Tokens]:
-    """Rows of the mix; of a dataset as many as so many steps learn from, from all over it, of the same lengths, with nothing in them."""
-    count = short.learning.steps * short.learning.rows
+    """Rows of the mix; of a dataset the lengths of some, from all over it and with nothing in them, over and over until so many steps are full."""
     if not short.data:
-        return made_rows(short, tasks_of(short), tokenizer, count)
+        return made_rows(short, tasks_of(short), tokenizer)
     examples = read_dataset(Path(short.data)).examples
+    count = short.learning.steps * short.learning.rows
     some = as_tokens(examples[:: max(1, len(examples) // count)], tokenizer)
-    return [Tokens((0,) * len(one.ids), one.reply) for one in some]
+    return enough(short, cycle([Tokens((0,) * len(one.ids), one.reply) for one in some]))
 
 
 def _pairs(short: Recipe, tokenizer: Any) -> list[dict[str, str]]:

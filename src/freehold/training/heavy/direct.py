@@ -41,21 +41,32 @@ def dpo(recipe: Recipe, folder: Path, stopping: Stopping = lambda: False) -> End
 def preferred(
     recipe: Recipe, folder: Path, stopping: Stopping, begun: tuple[Any, Any], found: list[dict[str, str]]
 ) -> Ended:
-    """Has (model, tokenizer) prefer the chosen reply of each of these pairs."""
+    """Has (model, tokenizer) prefer the chosen reply of each of these pairs. One of which a text is longer than the recipe's `length` is left out, where TRL would
+    cut it, and the run tells how many are. Raises ConfigError where all are."""
     (model, tokenizer), reward, learning = begun, recipe.reward, recipe.learning
     assert reward is not None
+    fitting = [pair for pair in found if _longest(pair, tokenizer) <= learning.length]
+    if not fitting:
+        raise ConfigError(f"No pair fits into {learning.length:,} tokens.", "Raise `length`.")
     trl = library("trl")
     settings = trl.DPOConfig(**arguments(recipe, folder), beta=reward.beta or BETA, max_length=learning.length)
     with Telling(recipe, folder, stopping, tasks_of(recipe), tokenizer) as telling:
+        telling.left_out(len(found) - len(fitting), len(found), "pair")
         trainer = trl.DPOTrainer(
             model=model,
             args=settings,
-            train_dataset=library("datasets").Dataset.from_list(found),
+            train_dataset=library("datasets").Dataset.from_list(fitting),
             processing_class=tokenizer,
             peft_config=adapters(recipe),
             callbacks=[telling.callback],
         )
         return telling.finish(trainer)
+
+
+def _longest(pair: dict[str, str], tokenizer: Any) -> int:
+    """Tokens of the longer one of its texts, prompt, reply and stop token, as TRL cuts them."""
+    texts = [f"{pair['prompt']}{pair[reply]}{tokenizer.eos_token}" for reply in ("chosen", "rejected")]
+    return max(len(ids) for ids in tokenizer(texts)["input_ids"])
 
 
 def pairs(

@@ -27,7 +27,7 @@ Weights = Sequence[Mapping[int, float]]
 
 
 class Lesson(Protocol):
-    """What a loop of training asks for: the batch of a step, and the sum of the losses of what counts in it."""
+    """What a loop of training asks for: the batch of a step, on the CPU, and the sum of the losses of what counts in it, wherever that lies."""
 
     def batch(self, model: Any, step: int, weights: Weights) -> Batch: ...
 
@@ -44,8 +44,7 @@ class Solved:
         """The batch of a step, from the recipe's seed and the step alone."""
         learning = self._recipe.learning
         found = rows(self._mix, weights, self._recipe.direct, learning.seed, step)
-        stream = solved(found, self._tokenizer)
-        return pack(stream, learning.rows * learning.length, learning.length).to(model.device)
+        return pack(solved(found, self._tokenizer), learning.rows * learning.length, learning.length)
 
     def loss(self, model: Any, batch: Batch) -> Any:
         """The negative log-likelihood."""
@@ -74,7 +73,7 @@ class Taught:
         draws = torch.Generator(device=model.device).manual_seed(seeded("draws", learning.seed, step).randrange(2**62))
         self._teacher.to(model.device)
         stream = self._own(model, found, draws) if rung == "on-policy" else self._said(found, draws)
-        return pack(stream, learning.rows * learning.length, learning.length).to(model.device)
+        return pack(stream, learning.rows * learning.length, learning.length)
 
     def loss(self, model: Any, batch: Batch) -> Any:
         """The negative log-likelihood of the text, or the divergence from the teacher: forward (KL of teacher and student) on its own texts, reverse on
@@ -82,6 +81,7 @@ class Taught:
         rung = self._teaching.rung
         if rung in ("answers", "traces"):
             return loss_of(model, batch)
+        self._teacher.to(model.device)
         mine = functional.log_softmax(logits_of(model, batch), dim=-1)
         with torch.no_grad():
             theirs = functional.log_softmax(logits_of(self._teacher, batch), dim=-1)

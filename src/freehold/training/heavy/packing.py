@@ -89,6 +89,13 @@ def parts(batch: Batch, count: int) -> list[Batch]:
     return found
 
 
+def share_of(batch: Batch, count: int, number: int, processes: int) -> list[Batch]:
+    """What of a step the process of this number computes, in up to `count` parts: one of nearly equal shares, cut between examples. A step of fewer examples
+    than there are processes leaves nothing for the last ones."""
+    shares = parts(batch, processes)
+    return parts(shares[number], count) if number < len(shares) else []
+
+
 def logits_of(model: Any, batch: Batch) -> Any:
     """(labels that count, vocabulary) logits, in the order of the labels. Only what counts goes through the head."""
     wanted = (batch.labels != IGNORED).nonzero()[:, 0]

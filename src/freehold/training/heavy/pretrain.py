@@ -4,18 +4,23 @@
 counts in the whole step · 5 clip, and step at the rate of this step · 6 tell · 7 try held-out problems; open the next level, or begin to end · 8 keep a
 checkpoint · 9 write the weights.
 
-N steps, a kill and N steps give the same weights, bit for bit, as 2N steps in one go on the same machine and threads: everything random follows from the
-number of the step, and everything else stands in the checkpoint. Only a limit in minutes is by its nature of the clock, and is kept once it has spoken.
+N steps, a kill and N steps give the same weights, bit for bit, as 2N steps in one go on the same machine, processes and threads: everything random follows from
+the number of the step, and everything else stands in the checkpoint. Only a limit in minutes is by its nature of the clock, and is kept once it has spoken.
+
+Several processes share steps 4 and 5: each computes its share of the batch, the gradients are added up, and each takes the same step, so weights and optimizers
+are the same in all of them. All else the first one does alone, and says what came of it. It draws the batch too: what a teacher or the student writes would
+not be the same where their devices are not.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 from msgspec.structs import asdict, replace
 
+from freehold.errors import ConfigError
 from freehold.training.clock import Clock, in_time, look_is_due
 from freehold.training.curriculum import Pace, decay_now, opened_after, portion_weights, rate
 from freehold.training.heavy.checkpoint import load_checkpoint, save_checkpoint
@@ -24,10 +29,11 @@ from freehold.training.heavy.lessons import Lesson, Solved, Taught, weights_in
 from freehold.training.heavy.libraries import torch
 from freehold.training.heavy.model import build_model, save_model, take_over
 from freehold.training.heavy.optimizers import optimizers_of, step_all
-from freehold.training.heavy.packing import Batch, parts
+from freehold.training.heavy.packing import Batch, share_of
+from freehold.training.heavy.processes import agreed, first, join, many, number, of_first, summed, together
 from freehold.training.heavy.rows import Mix
 from freehold.training.heavy.tokenizer import build_tokenizer
-from freehold.training.progress import Ended, Progress, Scored, Step, rewind
+from freehold.training.progress import Ended, Line, Progress, Scored, Step, rewind
 from freehold.training.recipe import Learning, Recipe, folder_of, tasks_of
 
 TELL_SECONDS = 2.0
@@ -44,6 +50,7 @@ class Training:
         self.recipe, self.folder, self._stopping = recipe, folder, stopping
         self.learning: Learning = recipe.learning
         self.mix: Mix = tasks_of(recipe)
+        join(self.learning.processes)
         # 1
         self.tokenizer = build_tokenizer(task for task, _, _ in self.mix)
         self.model = build_model(recipe.shape, self.tokenizer, self.learning.seed)
@@ -60,46 +67,67 @@ class Training:
             numbers, self._pace = kept
             self._step, self.tokens = int(numbers["step"]), int(numbers["tokens"])
             self._clock, self.precision = Clock(**numbers["clock"]), numbers["precision"]
-        rewind(folder / "progress.jsonl", self._step)
-        self._progress = Progress(folder / "progress.jsonl")
-        self._began = 0.0
+        self._progress: Progress | None = None
+        if first():
+            rewind(folder / "progress.jsonl", self._step)
+            self._progress = Progress(folder / "progress.jsonl")
+        self._began = self._told = 0.0
+        self._losses, self._since = list[float](), self.tokens
 
     def run(self) -> Ended:
-        """Trains to the end, or until it is told to stop. Gives how it ended; the weights lie in `model/` when it is done."""
+        """Trains to the end, or until it is told to stop. Gives how it ended; the weights lie in `model/` when it is done. Raises ConfigError for one process
+        of a run that has several."""
+        if many() != self.learning.processes:
+            raise ConfigError(
+                f"The run shares its steps among {self.learning.processes} processes, and was started as {many()}.",
+                "Start it by `freehold train run`.",
+            )
         self._began = time.monotonic() - self._clock.elapsed
-        told, losses, since = time.monotonic(), list[float](), self.tokens
-        why = "all steps are done"
+        self._told = time.monotonic()
         self.model.train()
         if self.precision == "auto":
-            self.precision = faster_precision(self.model, self.batch(0), self.lesson)
+            self.precision = of_first(faster_precision(self.model, self._mine(self.batch(0)), self.lesson))
         while self._step < self._last:
             at = time.monotonic()
-            losses.append(self.one_step())
-            now = time.monotonic()
-            self._clock = self._clock.stepped(now - at, now - self._began)
-            if now - told >= TELL_SECONDS or self._step == self._last:
-                # 6
-                speed = (self.tokens - since) / max(1e-9, now - told)
-                self._tell(sum(losses) / len(losses), speed)
-                told, losses, since = now, [], self.tokens
-            due = self._step % self.recipe.watch.every == 0 or look_is_due(self.learning, self._clock)
-            if due and self._step < self._last:
-                self._watch()
-                told = time.monotonic()
-            pace = in_time(self._step, self.learning, self.recipe.watch.every, self._pace, self._clock)
-            if pace != self._pace or self._step % self.recipe.watch.save == 0:
-                self._pace = pace
-                self.save()
-            if self._stopping():
+            loss = self.one_step()
+            if first():
+                self._after(loss, at)
+            self._pace = of_first(self._pace)
+            if agreed(self.model.device, said=self._stopping()):
                 self.save()
                 return self._end("it was told to stop", done=False)
         # 9
-        self._watch()
-        self.save()
-        save_model(self.model, self.tokenizer, self.folder / "model")
-        return self._end(why if self._pace.ends is None else "time or target said so", done=True)
+        if first():
+            self._watch()
+            self.save()
+            save_model(self.model, self.tokenizer, self.folder / "model")
+        why = "all steps are done" if self._pace.ends is None else "time or target said so"
+        return self._end(why, done=True)
+
+    def _after(self, loss: float, at: float) -> None:
+        """What follows a step of that loss, which began at that time."""
+        now = time.monotonic()
+        self._clock = self._clock.stepped(now - at, now - self._began)
+        self._losses.append(loss)
+        if now - self._told >= TELL_SECONDS or self._step == self._last:
+            # 6
+            speed = (self.tokens - self._since) / max(1e-9, now - self._told)
+            self._tell(sum(self._losses) / len(self._losses), speed)
+            self._told, self._losses, self._since = now, [], self.tokens
+        due = self._step % self.recipe.watch.every == 0 or look_is_due(self.learning, self._clock)
+        if due and self._step < self._last:
+            self._watch()
+            self._told = time.monotonic()
+        pace = in_time(self._step, self.learning, self.recipe.watch.every, self._pace, self._clock)
+        if pace != self._pace or self._step % self.recipe.watch.save == 0:
+            self._pace = pace
+            self.save()
 
     def batch(self, step: int) -> Batch:
+        """The batch of a step. Where several processes share it, the first one draws it."""
+        return of_first(self._drawn(step) if first() else None).to(self.model.device)
+
+    def _drawn(self, step: int) -> Batch:
         """The batch of a step, with the levels that are open then."""
         open_now = [
             portion_weights(self.recipe.curriculum, portion, levels, step, self.learning, self._pace)
@@ -107,9 +135,15 @@ class Training:
         ]
         return self.lesson.batch(self.model, step, open_now)
 
+    def _mine(self, batch: Batch) -> list[Batch]:
+        """What of a batch this process computes, in parts."""
+        return share_of(batch, self.learning.accumulate, number(), self.learning.processes)
+
     def save(self) -> None:
-        """Keeps a checkpoint."""
+        """Keeps a checkpoint, which serves all processes."""
         # 8
+        if not first():
+            return
         numbers = {
             "step": self._step,
             "tokens": self.tokens,
@@ -127,10 +161,11 @@ class Training:
         # 3
         batch = self.batch(self._step)
         # 4
-        loss = backward(self.model, batch, self.learning.accumulate, self.lesson, self.precision)
+        mine = backward(self.model, self._mine(batch), batch.trained, self.lesson, self.precision)
+        loss = summed(self.model, mine)
         # 5
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.learning.clip)
-        step_all(self._optimizers, rate(self._step, self.learning, self._pace))
+        step_all(self._optimizers, rate(self._step, self.learning, self._pace), self.precision)
         self._step += 1
         self.tokens += sum(batch.lengths)
         return loss
@@ -141,7 +176,7 @@ class Training:
         scores = [(levels, self.scores(place)) for place, (_, _, levels) in enumerate(self.mix)]
         for _, found in scores:
             for one in found:
-                self._progress.tell(scored(self._step, one))
+                self._say(scored(self._step, one))
         main = [
             one.accuracy
             for _, found in scores
@@ -183,7 +218,7 @@ class Training:
         left = (self._last - self._step) * self._clock.step
         if self.learning.minutes:
             left = min(left, max(0.0, 60 * self.learning.minutes - self._clock.elapsed))
-        self._progress.tell(
+        self._say(
             Step(
                 step=self._step,
                 loss=loss,
@@ -197,18 +232,24 @@ class Training:
 
     def _end(self, why: str, *, done: bool) -> Ended:
         ended = Ended(step=self._step, done=done, why=why, elapsed=self._clock.elapsed, tokens=self.tokens)
-        self._progress.tell(ended)
-        self._progress.close()
+        self._say(ended)
+        if self._progress is not None:
+            self._progress.close()
+        together()
         return ended
 
+    def _say(self, line: Line) -> None:
+        if self._progress is not None:
+            self._progress.tell(line)
 
-def backward(model: Any, batch: Batch, count: int, lesson: Lesson, precision: str) -> float:
-    """Adds the gradients of a step, computed in `count` parts, to those of the weights; gives the loss in nats a token. The sum is divided by what counts
-    in the whole step, so the parts do not matter."""
+
+def backward(model: Any, batches: Sequence[Batch], trained: int, lesson: Lesson, precision: str) -> float:
+    """Adds the gradients of parts of a step to those of the weights; gives what they add to its loss, in nats a token. The sum is divided by how many labels
+    count in the whole step, so neither parts nor processes matter."""
     total = 0.0
-    for part in parts(batch, count):
+    for part in batches:
         with computing(precision, model.device.type):
-            loss = lesson.loss(model, part) / max(1, batch.trained)
+            loss = lesson.loss(model, part) / max(1, trained)
         loss.backward()
         total += float(loss.detach())
     return total
@@ -219,21 +260,21 @@ def computing(precision: str, device: str) -> Any:
     return torch.autocast(device, dtype=torch.bfloat16) if precision == "bfloat16" else nullcontext()
 
 
-def faster_precision(model: Any, batch: Batch, lesson: Lesson, tries: int = 2) -> str:
-    """The precision in which a step takes less time here, measured after one step to warm up. Weights and gradients are left as they were."""
+def faster_precision(model: Any, batches: Sequence[Batch], lesson: Lesson, tries: int = 2) -> str:
+    """The precision in which a step of these parts takes less time here, measured after one to warm up. Weights and gradients are left as they were."""
     seconds: dict[str, float] = {}
     for precision in ("float32", "bfloat16"):
-        backward(model, batch, 1, lesson, precision)
+        backward(model, batches, 1, lesson, precision)
         at = time.perf_counter()
         for _ in range(tries):
-            backward(model, batch, 1, lesson, precision)
+            backward(model, batches, 1, lesson, precision)
         seconds[precision] = time.perf_counter() - at
     model.zero_grad(set_to_none=True)
     return min(seconds, key=seconds.__getitem__)
 
 
 def device_here() -> Any:
-    """The first GPU, or the CPU."""
+    """The GPU of this process, or the CPU."""
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 

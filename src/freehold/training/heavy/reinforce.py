@@ -13,8 +13,9 @@ from typing import Any
 from freehold.errors import ConfigError
 from freehold.training.heavy.generate import Reply, generate, mismatch
 from freehold.training.heavy.libraries import library, torch
+from freehold.training.heavy.processes import greatest, number, shared
 from freehold.training.heavy.rows import Mix, chat_prompt, rows
-from freehold.training.heavy.tuning import Stopping, Telling, adapters, arguments, greatest, opened, shared
+from freehold.training.heavy.tuning import Stopping, Telling, adapters, arguments, opened
 from freehold.training.progress import Ended
 from freehold.training.recipe import Recipe, Reinforcing, tasks_of
 from freehold.training.scripts import foreign_share
@@ -117,7 +118,7 @@ def sampling_trainer(base: Any, telling: Telling, reward: Reinforcing, tokenizer
 
     class Sampling(base):
         def _generate_single_turn(self, prompt_ids: Any, *_: Any, **__: Any) -> tuple[list[list[int]], None]:
-            apart = (torch.distributed.get_rank(),) if shared() else ()  # several processes draw other replies each
+            apart = (number(),) if shared() else ()  # several processes draw other replies each
             seed = seeded("replies", telling.recipe.learning.seed, self.state.global_step, *apart).randrange(2**62)
             model = self.accelerator.unwrap_model(self.model)
             prompts = [list(map(int, ids)) for ids in prompt_ids]

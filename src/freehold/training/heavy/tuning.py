@@ -6,7 +6,7 @@ the two texts, prompt and reply, and never from a template; a dataset in which n
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import islice, takewhile
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +20,11 @@ from freehold.training.heavy.evaluate import evaluate
 from freehold.training.heavy.lessons import weights_in
 from freehold.training.heavy.libraries import library, torch, transformers
 from freehold.training.heavy.model import load_model, save_model
-from freehold.training.heavy.packing import IGNORED, Tokens
+from freehold.training.heavy.packed import COUNTED, columns, filling, keeps_apart, rows_of, trainer_of_rows
+from freehold.training.heavy.packing import Tokens
+from freehold.training.heavy.precision import has_bfloat16
 from freehold.training.heavy.pretrain import scored
+from freehold.training.heavy.processes import agreed, first, shared, together
 from freehold.training.heavy.rows import Mix, rows, solved, tokens_of
 from freehold.training.heavy.tokenizer import is_ours
 from freehold.training.progress import Alarm, Ended, Line, Note, Progress, Rewarded, Step, read_progress, rewind
@@ -33,6 +36,9 @@ Stopping = Callable[[], bool]
 
 TELL_STEPS = 1
 
+PREPARED = {"skip_prepare_dataset": True}
+"""Rows are cut, masked and filled here; TRL takes them as they are."""
+
 
 def sft(recipe: Recipe, folder: Path, stopping: Stopping = lambda: False) -> Ended:
     """Tunes on the recipe's dataset, or on the solved rows of its mix. Raises RowForbidden and Contaminated before anything is learned."""
@@ -43,34 +49,34 @@ def sft(recipe: Recipe, folder: Path, stopping: Stopping = lambda: False) -> End
 def supervised(
     recipe: Recipe, folder: Path, stopping: Stopping, begun: tuple[Any, Any], examples: Sequence[Tokens]
 ) -> Ended:
-    """Tunes (model, tokenizer) on these examples. One that is longer than the recipe's `length` is left out, and the run tells how many are."""
+    """Tunes (model, tokenizer) on these examples, several to a row where the model keeps them apart. One that is longer than the recipe's `length` is left out,
+    and the run tells how many are."""
     (model, tokenizer), learning = begun, recipe.learning
     fitting = [one for one in examples if len(one.ids) <= learning.length]
-    long = len(examples) - len(fitting)
     if not any(len(one.ids) > one.reply for one in fitting):
         raise ConfigError(
             f"No row of {recipe.data or 'the mix'} fits into {learning.length} tokens.", "Raise `length`."
         )
-    columns = {
-        "input_ids": [list(one.ids) for one in fitting],
-        "labels": [[IGNORED] * one.reply + list(one.ids[one.reply :]) for one in fitting],
-    }
+    packs = keeps_apart(model)
+    laid = rows_of(fitting, learning.length, learning.seed) if packs else [[one] for one in fitting]
     trl = library("trl")
-    settings = trl.SFTConfig(**arguments(recipe, folder), max_length=learning.length, packing=False, loss_type="nll")
+    given: dict[str, Any] = {
+        "model": model,
+        "args": trl.SFTConfig(
+            **arguments(recipe, folder), max_length=None, packing=False, dataset_kwargs=PREPARED, loss_type="nll"
+        ),
+        "train_dataset": library("datasets").Dataset.from_dict(columns(laid)),
+        "processing_class": tokenizer,
+        "peft_config": adapters(recipe),
+    }
     with Telling(recipe, folder, stopping, tasks_of(recipe), tokenizer) as telling:
-        if long:
+        telling.left_out(len(examples) - len(fitting), len(examples), "row")
+        if not packs:
             telling.note(
-                f"{long:,} of {len(examples):,} rows {'is' if long == 1 else 'are'} longer than {learning.length:,} tokens and not learned."
+                f"{model.config.model_type} does not keep the examples of a row apart, so a row is one example, and a step learns from {learning.rows:,}."
             )
-        trainer = trl.SFTTrainer(
-            model=model,
-            args=settings,
-            train_dataset=library("datasets").Dataset.from_dict(columns),
-            processing_class=tokenizer,
-            peft_config=adapters(recipe),
-            callbacks=[telling.callback],
-        )
-        return telling.finish(trainer)
+        given["callbacks"] = [telling.callback]
+        return telling.finish(trainer_of_rows(**given) if packs else trl.SFTTrainer(**given))
 
 
 def opened(recipe: Recipe) -> tuple[Any, Any]:
@@ -97,7 +103,7 @@ def arguments(recipe: Recipe, folder: Path) -> dict[str, Any]:
         "adam_beta1": learning.betas[0],
         "adam_beta2": learning.betas[1],
         "max_grad_norm": learning.clip,
-        "bf16": learning.precision == "bfloat16" or (learning.precision == "auto" and _has_bfloat16()),
+        "bf16": learning.precision == "bfloat16" or (learning.precision == "auto" and has_bfloat16()),
         "use_cpu": not torch.cuda.is_available(),
         "seed": learning.seed,
         "logging_steps": TELL_STEPS,
@@ -106,11 +112,6 @@ def arguments(recipe: Recipe, folder: Path) -> dict[str, Any]:
         "report_to": "none",
         "disable_tqdm": True,
     }
-
-
-def _has_bfloat16() -> bool:
-    """Whether there is a GPU that computes in bfloat16, where it is the faster one; of CPUs few do."""
-    return bool(torch.cuda.is_available() and torch.cuda.is_bf16_supported())
 
 
 def _schedule(learning: Learning) -> dict[str, Any]:
@@ -168,6 +169,13 @@ class Telling:
         if note not in read_progress(self.folder / "progress.jsonl"):
             self._tell(note)
 
+    def left_out(self, long: int, of: int, what: str) -> None:
+        """Tells how many are not learned because they are too long."""
+        if long:
+            self.note(
+                f"{long:,} of {of:,} {what}s {'is' if long == 1 else 'are'} longer than {self.recipe.learning.length:,} tokens and not learned."
+            )
+
     def finish(self, trainer: Any) -> Ended:
         """Trains to the end or until told to stop; writes the weights when it is done, and adapters beside the weights that they are merged into."""
         trainer.train(resume_from_checkpoint=str(self.checkpoint) if self.checkpoint else None)
@@ -211,7 +219,7 @@ class Telling:
         if "loss" not in logs:
             return
         elapsed = self._elapsed = self._before + seconds
-        counted = int(logs.get("num_tokens") or 0)
+        counted = int(logs.get(COUNTED) or logs.get("num_tokens") or 0)
         self._tokens = self._counted + counted if counted else self._tokens
         self._tell(
             Step(
@@ -322,36 +330,6 @@ class Callback(transformers.TrainerCallback):
         return time.monotonic() - self._began
 
 
-def first() -> bool:
-    """Whether this process is the one that tells and writes: the only one, or the first of those that share a step."""
-    return not shared() or torch.distributed.get_rank() == 0
-
-
-def shared() -> bool:
-    """Whether several processes share each step."""
-    return bool(torch.distributed.is_available() and torch.distributed.is_initialized())
-
-
-def together() -> None:
-    """Waits for the other processes, so that none ends while the first still writes."""
-    if shared():
-        torch.distributed.barrier()
-
-
-def agreed(device: Any, *, said: bool) -> bool:
-    """Whether any of the processes said so: the same in all of them."""
-    return greatest(device, float(said)) > 0
-
-
-def greatest(device: Any, value: float) -> float:
-    """The greatest value that any of the processes has: the same in all of them."""
-    if not shared():
-        return value
-    found = torch.tensor([value], device=device)
-    torch.distributed.all_reduce(found, op=torch.distributed.ReduceOp.MAX)
-    return float(found.item())
-
-
 def _lately(so: Iterable[bool]) -> int:
     """How many steps in a row, the newest first, it has been so."""
     return sum(1 for _ in takewhile(bool, so))
@@ -361,7 +339,7 @@ def _taught(recipe: Recipe, mix: Mix, tokenizer: Any, folder: Path) -> list[Toke
     """The rows, admitted and found clean, as tokens. Of a dataset those are learned that the run keeps: that they give no item of a workload away was
     found before they were kept, and their digest holds them to it."""
     if not recipe.data:
-        return made_rows(recipe, mix, tokenizer, recipe.learning.steps * recipe.learning.rows)
+        return made_rows(recipe, mix, tokenizer)
     place = RunFolder(folder)
     run, dataset = place.run(), place.dataset()
     assert dataset is not None
@@ -372,10 +350,16 @@ def _taught(recipe: Recipe, mix: Mix, tokenizer: Any, folder: Path) -> list[Toke
     return as_tokens(dataset.examples, tokenizer)
 
 
-def made_rows(recipe: Recipe, mix: Mix, tokenizer: Any, count: int) -> list[Tokens]:
-    """So many rows of the mix, with the tasks' own solutions, as tokens."""
+def made_rows(recipe: Recipe, mix: Mix, tokenizer: Any) -> list[Tokens]:
+    """Rows of the mix, with the tasks' own solutions, as tokens: as many as all steps learn from."""
     levels = [dict.fromkeys(levels, 1.0) for _, _, levels in mix]
-    return list(islice(solved(rows(mix, levels, recipe.direct, recipe.learning.seed), tokenizer), count))
+    return enough(recipe, solved(rows(mix, levels, recipe.direct, recipe.learning.seed), tokenizer))
+
+
+def enough(recipe: Recipe, examples: Iterable[Tokens]) -> list[Tokens]:
+    """Examples of a stream, as many as fill all steps. Raises ConfigError where they are all too long."""
+    learning = recipe.learning
+    return filling(examples, learning.steps * learning.rows * learning.length, learning.length)
 
 
 def as_tokens(examples: Sequence[Example], tokenizer: Any) -> list[Tokens]:
