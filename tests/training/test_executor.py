@@ -43,4 +43,5 @@ def test_several_processes_are_started_by_the_launcher_of_torch(tmp_path: Path, 
 
 def test_what_a_child_says_last_is_told_without_the_head_of_its_log() -> None:
     assert said(b"noise\n2026-01-01 10:00:00,000 training ERROR Too bad. Try again.\n") == "Too bad. Try again."
+    assert said(b"x training ERROR Too bad.\n====\nRoot cause\n====\n") == "Too bad."
     assert said(b"") == "it said nothing"

@@ -101,16 +101,18 @@ def _trained(place: "RunFolder", executor: "Executor", *, quiet: bool) -> None:
     """Trains a run to its end, and shows how it goes. Raises TrainingError when it fails."""
     from freehold.cli.train_show import draw, watch
     from freehold.errors import TrainingError
+    from freehold.training.executor import said
     from freehold.training.runs import tell_if_possible
 
+    earlier = place.log.stat().st_size if place.log.exists() else 0
     job = _started(place, executor)
     watch(place, job.running, quiet=quiet)
     code = job.wait()
     tell_if_possible(place)
     draw(place)
     if code:
-        said = place.log.read_text(errors="replace").strip().splitlines() or ["nothing"]
-        raise TrainingError(f"The run {place.path.name} failed: {said[-1]}", f"Its log is {place.log}.")
+        why = said(place.log.read_bytes()[earlier:])
+        raise TrainingError(f"The run {place.path.name} failed: {why}", f"Its log is {place.log}.")
 
 
 def _begun(path: Path, folder: Path, more: Path | None, config: Path | None) -> "RunFolder":

@@ -21,6 +21,9 @@ NEEDED = ("torch", "transformers", "trl")
 
 LAUNCHER = "torch.distributed.run"
 
+ERROR = " training ERROR "
+"""What stands before the sentence of an error in the log of a child."""
+
 REFUSED = 3
 """The exit code of a child that exported what does not say the same."""
 
@@ -147,9 +150,11 @@ class LocalExecutor:
 
 
 def said(output: bytes) -> str:
-    """The last line that a child said, without time and name of the logger."""
+    """The last error that a child told, without time and name of the logger; the last line where it told none. Behind that of several processes stands what their
+    launcher says of it."""
     lines = output.decode(errors="replace").strip().splitlines() or ["it said nothing"]
-    return lines[-1].partition(" training ERROR ")[2] or lines[-1]
+    told = [line.partition(ERROR)[2] for line in lines if ERROR in line]
+    return told[-1] if told else lines[-1]
 
 
 class LocalJob:

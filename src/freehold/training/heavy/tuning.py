@@ -24,7 +24,7 @@ from freehold.training.heavy.packed import COUNTED, columns, filling, keeps_apar
 from freehold.training.heavy.packing import Tokens
 from freehold.training.heavy.precision import has_bfloat16
 from freehold.training.heavy.pretrain import scored
-from freehold.training.heavy.processes import agreed, first, shared, together
+from freehold.training.heavy.processes import PATIENCE, agreed, first, shared, together
 from freehold.training.heavy.rows import Mix, rows, solved, tokens_of
 from freehold.training.heavy.tokenizer import is_ours
 from freehold.training.progress import Alarm, Ended, Line, Note, Progress, Rewarded, Step, read_progress, rewind
@@ -109,6 +109,7 @@ def arguments(recipe: Recipe, folder: Path) -> dict[str, Any]:
         "logging_steps": TELL_STEPS,
         "save_steps": recipe.watch.save,
         "save_total_limit": 1,
+        "ddp_timeout": int(PATIENCE.total_seconds()),
         "report_to": "none",
         "disable_tqdm": True,
     }
