@@ -347,7 +347,7 @@ CELLS: tuple[Cell, ...] = (
         "refunds",
         "with steps",
         refunds,
-        (Probe(REFUNDS, (0, 1, 2, 3, 4, 5), True, 448), Probe(REFUNDS, (6, 7), True, 448, beyond=True)),
+        (Probe(REFUNDS, (0, 1, 2, 3, 4, 5), True, 720), Probe(REFUNDS, (6, 7), True, 720, beyond=True)),
     ),
     Cell(
         "chains-deep",
