@@ -86,7 +86,7 @@ class Measured:
 
 MODELS = (
     Measured("smollm2-135m", "SmolLM2-135M, Q4_1", 48, 1),
-    Measured("nano-refund", "own/nano-refund, 0.23 M weights, Q8_0", 320, 4),
+    Measured("nano-refund", "own/nano-refund, 0.23 M weights, Q8_0", 320, 16),
 )
 
 
@@ -103,7 +103,7 @@ class Seen:
 def main() -> None:
     """Measures and writes the page."""
     parser = argparse.ArgumentParser(prog="bench.own", description="An own model through the door and without it.")
-    parser.add_argument("--rounds", type=int, default=6, help="how often each is measured (default 6)")
+    parser.add_argument("--rounds", type=int, default=10, help="how often each is measured (default 10)")
     parser.add_argument("--callers", type=int, default=16, help="callers at once (default 16)")
     parser.add_argument("--longest", type=float, default=400, help="seconds after which no round begins (default 400)")
     parser.add_argument("--out", type=Path, default=HERE, help="folder for own.md")
