@@ -3,7 +3,7 @@ no budget. Their cells and their parts of the page; it trains nothing itself."""
 
 from msgspec.structs import replace
 from own_family_cells import ARITHMETIC, CHAINS, EQUATIONS, REFUNDS, ROOT, Cell, Probe, Setting, fitted, solved
-from own_family_shares import NOT_RUN, Book, costs, inside, share, table
+from own_family_shares import COSTS, NOT_RUN, Book, costs, inside, share, table
 
 from freehold.training.recipe import Recipe, Shape, read_recipe
 
@@ -56,12 +56,7 @@ def sizes(book: Book) -> str:
     ]
     head = (
         "model",
-        "weights",
-        "steps",
-        "examples",
-        "tokens",
-        "operations",
-        "minutes",
+        *COSTS,
         "right, 2 to 5 terms",
         "of these proven",
     )
@@ -77,15 +72,15 @@ def members(book: Book) -> str:
     for cell in MEMBERS:
         records = book.of(cell.name)
         said = f"`recipes/{cell.name}.toml`, one seed: " + (
-            f"computed in {records[0].recipe['learning']['precision']}, {_where(records[0].machine)}."
+            f"computed in {records[0].recipe['learning']['precision']}, {_where(records[0].machine)}; at most {max(one.items for one in records[0].scores)} items a level."
             if records
             else f"{NOT_RUN}."
         )
-        head = ("model", "weights", "steps", "examples", "tokens", "operations", "minutes")
+        head = ("model", *COSTS)
         parts.append(f"{said}\n\n{table(head, [[f'`{cell.about}`', *costs(records)]])}\n{_levels(book, cell)}")
     return (
         "## The larger members\n\nOne model for all tasks, each with a recipe of its own and no part in the comparisons above: those have equal budgets, and these have what their "
-        "recipes say. They are tried on fewer items.\n\n" + "\n".join(parts)
+        "recipes say.\n\n" + "\n".join(parts)
     )
 
 

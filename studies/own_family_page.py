@@ -11,7 +11,7 @@ from own_family_others import OTHERS, QUESTIONS, Other, read_others
 from own_family_plot import Curve, draw
 from own_family_running import Place, Tried
 from own_family_runs import recipes, runs
-from own_family_shares import NOT_RUN, Book, Wanted, costs, inside, level_of, share, table
+from own_family_shares import COSTS, NOT_RUN, Book, Wanted, costs, inside, level_of, share, table
 
 from freehold.training.curriculum import MASTERED
 from freehold.training.heavy.evaluate import wilson
@@ -85,12 +85,7 @@ def _steps(book: Book, *, pictured: bool) -> str:
     cells = [cell for cell in CELLS if cell.part == "steps"]
     head = (
         "model",
-        "weights",
-        "steps",
-        "examples",
-        "tokens",
-        "operations",
-        "minutes",
+        *COSTS,
         "right, 2 to 5 terms",
         "of these proven",
     )
@@ -243,12 +238,7 @@ def _ladder(book: Book) -> str:
         + table(
             (
                 "learns from",
-                "weights",
-                "steps",
-                "examples",
-                "tokens",
-                "operations",
-                "minutes",
+                *COSTS,
                 "right, 2 terms",
                 "of these proven",
             ),
@@ -312,7 +302,7 @@ def _beside(book: Book, others: dict[str, Other], few: int) -> str:
     return (
         "## Beside open models\n\n"
         f"Asked through llama.cpp, served by `freehold.serving.engine` as `freehold up` does; the first {few} test items of each level, the same that begin the items of ours. "
-        "They were not trained on these tasks and are shown two solved problems before each question; ours were trained on nothing else. So this says what a small model for one "
+        f"Their replies to returns may have {QUESTIONS[1][2]} tokens. They were not trained on these tasks and are shown two solved problems before each question; ours were trained on nothing else. So this says what a small model for one "
         "job can do beside a general one of a hundred times its size, and nothing of what those can do elsewhere. A tuned SmolLM2-135M (`recipes/smollm2-sft.toml`) is no part of it.\n\n"
         + table(("task", "model", "right", "of these proven"), rows)
     )

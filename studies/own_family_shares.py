@@ -48,6 +48,10 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "\n".join([*lines, *(f"| {' | '.join(row)} |" for row in rows)]) + "\n"
 
 
+COSTS = ("weights", "steps", "examples", "tokens", "operations", "minutes")
+"""What `costs` gives, as the head of a table."""
+
+
 def costs(records: Sequence[Record]) -> list[str]:
     """Weights, steps, examples, tokens, operations and minutes: a seed's, the mean of several."""
     if not records:

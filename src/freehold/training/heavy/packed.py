@@ -24,8 +24,8 @@ HOPELESS = 1_000
 """Examples in a row that are too long, after which none is waited for."""
 
 NEAR = 1e-3
-"""How far apart, as a share of the largest logit, the logits of an example in a row and alone may be. In float32 they were within 4e-7 of each other, for nine
-families of models that keep examples apart, and at least 7e-2 apart where they were not kept so."""
+"""How far apart, as a share of the largest logit, the logits of an example in a row and alone may be: what float32 rounds
+is thousands of times less, and what another example lets in is more."""
 
 
 def filling(examples: Iterable[Tokens], tokens: int, length: int) -> list[Tokens]:
