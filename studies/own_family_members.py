@@ -3,6 +3,7 @@ no budget. Their cells and their parts of the page; it trains nothing itself."""
 
 from msgspec.structs import replace
 from own_family_cells import ARITHMETIC, CHAINS, EQUATIONS, REFUNDS, ROOT, Cell, Probe, Setting, fitted, solved
+from own_family_running import Record
 from own_family_shares import COSTS, NOT_RUN, Book, costs, inside, share, table
 
 from freehold.training.recipe import Recipe, Shape, read_recipe
@@ -11,14 +12,22 @@ WIDE = Shape(layers=4, width=160, heads=5, inner=416, context=1024)
 WIDE_RATE = 4e-3
 """Of a model that is wider, and wants smaller steps: nano's is 6e-3."""
 
+
+def returns(tokens: int) -> tuple[Probe, ...]:
+    """All levels of returns, two of them never trained on."""
+    return (
+        Probe(REFUNDS, (0, 1, 2, 3, 4, 5), True, tokens),
+        Probe(REFUNDS, (6, 7), True, tokens, beyond=True),
+    )
+
+
 WITH_STEPS = (
     Probe(CHAINS, (2, 3, 4, 5), True, 192),
     Probe(CHAINS, (6, 7), True, 288, beyond=True),
     Probe(ARITHMETIC, (1, 2, 3, 4, 5, 6), True, 192),
     Probe(ARITHMETIC, (7, 8), True, 288, beyond=True),
     Probe(EQUATIONS, (1, 2, 3, 4), True, 900),
-    Probe(REFUNDS, (0, 1, 2, 3, 4, 5), True, 720),
-    Probe(REFUNDS, (6, 7), True, 720, beyond=True),
+    *returns(720),
 )
 WITHOUT = tuple(
     Probe(task, levels, False, 48)
@@ -44,8 +53,17 @@ def micro(setting: Setting) -> Recipe:
     return read_recipe(ROOT / "recipes" / "micro.toml")
 
 
+def smollm2(setting: Setting) -> Recipe:
+    """recipes/smollm2-sft.toml as it stands: it has a seed of its own."""
+    assert setting.seed == 1
+    return read_recipe(ROOT / "recipes" / "smollm2-sft.toml")
+
+
 SIZES: tuple[Cell, ...] = (Cell("chains-wide", "size", "five times as many weights", wide, WITH_STEPS[:1], (), 0.3),)
-MEMBERS: tuple[Cell, ...] = (Cell("micro", "members", "own/micro", micro, (*WITH_STEPS, *WITHOUT), (), 6.0, 1),)
+MEMBERS: tuple[Cell, ...] = (
+    Cell("micro", "members", "own/micro", micro, (*WITH_STEPS, *WITHOUT), (), 6.0, 1),
+    Cell("smollm2-sft", "members", "own/mini-smollm2", smollm2, returns(960), (), 4.0, 1),
+)
 
 
 def sizes(book: Book) -> str:
@@ -72,15 +90,15 @@ def members(book: Book) -> str:
     for cell in MEMBERS:
         records = book.of(cell.name)
         said = f"`recipes/{cell.name}.toml`, one seed: " + (
-            f"computed in {records[0].recipe['learning']['precision']}, {_where(records[0].machine)}; at most {max(one.items for one in records[0].scores)} items a level."
+            f"{_limit(records[0])}computed in {records[0].recipe['learning']['precision']}, {_where(records[0].machine)}; at most {max(one.items for one in records[0].scores)} items a level."
             if records
             else f"{NOT_RUN}."
         )
         head = ("model", *COSTS)
         parts.append(f"{said}\n\n{table(head, [[f'`{cell.about}`', *costs(records)]])}\n{_levels(book, cell)}")
     return (
-        "## The larger members\n\nOne model for all tasks, each with a recipe of its own and no part in the comparisons above: those have equal budgets, and these have what their "
-        "recipes say.\n\n" + "\n".join(parts)
+        "## The larger members\n\nEach with a recipe of its own and no part in the comparisons above: those have equal budgets, and these have what their recipes say. `own/micro` is one "
+        "model for all tasks, from nothing; `own/mini-smollm2` an open base tuned on one.\n\n" + "\n".join(parts)
     )
 
 
@@ -100,6 +118,16 @@ def _levels(book: Book, cell: Cell) -> str:
                 ]
             )
     return table(("task and level", "right", "of these proven", "right without steps"), rows)
+
+
+def _limit(record: Record) -> str:
+    """What the recipe said when it was run, where a limit in minutes ended it."""
+    learning = record.recipe["learning"]
+    return (
+        f"run with {learning['steps']:,} steps and a limit of {learning['minutes']:g} minutes, which ended it; "
+        if learning["minutes"]
+        else ""
+    )
 
 
 def _where(machine: str) -> str:

@@ -213,6 +213,16 @@ def _refunds(book: Book) -> str:
         "## The business task\n\n`refund-policy`: 8 to 12 rules in words and a case; which of them apply, one by one, and the amount to the cent. The cell goes on from "
         "own/nano by the first pass of `own/nano-refund`, with half of its steps; what ships went through all of that pass and three more: [what nano can do](studies/nano.md).\n\n"
         + table(("rules that have an effect", "right", "of these proven"), rows)
+        + f"\nSeed by seed, within the levels: {_by_seed(book, 'refunds')}.\n"
+    )
+
+
+def _by_seed(book: Book, cell: str) -> str:
+    """Right of how many inside the levels, a seed after the other."""
+    return ", ".join(
+        f"{sum(one.right for one in found)} of {sum(one.items for one in found)}"
+        for record in book.of(cell)
+        if (found := [one for one in record.scores if inside(one)])
     )
 
 
@@ -303,7 +313,7 @@ def _beside(book: Book, others: dict[str, Other], few: int) -> str:
         "## Beside open models\n\n"
         f"Asked through llama.cpp, served by `freehold.serving.engine` as `freehold up` does; the first {few} test items of each level, the same that begin the items of ours. "
         f"Their replies to returns may have {QUESTIONS[1][2]} tokens. They were not trained on these tasks and are shown two solved problems before each question; ours were trained on nothing else. So this says what a small model for one "
-        "job can do beside a general one of a hundred times its size, and nothing of what those can do elsewhere. A tuned SmolLM2-135M (`recipes/smollm2-sft.toml`) is no part of it.\n\n"
+        "job can do beside a general one of a hundred times its size, and nothing of what those can do elsewhere. One that was tuned stands among the larger members.\n\n"
         + table(("task", "model", "right", "of these proven"), rows)
     )
 

@@ -22,10 +22,19 @@ def test_rising_opens_level_after_level_over_the_first_three_tenths() -> None:
 
 
 def test_mastery_opens_the_next_level_when_all_open_ones_are_mastered() -> None:
-    assert opened_after(LEVELS, {2: 0.95, 3: 0.1}, Pace(opened=1)) == 2
-    assert opened_after(LEVELS, {2: 0.95, 3: 0.89}, Pace(opened=2)) == 2
-    assert opened_after(LEVELS, dict.fromkeys(LEVELS, 1.0), Pace(opened=4)) == 4
+    assert opened_after([(LEVELS, {2: 0.95, 3: 0.1})], Pace(opened=1)) == 2
+    assert opened_after([(LEVELS, {2: 0.95, 3: 0.89})], Pace(opened=2)) == 2
+    assert opened_after([(LEVELS, dict.fromkeys(LEVELS, 1.0))], Pace(opened=4)) == 4
     assert weights("mastery", LEVELS, 999, WSD, Pace(opened=2)) == {2: 1.0, 3: 2.0, 4: 0.0, 5: 0.0}
+
+
+def test_mastery_waits_for_all_tasks_and_goes_on_where_one_has_no_more_levels() -> None:
+    short, known = (1, 2), {1: 1.0, 2: 1.0}
+    assert opened_after([(short, known), (LEVELS, {2: 0.1})], Pace(opened=1)) == 1
+    assert opened_after([(short, known), (LEVELS, {2: 0.9})], Pace(opened=1)) == 2
+    assert opened_after([(short, known), (LEVELS, {2: 0.9, 3: 0.9})], Pace(opened=2)) == 3
+    assert opened_after([(short, {1: 1.0, 2: 0.5}), (LEVELS, {2: 0.9, 3: 0.9})], Pace(opened=2)) == 2
+    assert opened_after([], Pace(opened=1)) == 1
 
 
 @pytest.mark.parametrize(

@@ -72,6 +72,11 @@ def test_a_misspelt_key_is_an_error_that_names_the_right_one() -> None:
         ('"pretrain"', '"pretrian"', "pretrian"),
         ('"pretrain"', '"distil"', "needs `teacher`"),
         ('"pretrain"', '"grpo"', "needs `start`"),
+        (
+            'stage = "pretrain"',
+            'stage = "grpo"\nstart = "own/nano"\nreward = {}\nlora = { dropout = 0.1 }',
+            "`dropout` makes the policy",
+        ),
         ("[shape]", "[shape", "is not TOML"),
         ("[[mix]]", "[[mix]]\nbegins = 0.1", "no task of the mix is drawn"),
     ],

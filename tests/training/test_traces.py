@@ -4,9 +4,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from freehold.catalog.terms import Terms
-from freehold.errors import BudgetExhausted, MalformedDataset, RowForbidden
+from freehold.errors import BudgetExhausted, ConfigError, MalformedDataset, RowForbidden
 from freehold.items import Item
 from freehold.reasoning.arithmetic import Arithmetic
 from freehold.training.dataset import Turn, admit
@@ -14,6 +15,7 @@ from freehold.training.provenance import Pedigree, Student
 from freehold.training.tasks.workload import WorkloadTask
 from freehold.training.traces import (
     Answered,
+    Asked,
     AttemptLog,
     Made,
     Unanswered,
@@ -59,12 +61,15 @@ class Teacher:
         return answers[number] if number < len(answers) else Answered("0")
 
 
+ASKED = Asked(teacher="deepseek/chat", route="api", grader="a")
+
+
 async def made_by(
     teacher: Teacher, tmp_path: Path, want: Wanted | None = None, items: list[Item] | None = None, **more: Any
 ) -> Made:
     items = ITEMS if items is None else items
     task = WorkloadTask(items, {"kind": "exact"}, (Arithmetic(),))
-    log = AttemptLog(tmp_path / "log.jsonl")
+    log = AttemptLog(tmp_path / "log.jsonl", ASKED)
     try:
         return await make_traces(want or wanted(), items, task, teacher.ask, log, TERMS, **more)
     finally:
@@ -208,8 +213,42 @@ async def test_a_refusal_that_is_final_is_not_asked_again_and_an_item_without_a_
 
 def test_the_log_is_its_owners_alone_and_a_broken_line_is_an_error(tmp_path: Path) -> None:
     path = tmp_path / "log.jsonl"
-    AttemptLog(path).close()
+    AttemptLog(path, ASKED).close()
     assert path.stat().st_mode & 0o777 == 0o600
-    path.write_text("{}\n")
-    with pytest.raises(MalformedDataset, match="Line 1"):
-        AttemptLog(path)
+    with path.open("a") as log:
+        log.write("{}\n")
+    with pytest.raises(MalformedDataset, match="Line 2"):
+        AttemptLog(path, ASKED)
+
+
+@pytest.mark.parametrize(
+    ("other", "said"),
+    [
+        (
+            replace(ASKED, teacher="mistral/large"),
+            r"of deepseek/chat \(api\), and would count as those of mistral/large",
+        ),
+        (replace(ASKED, route="weights"), r"of deepseek/chat \(api\), and would"),
+        (replace(ASKED, grader="b"), "graded otherwise"),
+    ],
+)
+def test_the_attempts_of_another_teacher_or_grader_are_not_gone_on_with(
+    tmp_path: Path, other: Asked, said: str
+) -> None:
+    path = tmp_path / "log.jsonl"
+    AttemptLog(path, ASKED).close()
+    AttemptLog(path, ASKED).close()
+    before = path.read_bytes()
+    with pytest.raises(ConfigError, match=said):
+        AttemptLog(path, other)
+    assert path.read_bytes() == before
+
+
+def test_a_log_that_names_nobody_is_not_gone_on_with_and_one_that_was_cut_off_at_once_is(tmp_path: Path) -> None:
+    path = tmp_path / "log.jsonl"
+    path.write_text('{"item":"a","number":0,"outcome":"wrong"}\n')
+    with pytest.raises(ConfigError, match="of nobody it names"):
+        AttemptLog(path, ASKED)
+    path.write_text('{"teacher":"deep')
+    AttemptLog(path, ASKED).close()
+    AttemptLog(path, ASKED).close()

@@ -85,7 +85,7 @@ def make(
     from freehold.training.provenance import Student
     from freehold.training.tasks.workload import WorkloadTask, require_telling
     from freehold.training.teacher import Teacher
-    from freehold.training.traces import AttemptLog, Wanted, make_traces, require_teacher
+    from freehold.training.traces import Asked, AttemptLog, Wanted, make_traces, require_teacher
 
     if most_usd is not None and (key is not None or url is not None):
         raise InvalidField(
@@ -116,11 +116,13 @@ def make(
     with contextlib.ExitStack() as stack:
         for verifier in verifiers:
             stack.callback(verifier.close)
-        task = WorkloadTask(chosen, grader_of(settings.workloads[workload].graders, workload), verifiers)
+        grader = grader_of(settings.workloads[workload].graders, workload)
+        task = WorkloadTask(chosen, grader, verifiers)
         warning = require_telling(task, rewards=False)
         if warning:
             print(warning, file=sys.stderr)
-        log = stack.enter_context(contextlib.closing(AttemptLog(out.with_suffix(".attempts.jsonl"))))
+        asked = Asked(teacher, wanted.route, _hash(grader))
+        log = stack.enter_context(contextlib.closing(AttemptLog(out.with_suffix(".attempts.jsonl"), asked)))
         door = find_door(url, key or "unused", folder)
         if key is None:
             key = (
@@ -147,6 +149,14 @@ def make(
         print_json(_told(made, out))
     else:
         _print(made, out)
+
+
+def _hash(grader: dict[str, Any]) -> str:
+    import hashlib
+
+    import msgspec
+
+    return hashlib.sha256(msgspec.json.encode(grader, order="deterministic")).hexdigest()
 
 
 def _items(workload: str, path: Path | None, folder: Path) -> "Sequence[Item]":

@@ -57,11 +57,14 @@ def weights(kind: Curriculum, levels: Sequence[int], step: int, learning: Learni
     }
 
 
-def opened_after(levels: Sequence[int], accuracy: Mapping[int, float], pace: Pace) -> int:
-    """How many levels mastery opens after an evaluation: one more when each open one is mastered."""
-    open_now = sorted(levels)[: pace.opened]
-    mastered = all(accuracy.get(level, 0.0) >= MASTERED for level in open_now)
-    return min(len(levels), pace.opened + 1) if mastered else pace.opened
+def opened_after(tasks: Sequence[tuple[Sequence[int], Mapping[int, float]]], pace: Pace) -> int:
+    """How many levels mastery opens after an evaluation of all tasks, each with its levels and their accuracies: one more when each open one of each task is mastered
+    and some task has more."""
+    mastered = all(
+        accuracy.get(level, 0.0) >= MASTERED for levels, accuracy in tasks for level in sorted(levels)[: pace.opened]
+    )
+    most = max((len(levels) for levels, _ in tasks), default=pace.opened)
+    return min(most, pace.opened + 1) if mastered else pace.opened
 
 
 def rate(step: int, learning: Learning, pace: Pace) -> float:

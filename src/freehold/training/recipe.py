@@ -288,6 +288,11 @@ def _wrong(recipe: Recipe) -> tuple[str, str] | None:
             "`prompts` times `group` cannot be shared evenly.",
             "Make it a multiple of `accumulate` times `processes`.",
         )
+    if recipe.stage == "grpo" and recipe.lora is not None and recipe.lora.dropout:
+        return (
+            "`dropout` makes the policy that learns another one than that which wrote.",
+            "`grpo` needs `dropout = 0` in [lora].",
+        )
     shape = recipe.shape
     return None if shape is None else _misshapen(shape, recipe.learning)
 

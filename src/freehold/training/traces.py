@@ -25,7 +25,7 @@ import msgspec
 from msgspec import Struct
 
 from freehold.catalog.terms import Terms
-from freehold.errors import FreeholdError, MalformedDataset, RowForbidden
+from freehold.errors import ConfigError, FreeholdError, MalformedDataset, RowForbidden
 from freehold.items import Item
 from freehold.training.dataset import Dataset, Example, Turn
 from freehold.training.provenance import Override, Pedigree, Student, may_use, pedigree_of_answer
@@ -92,16 +92,25 @@ class Made(Struct, frozen=True):
     left_out: dict[str, str]
 
 
+class Asked(Struct, frozen=True, forbid_unknown_fields=True):
+    """The first line of the log: whom the attempts were asked of, in which way, and the SHA-256 of the grader that judged them."""
+
+    teacher: str
+    route: str
+    grader: str
+
+
 class AttemptLog:
     """The attempts of a run and of those before it, as lines of a file that only its owner reads: it holds what callers wrote."""
 
-    def __init__(self, path: Path) -> None:
-        """Opens the log, or makes it. A last line that was cut off is dropped; any other that cannot be read raises MalformedDataset."""
+    def __init__(self, path: Path, asked: Asked) -> None:
+        """Opens the log, or makes it. A last line that was cut off is dropped; any other that cannot be read raises MalformedDataset. Raises ConfigError for the
+        log of another teacher or grader: its attempts would count as this one's."""
         self._of: dict[str, list[Attempt]] = defaultdict(list)
         decode = msgspec.json.Decoder(Attempt).decode
         self._file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600), "r+b")
-        good = 0
-        for place, line in enumerate(self._file, 1):
+        good = self._begun(path, asked)
+        for place, line in enumerate(self._file, 2):
             if not line.endswith(b"\n"):
                 break
             try:
@@ -111,6 +120,31 @@ class AttemptLog:
             good += len(line)
         self._file.seek(good)
         self._file.truncate()
+
+    def _begun(self, path: Path, asked: Asked) -> int:
+        """How long the first line is, once it is there and says what it must."""
+        first = self._file.readline()
+        if not first.endswith(b"\n"):  # new, or cut off before anything was asked
+            self._file.seek(0)
+            self._file.truncate()
+            first = msgspec.json.encode(asked) + b"\n"
+            self._file.write(first)
+            self._file.flush()
+            os.fsync(self._file.fileno())
+            return len(first)
+        try:
+            before = msgspec.json.decode(first, type=Asked)
+        except msgspec.MsgspecError:
+            before = None
+        if before != asked:
+            self._file.close()
+            whom = "of nobody it names" if before is None else f"of {before.teacher} ({before.route})"
+            whom += ", and graded otherwise" if before is not None and before.grader != asked.grader else ""
+            raise ConfigError(
+                f"The attempts in {path.name} were asked {whom}, and would count as those of {asked.teacher} ({asked.route}).",
+                "Name another file, `--out`, or remove that log.",
+            )
+        return len(first)
 
     def append(self, attempt: Attempt) -> None:
         """Keeps an attempt; it is with the disk afterwards."""

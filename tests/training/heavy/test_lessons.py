@@ -1,3 +1,4 @@
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -5,6 +6,7 @@ import pytest
 
 from freehold.errors import ConfigError
 from freehold.training.heavy import lessons
+from freehold.training.heavy.generate import Reply
 from freehold.training.heavy.lessons import Solved, Taught, weights_in
 from freehold.training.heavy.libraries import torch
 from freehold.training.heavy.model import build_model
@@ -121,3 +123,21 @@ def test_a_folder_without_weights_is_an_error(tmp_path: Path, teacher: Path) -> 
     assert weights_in(teacher) == teacher / "model" == weights_in(teacher / "model")
     with pytest.raises(ConfigError, match="holds no weights"):
         weights_in(tmp_path)
+
+
+def test_a_student_is_scored_on_what_it_drew_and_on_no_end_that_it_did_not_reach(
+    teacher: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lesson, model, words = taught(teacher, "on-policy")
+    stop = words.eos_token_id
+    drawn = [Reply((5, 6, 7), False, ()), Reply((5,), True, ()), Reply((), True, ())]
+
+    def generated(_model: Any, asked: list[list[int]], **_: Any) -> list[Reply]:
+        return [drawn[place % 3] for place in range(len(asked))]
+
+    monkeypatch.setattr(lessons, "generate", generated)
+    batch = lesson.batch(model, 0, LEVELS)
+    ends = list(accumulate(batch.lengths))
+    replies = [batch.labels[end - size : end] for size, end in zip(batch.lengths, ends, strict=True)]
+    told = {tuple(number for number in reply.tolist() if number >= 0) for reply in replies}
+    assert told == {(5, 6, 7), (5, stop), (stop,)}

@@ -85,6 +85,12 @@ def test_a_batch_takes_whole_examples_from_the_stream_until_it_is_full() -> None
     assert pack(stream, tokens=5, length=16).lengths == (7,)
 
 
+def test_what_does_not_fit_is_passed_over_and_counted() -> None:
+    batch = pack(iter([Tokens((1,) * size, 1) for size in (5, 9, 5, 12, 5)]), tokens=15, length=8)
+    assert (batch.lengths, batch.passed) == ((5, 5, 5), 2)
+    assert batch.to("cpu").passed == 2
+
+
 def test_a_stream_of_examples_that_never_fit_is_an_error() -> None:
     with pytest.raises(ConfigError, match="longer than 8"):
         pack(iter([Tokens((1,) * 9, 1)] * 2000), 8, 8)

@@ -31,6 +31,12 @@ def test_llama_cpp_says_token_by_token_what_the_weights_say(folder: Path, tmp_pa
     assert [path.name for path in tmp_path.iterdir()] == ["m.gguf"]
 
 
+def test_replies_that_may_fill_the_context_leave_no_item_out(folder: Path, tmp_path: Path) -> None:
+    context = load_model(folder)[0].config.max_position_embeddings
+    found = checked_export(folder, tmp_path / "m.gguf", "F16", "own/tiny", MIX, context, strings=50, items=10)
+    assert (found.items, found.same + found.rounded) == (10, 10)
+
+
 def test_of_a_workload_as_many_items_are_compared_as_there_are(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "items.json").write_bytes(kept_sevens((), range(3), {"kind": "includes"}))
     mix = tasks_of(recipe(mix=mix_of(str(tmp_path / "items.json"))))

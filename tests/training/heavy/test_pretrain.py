@@ -14,7 +14,7 @@ from freehold.training.heavy import lessons, pretrain
 from freehold.training.heavy.evaluate import Score
 from freehold.training.heavy.libraries import library, torch
 from freehold.training.heavy.pretrain import Training, faster_precision
-from freehold.training.progress import Ended, Scored, Step, read_progress
+from freehold.training.progress import Ended, Note, Scored, Step, read_progress
 from freehold.training.runs import RunFolder, new_run
 from freehold.training.tasks.task import Problem, Task
 from training.heavy.tiny import assert_exact, recipe, trained, weights
@@ -61,6 +61,21 @@ def test_a_run_that_was_killed_goes_on_from_its_checkpoint_to_the_same_bits(tmp_
 
 def first_try(_task: Task, _problem: Problem, tries: Sequence[str]) -> str:
     return next((text for text in tries if text), "")
+
+
+def test_examples_that_are_too_long_are_told_of_once_over_all_lives(tmp_path: Path) -> None:
+    plan = recipe(learning__length=17, learning__rows=12)
+    folder = new_run(tmp_path, plan)
+    steps = iter(range(1, 9))
+    Training(plan, folder.path, lambda: next(steps) == 5).run()
+    assert not [line for line in folder.lines() if isinstance(line, Note)]
+    whole = Training(plan, folder.path)
+    whole.run()
+    (note,) = [line for line in folder.lines() if isinstance(line, Note)]
+    passed = [lesson.passed for lesson in map(whole.batch, range(8))]
+    learned = sum(len(lesson.lengths) for lesson in map(whole.batch, range(8)))
+    assert 0 < sum(passed[5:]) < sum(passed)
+    assert note.sentence.startswith(f"{sum(passed):,} of {sum(passed) + learned:,} examples that were drawn")
 
 
 @pytest.mark.parametrize("rung", ["traces", "on-policy"])

@@ -9,7 +9,8 @@ from typing import Any
 
 from msgspec import Struct
 
-from freehold.training.heavy.libraries import torch, transformers
+from freehold.training.heavy.cache import roomy_cache
+from freehold.training.heavy.libraries import torch
 
 
 class Reply(Struct, frozen=True):
@@ -63,7 +64,7 @@ def _batch(
     logprobs: list[list[float]] = [[] for _ in prompts]
     ended = [False] * len(prompts)
     alive = list(range(len(prompts)))
-    cache = transformers.DynamicCache()
+    cache = roomy_cache()
     positions = (mask.cumsum(-1) - 1).clamp(min=0)
     for _ in range(tokens):
         seen = model(input_ids=ids, attention_mask=mask, position_ids=positions, cache=cache, use_cache=True)

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from freehold.errors import ConfigError
-from freehold.training.heavy.generate import generate
+from freehold.training.heavy.generate import Reply, generate
 from freehold.training.heavy.libraries import functional, torch
 from freehold.training.heavy.model import GGUF, load_model
 from freehold.training.heavy.packing import Batch, Tokens, logits_of, loss_of, pack
@@ -114,12 +114,20 @@ class Taught:
             )
 
     def _own(self, model: Any, found: Iterator[Row], draws: Any) -> Iterator[Tokens]:
+        """The student's own replies, token by token as it drew them; one that did not end has no stop token."""
+        stop = self._tokenizer.eos_token_id
         while True:
             some = [prompt(row, self._tokenizer) for row in islice(found, AT_ONCE)]
-            texts = self._write(model, self._tokenizer, some, draws)
-            yield from tokens_of(some, [text or "\n" for text in texts], self._tokenizer)
+            for ids, reply in self._drawn(model, self._tokenizer, some, draws):
+                yield Tokens((*ids, *reply.ids, *((stop,) if reply.ended else ())), len(ids))
 
     def _write(self, model: Any, tokenizer: Any, asked: list[str], draws: Any) -> list[str]:
+        return [
+            str(tokenizer.decode(list(reply.ids), skip_special_tokens=True)) if reply.ended else ""
+            for _, reply in self._drawn(model, tokenizer, asked, draws)
+        ]
+
+    def _drawn(self, model: Any, tokenizer: Any, asked: list[str], draws: Any) -> list[tuple[list[int], Reply]]:
         ids = tokenizer(asked, add_special_tokens=False)["input_ids"]
         replies = generate(
             model,
@@ -130,9 +138,7 @@ class Taught:
             temperature=self._teaching.temperature if self._teaching.rung != "on-policy" else 1.0,
             generator=draws,
         )
-        return [
-            str(tokenizer.decode(list(reply.ids), skip_special_tokens=True)) if reply.ended else "" for reply in replies
-        ]
+        return list(zip(ids, replies, strict=True))
 
 
 AT_ONCE = 64

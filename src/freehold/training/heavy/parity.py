@@ -14,7 +14,7 @@ An adapter is compared as it is served, over its base, and both in float32: merg
 A run without tasks is compared on the rows that it learned from, where an answer is right that is the row's own.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from itertools import islice, zip_longest
 from pathlib import Path
@@ -174,11 +174,9 @@ def compare(
     """Runs both; with `half` the weights are rounded to half precision before replies are compared, and not before answers are graded. With an
     `adapter`, llama.cpp lays it over the exported weights and computes in float32."""
     model, tokenizer = load_model(folder)
-    tried, asked = _fitting(
-        list(islice(_tried(mix, examples, items, tokenizer), items)),
-        tokenizer,
-        model.config.max_position_embeddings - tokens,
-    )
+    context = model.config.max_position_embeddings
+    tried, asked = _fitting(_tried(mix, examples, items, tokenizer), tokenizer, context // 2, items)
+    tokens = min(tokens, context - max(map(len, asked), default=0))  # a reply that is cut off is so on both sides
     stop = int(tokenizer.eos_token_id)
     pad = tokenizer.pad_token_id
     trained = [one.ids for one in generate(model, asked, stop=stop, pad=pad, tokens=tokens)]
@@ -265,12 +263,12 @@ def _tried(mix: Mix, examples: Sequence[Example], items: int, tokenizer: Any) ->
         yield from (Tried(asked_of(one, tokenizer), partial(_answered, one)) for one in examples)
 
 
-def _fitting(tried: Sequence[Tried], tokenizer: Any, most: int) -> tuple[list[Tried], list[list[int]]]:
-    """What is tried, and its prompts as tokens, without prompts that leave no room for a reply in the model's context, as those of people may."""
-    none: list[list[int]] = []
-    asked = tokenizer([one.asked for one in tried], add_special_tokens=False)["input_ids"] if tried else none
-    fitting = [(one, ids) for one, ids in zip(tried, asked, strict=True) if len(ids) <= most]
-    return [one for one, _ in fitting], [ids for _, ids in fitting]
+def _fitting(tried: Iterable[Tried], tokenizer: Any, most: int, items: int) -> tuple[list[Tried], list[list[int]]]:
+    """So many of what is tried, and their prompts as tokens, without prompts of more than `most` tokens, as those of people may be: they leave too little room for a
+    reply in the model's context."""
+    cut = ((one, tokenizer([one.asked], add_special_tokens=False)["input_ids"][0]) for one in tried)
+    found = list(islice(((one, ids) for one, ids in cut if len(ids) <= most), items))
+    return [one for one, _ in found], [ids for _, ids in found]
 
 
 def _graded(task: Task, problem: Problem, text: str) -> bool:

@@ -33,7 +33,7 @@ from freehold.training.heavy.packing import Batch, share_of
 from freehold.training.heavy.processes import agreed, first, join, many, number, of_first, summed, together
 from freehold.training.heavy.rows import Mix
 from freehold.training.heavy.tokenizer import build_tokenizer
-from freehold.training.progress import Ended, Line, Progress, Scored, Step, rewind
+from freehold.training.progress import Ended, Line, Note, Progress, Scored, Step, rewind
 from freehold.training.recipe import Learning, Recipe, folder_of, tasks_of
 
 TELL_SECONDS = 2.0
@@ -61,12 +61,14 @@ class Training:
         # 2
         self._optimizers = optimizers_of(self.model, self.learning)
         self._step, self.tokens, self.precision = 0, 0, self.learning.precision
+        self._examples, self._passed = 0, 0
         self._pace, self._clock = Pace(), Clock()
         kept = load_checkpoint(folder, self.model, self._optimizers)
         if kept is not None:
             numbers, self._pace = kept
             self._step, self.tokens = int(numbers["step"]), int(numbers["tokens"])
             self._clock, self.precision = Clock(**numbers["clock"]), numbers["precision"]
+            self._examples, self._passed = numbers.get("examples", 0), numbers.get("passed", 0)  # older ones have none
         self._progress: Progress | None = None
         if first():
             rewind(folder / "progress.jsonl", self._step)
@@ -101,6 +103,7 @@ class Training:
             self._watch()
             self.save()
             save_model(self.model, self.tokenizer, self.folder / "model")
+            self._tell_passed()
         why = "all steps are done" if self._pace.ends is None else "time or target said so"
         return self._end(why, done=True)
 
@@ -129,11 +132,13 @@ class Training:
 
     def _drawn(self, step: int) -> Batch:
         """The batch of a step, with the levels that are open then."""
-        open_now = [
+        return self.lesson.batch(self.model, step, self._open(step))
+
+    def _open(self, step: int) -> list[dict[int, float]]:
+        return [
             portion_weights(self.recipe.curriculum, portion, levels, step, self.learning, self._pace)
             for _, portion, levels in self.mix
         ]
-        return self.lesson.batch(self.model, step, open_now)
 
     def _mine(self, batch: Batch) -> list[Batch]:
         """What of a batch this process computes, in parts."""
@@ -147,6 +152,8 @@ class Training:
         numbers = {
             "step": self._step,
             "tokens": self.tokens,
+            "examples": self._examples,
+            "passed": self._passed,
             "clock": asdict(self._clock),
             "precision": self.precision,
         }
@@ -168,6 +175,8 @@ class Training:
         step_all(self._optimizers, rate(self._step, self.learning, self._pace), self.precision)
         self._step += 1
         self.tokens += sum(batch.lengths)
+        self._examples += len(batch.lengths)
+        self._passed += batch.passed
         return loss
 
     def _watch(self) -> None:
@@ -184,8 +193,12 @@ class Training:
             if one.thinking == (self.recipe.direct < 1) and one.accuracy is not None
         ]
         if self.recipe.curriculum == "mastery" and self._pace.decay_from is None:
-            opened = max(opened_after(levels, _by_level(found), self._pace) for levels, found in scores)
-            self._pace = replace(self._pace, opened=opened)
+            taught = [
+                (levels, _by_level(found))
+                for (levels, found), weights in zip(scores, self._open(self._step - 1), strict=True)
+                if weights
+            ]
+            self._pace = replace(self._pace, opened=opened_after(taught, self._pace))
         if self.recipe.watch.target < 1 and min(main, default=0.0) >= self.recipe.watch.target:
             self._pace = decay_now(self._step, self.learning, self._pace)
         self.model.train()
@@ -229,6 +242,12 @@ class Training:
                 left=left,
             )
         )
+
+    def _tell_passed(self) -> None:
+        if self._passed:
+            of = self._passed + self._examples
+            said = f"{self._passed:,} of {of:,} examples that were drawn are longer than {self.learning.length:,} tokens and were not learned."
+            self._say(Note(step=self._step, sentence=said))
 
     def _end(self, why: str, *, done: bool) -> Ended:
         ended = Ended(step=self._step, done=done, why=why, elapsed=self._clock.elapsed, tokens=self.tokens)

@@ -26,11 +26,12 @@ from freehold.training.heavy.precision import has_bfloat16
 from freehold.training.heavy.pretrain import scored
 from freehold.training.heavy.processes import PATIENCE, agreed, first, shared, together
 from freehold.training.heavy.rows import Mix, rows, solved, tokens_of
-from freehold.training.heavy.tokenizer import is_ours
+from freehold.training.heavy.thoughts import NO_PLACE, place_thoughts
 from freehold.training.progress import Alarm, Ended, Line, Note, Progress, Rewarded, Step, read_progress, rewind
 from freehold.training.recipe import Learning, Recipe, folder_of, tasks_of
 from freehold.training.runs import RunFolder
 from freehold.training.tasks.drawing import held_out
+from freehold.training.tasks.task import NO_THINK, THINK
 
 Stopping = Callable[[], bool]
 
@@ -43,14 +44,20 @@ PREPARED = {"skip_prepare_dataset": True}
 def sft(recipe: Recipe, folder: Path, stopping: Stopping = lambda: False) -> Ended:
     """Tunes on the recipe's dataset, or on the solved rows of its mix. Raises RowForbidden and Contaminated before anything is learned."""
     begun = opened(recipe)
-    return supervised(recipe, folder, stopping, begun, _taught(recipe, tasks_of(recipe), begun[1], folder))
+    notes = () if place_thoughts(begun[1], **_thoughts(recipe, folder)) else (NO_PLACE,)
+    return supervised(recipe, folder, stopping, begun, _taught(recipe, tasks_of(recipe), begun[1], folder), notes)
 
 
 def supervised(
-    recipe: Recipe, folder: Path, stopping: Stopping, begun: tuple[Any, Any], examples: Sequence[Tokens]
+    recipe: Recipe,
+    folder: Path,
+    stopping: Stopping,
+    begun: tuple[Any, Any],
+    examples: Sequence[Tokens],
+    notes: Sequence[str] = (),
 ) -> Ended:
     """Tunes (model, tokenizer) on these examples, several to a row where the model keeps them apart. One that is longer than the recipe's `length` is left out,
-    and the run tells how many are."""
+    and the run tells how many are, and the `notes`."""
     (model, tokenizer), learning = begun, recipe.learning
     fitting = [one for one in examples if len(one.ids) <= learning.length]
     if not any(len(one.ids) > one.reply for one in fitting):
@@ -71,6 +78,8 @@ def supervised(
     }
     with Telling(recipe, folder, stopping, tasks_of(recipe), tokenizer) as telling:
         telling.left_out(len(examples) - len(fitting), len(examples), "row")
+        for note in notes:
+            telling.note(note)
         if not packs:
             telling.note(
                 f"{model.config.model_type} does not keep the examples of a row apart, so a row is one example, and a step learns from {learning.rows:,}."
@@ -336,6 +345,16 @@ def _lately(so: Iterable[bool]) -> int:
     return sum(1 for _ in takewhile(bool, so))
 
 
+def _thoughts(recipe: Recipe, folder: Path) -> dict[str, bool]:
+    """Whether the rows think, and whether some do not."""
+    if not recipe.data:
+        return {"thinks": recipe.direct < 1, "switch": recipe.direct > 0}
+    dataset = RunFolder(folder).dataset()
+    assert dataset is not None
+    thinking = [THINK in one.reply for one in dataset.examples]
+    return {"thinks": any(thinking), "switch": not all(thinking)}
+
+
 def _taught(recipe: Recipe, mix: Mix, tokenizer: Any, folder: Path) -> list[Tokens]:
     """The rows, admitted and found clean, as tokens. Of a dataset those are learned that the run keeps: that they give no item of a workload away was
     found before they were kept, and their digest holds them to it."""
@@ -384,8 +403,7 @@ def asked_of(example: Example, tokenizer: Any) -> str:
         raise ConfigError(
             "The base has no chat template.", "Start from one that was tuned for chat, or add a template."
         )
-    thinking = "<think>" in example.reply
-    options = {} if thinking or not is_ours(tokenizer) else {"enable_thinking": False}
+    options = {} if THINK in example.reply or NO_THINK not in tokenizer.chat_template else {"enable_thinking": False}
     return str(tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True, **options))
 
 
