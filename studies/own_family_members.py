@@ -90,7 +90,7 @@ def members(book: Book) -> str:
     for cell in MEMBERS:
         records = book.of(cell.name)
         said = f"`recipes/{cell.name}.toml`, one seed: " + (
-            f"{_limit(records[0])}computed in {records[0].recipe['learning']['precision']}, {_where(records[0].machine)}; at most {max(one.items for one in records[0].scores)} items a level."
+            f"{_limit(records[0])}computed in {_precision(records[0])}, {_where(records[0].machine)}; at most {max(one.items for one in records[0].scores)} items a level."
             if records
             else f"{NOT_RUN}."
         )
@@ -118,6 +118,11 @@ def _levels(book: Book, cell: Cell) -> str:
                 ]
             )
     return table(("task and level", "right", "of these proven", "right without steps"), rows)
+
+
+def _precision(record: Record) -> str:
+    said: str = record.recipe["learning"]["precision"]
+    return "the precision that `auto` takes there" if said == "auto" else said
 
 
 def _limit(record: Record) -> str:

@@ -55,10 +55,10 @@ def _toml(kept: dict[str, Any]) -> str:
     """The recipe as a person writes it."""
     recipe = msgspec.convert(kept, Recipe)
     lines, sections = _keys(recipe), list[str]()
-    for name in ("shape", "teacher", "reward", "learning", "watch"):
+    for name in ("shape", "lora", "teacher", "reward", "learning", "watch"):
         inner = getattr(recipe, name)
         if inner is not None:
-            sections += [f"\n[{name}]", *_keys(inner, every=name == "shape")]
+            sections += [f"\n[{name}]", *_keys(inner, every=name in ("shape", "lora"))]
     for portion in recipe.mix:
         sections += ["\n[[mix]]", *_keys(portion)]
     return "\n".join([*lines, *sections]) + "\n"
