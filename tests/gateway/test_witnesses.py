@@ -269,7 +269,7 @@ async def test_with_a_witness_that_takes_most_of_a_second_a_checkpoint_is_still_
     loop = asyncio.get_running_loop()
     lags: list[float] = []
     async with standing(WITNESSES[0], signer.verifier) as witness:
-        witness.seconds = 0.9
+        witness.seconds = 0.8
         async with writing(tmp_path, witness) as journal:
 
             async def covered(size: int) -> None:
