@@ -262,7 +262,7 @@ configs: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
 
 
 @given(configs)
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=300)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], max_examples=300)
 def test_whatever_comes_in_what_goes_out_can_be_used(
     known: Mapping[str, KnownVendor], read_text: Parse, config: dict[str, Any]
 ) -> None:

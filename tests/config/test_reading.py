@@ -265,7 +265,9 @@ lines = st.sampled_from(
 
 
 @given(st.lists(lines, max_size=12).map("\n".join))
-@hypothesis_settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=300)
+@hypothesis_settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], max_examples=300
+)
 def test_whatever_stands_in_a_file_it_is_settings_or_problems_with_lines(read_text: Parse, text: str) -> None:
     reading = read_text(text, OPENAI_API_KEY="k")
 

@@ -209,7 +209,9 @@ def counted(made: list[Pedigree]) -> tuple[Source, ...]:
 
 
 @given(own=pedigrees, start=pedigrees, teacher=pedigrees)
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 def test_a_run_begins_exactly_when_everything_behind_it_may_be_used(
     own: list[Pedigree], start: list[Pedigree], teacher: list[Pedigree], tmp_path: Path
 ) -> None:

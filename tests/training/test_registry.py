@@ -170,7 +170,9 @@ def test_a_torn_line_is_not_there_and_the_next_one_takes_its_place(registry: Reg
     assert [line.deed for line in registry.lines()] == ["registered", "promoted"]
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(cut=st.integers(min_value=0, max_value=1 << 20))
 def test_a_log_that_is_cut_anywhere_has_its_first_whole_lines(
     cut: int, tmp_path_factory: pytest.TempPathFactory

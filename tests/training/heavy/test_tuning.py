@@ -218,7 +218,9 @@ PEDIGREES: dict[Pedigree, bool] = {
 
 
 @given(drawn=st.lists(st.sampled_from(list(PEDIGREES)), min_size=1, max_size=6), kept=st.booleans())
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 def test_no_forbidden_row_ever_reaches_a_trainer_and_no_other_is_kept_from_it(
     base: Path, tmp_path_factory: pytest.TempPathFactory, drawn: list[Pedigree], kept: bool
 ) -> None:
