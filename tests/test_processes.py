@@ -46,7 +46,10 @@ async def until(holds: Callable[[], object]) -> None:
             await asyncio.sleep(0.01)
 
 
-def pid_of(supervisor: Supervisor, name: str) -> int:
+async def pid_of(supervisor: Supervisor, name: str) -> int:
+    await until(
+        lambda: supervisor.pid(name) is not None
+    )  # a child may say something before its start has returned here
     found = supervisor.pid(name)
     assert found is not None
     return found
@@ -55,10 +58,10 @@ def pid_of(supervisor: Supervisor, name: str) -> int:
 async def test_a_child_that_is_killed_is_started_again(supervisor: Supervisor, tmp_path: Path) -> None:
     supervisor.start(child("worker-0", tmp_path / "says"))
     await until(lambda: lines(tmp_path / "says") == ["up"])
-    first = pid_of(supervisor, "worker-0")
+    first = await pid_of(supervisor, "worker-0")
     os.kill(first, signal.SIGKILL)
     await until(lambda: lines(tmp_path / "says") == ["up", "up"])
-    assert pid_of(supervisor, "worker-0") != first
+    assert await pid_of(supervisor, "worker-0") != first
 
 
 async def test_a_child_that_ends_by_itself_is_started_again_too(supervisor: Supervisor, tmp_path: Path) -> None:
@@ -78,10 +81,10 @@ async def test_the_death_of_one_child_leaves_the_others_alone(supervisor: Superv
     supervisor.start(child("worker-0", tmp_path / "0"))
     supervisor.start(child("worker-1", tmp_path / "1"))
     await until(lambda: lines(tmp_path / "0") and lines(tmp_path / "1"))
-    other = pid_of(supervisor, "worker-1")
-    os.kill(pid_of(supervisor, "worker-0"), signal.SIGSEGV)
+    other = await pid_of(supervisor, "worker-1")
+    os.kill(await pid_of(supervisor, "worker-0"), signal.SIGSEGV)
     await until(lambda: lines(tmp_path / "0") == ["up", "up"])
-    assert pid_of(supervisor, "worker-1") == other
+    assert await pid_of(supervisor, "worker-1") == other
     assert lines(tmp_path / "1") == ["up"]
 
 
@@ -93,7 +96,7 @@ async def test_after_each_death_the_cleaning_is_done_before_the_restart(supervis
 
     supervisor.start(child("worker-0", tmp_path / "says", on_exit=clean))
     await until(lambda: lines(tmp_path / "says") == ["up"])
-    os.kill(pid_of(supervisor, "worker-0"), signal.SIGKILL)
+    os.kill(await pid_of(supervisor, "worker-0"), signal.SIGKILL)
     await until(lambda: len(lines(tmp_path / "says")) == 3)
     assert lines(tmp_path / "says") == ["up", "cleaned", "up"]
 
@@ -106,7 +109,7 @@ async def test_cleaning_that_fails_is_logged_and_the_child_comes_back(
 
     supervisor.start(child("worker-0", tmp_path / "says", on_exit=clean))
     await until(lambda: lines(tmp_path / "says") == ["up"])
-    os.kill(pid_of(supervisor, "worker-0"), signal.SIGKILL)
+    os.kill(await pid_of(supervisor, "worker-0"), signal.SIGKILL)
     await until(lambda: lines(tmp_path / "says") == ["up", "up"])
     assert "the disk is full" in caplog.text
 
@@ -130,7 +133,7 @@ async def test_a_death_is_told_with_what_ended_the_child(
     supervisor.start(child("worker-0", tmp_path / "0"))
     supervisor.start(child("worker-1", tmp_path / "1", "raise SystemExit(3)"))
     await until(lambda: lines(tmp_path / "0"))
-    os.kill(pid_of(supervisor, "worker-0"), signal.SIGKILL)
+    os.kill(await pid_of(supervisor, "worker-0"), signal.SIGKILL)
     await until(lambda: "worker-0 ended with SIGKILL" in caplog.text)
     await until(lambda: "worker-1 ended with exit code 3" in caplog.text)
 
@@ -155,7 +158,7 @@ async def test_stop_ends_the_children_of_that_name_and_starts_none_again(
     supervisor.start(child("worker-0", tmp_path / "0"))
     supervisor.start(child("engine-a", tmp_path / "a"))
     await until(lambda: lines(tmp_path / "0") and lines(tmp_path / "a"))
-    worker, engine = pid_of(supervisor, "worker-0"), pid_of(supervisor, "engine-a")
+    worker, engine = await pid_of(supervisor, "worker-0"), await pid_of(supervisor, "engine-a")
     await supervisor.stop("worker", 10)
     assert alive([worker, engine]) == [engine]
     assert supervisor.pid("worker-0") is None
@@ -167,7 +170,7 @@ async def test_stop_ends_the_children_of_that_name_and_starts_none_again(
 async def test_a_child_that_does_not_hear_sigterm_is_killed(supervisor: Supervisor, tmp_path: Path) -> None:
     supervisor.start(child("worker-0", tmp_path / "says", STUBBORN))
     await until(lambda: lines(tmp_path / "says"))
-    worker = pid_of(supervisor, "worker-0")
+    worker = await pid_of(supervisor, "worker-0")
     await supervisor.stop("worker", 0.05)
     assert alive([worker]) == []
 
@@ -271,12 +274,12 @@ async def test_one_child_is_ended_for_good_while_the_others_stay(supervisor: Sup
     supervisor.start(child("engine-a", tmp_path / "a"))
     supervisor.start(child("engine-a-1", tmp_path / "b", STUBBORN))
     await until(lambda: lines(tmp_path / "a") == ["up"] and lines(tmp_path / "b") == ["up"])
-    stays, leaves = pid_of(supervisor, "engine-a"), pid_of(supervisor, "engine-a-1")
+    stays, leaves = await pid_of(supervisor, "engine-a"), await pid_of(supervisor, "engine-a-1")
     await supervisor.retire("engine-a-1", 0.05)
     assert not alive([leaves])
     assert supervisor.pid("engine-a-1") is None
     await supervisor.retire("engine-a-1", 0.05)
-    assert pid_of(supervisor, "engine-a") == stays
+    assert await pid_of(supervisor, "engine-a") == stays
     assert lines(tmp_path / "b") == ["up"]
     os.kill(stays, signal.SIGKILL)
     await until(lambda: lines(tmp_path / "a") == ["up", "up"])
