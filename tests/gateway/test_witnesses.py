@@ -265,29 +265,17 @@ async def test_checkpoints_go_on_while_a_witness_is_silent_and_an_older_one_neve
 async def test_with_a_witness_that_takes_most_of_a_second_a_checkpoint_is_still_less_than_one_behind(
     tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
-    worst = 9.0
-    for number in range(3):  # a busy machine holds up a try, and not all of them
-        (folder := tmp_path / str(number)).mkdir()
-        worst = min(worst, await most_behind(folder))
-        if worst < 1.0:
-            break
-    record_property("seconds", worst)
-    assert worst < 1.0
-
-
-async def most_behind(folder: Path) -> float:
-    """For how many seconds a record waited at most until a checkpoint covered it, while the witness takes 0.8."""
-    (signer,) = LedgerFolder(folder).signers("log.example/test")
+    (signer,) = LedgerFolder(tmp_path).signers("log.example/test")
     loop = asyncio.get_running_loop()
     lags: list[float] = []
     async with standing(WITNESSES[0], signer.verifier) as witness:
-        witness.seconds = 0.8
-        async with writing(folder, witness) as journal:
+        witness.seconds = 0.9
+        async with writing(tmp_path, witness) as journal:
 
             async def covered(size: int) -> None:
                 journaled = loop.time()
                 journal.append(record(size))
-                await until(lambda: published(folder)[0] >= size)
+                await until(lambda: published(tmp_path)[0] >= size)
                 lags.append(loop.time() - journaled)
 
             waiting: list[asyncio.Task[None]] = []
@@ -296,9 +284,10 @@ async def most_behind(folder: Path) -> float:
                 await asyncio.sleep(0.17)
             await asyncio.gather(*waiting)
             witness.seconds = 0.0
-        assert published(folder) == (7, True)
+        assert published(tmp_path) == (7, True)
+    record_property("seconds", max(lags))
     assert len(witness.asked) >= 2
-    return max(lags)
+    assert max(lags) < 1.0
 
 
 async def test_what_is_configured_wrongly_is_told_at_the_start() -> None:
