@@ -1,7 +1,7 @@
 """`python -m bench.own`: tokens/s of an own model through the door, beside the same engine asked without it. Writes own.md.
 
 One `freehold up` runs with two models in llama.cpp: SmolLM2-135M, and own/nano-refund, which comes with the package and is so small that the door's own work counts
-most. The same callers with the same work go through the door and straight to the engine, in
+most. `--also micro=FILE` measures weights of your own between them. The same callers with the same work go through the door and straight to the engine, in
 turn, the first of each round being the other one each time. Door, engine and callers share the machine, so what the door costs is
 taken from the engine, as it is where a model is served on the machine of its door.
 """
@@ -41,7 +41,7 @@ parallel = {callers}
 weights = "nano-refund"
 context = 512
 parallel = {callers}
-
+{further}
 [projects.default]
 budget = {{ usd = 1000000, per = "month", hard = true }}
 
@@ -49,6 +49,13 @@ budget = {{ usd = 1000000, per = "month", hard = true }}
 route = ["requested"]
 budget = {{ usd = 1000000, per = "day", hard = true }}
 limits = {{ requests_per_minute = 100000000 }}
+"""
+
+FURTHER = """
+[own.{name}]
+weights = "{file}"
+context = 512
+parallel = {callers}
 """
 
 _TOKENS = re.compile(rb'"completion_tokens":\s*(\d+)')
@@ -106,30 +113,47 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=10, help="how often each is measured (default 10)")
     parser.add_argument("--callers", type=int, default=16, help="callers at once (default 16)")
     parser.add_argument("--longest", type=float, default=400, help="seconds after which no round begins (default 400)")
+    parser.add_argument(
+        "--also", action="append", default=[], metavar="NAME=FILE", help="a GGUF file that is measured too"
+    )
     parser.add_argument("--out", type=Path, default=HERE, help="folder for own.md")
     options = parser.parse_args()
+    also = [_further(one) for one in options.also]
+    models = (MODELS[0], *(one for one, _ in also), MODELS[1])
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     work = HERE / ".work" / "own"
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True)
-    (work / "freehold.toml").write_text(CONFIGURATION.format(callers=options.callers))
+    further = "".join(FURTHER.format(name=one.model, file=file, callers=options.callers) for one, file in also)
+    (work / "freehold.toml").write_text(CONFIGURATION.format(callers=options.callers, further=further))
     port, data = free_port(), work / "data"
     command = [FREEHOLD, "up", "--config", work / "freehold.toml", "--data", data, "--port", str(port)]
     with started("freehold", command, core=f"0-{max(os.sched_getaffinity(0))}", folder=work) as door:
         wait_until_ready(door)
-        seen = measure(data, port, options, console)
+        seen = measure(data, port, models, options, console)
     shutil.rmtree(work)
     options.out.mkdir(parents=True, exist_ok=True)
-    (options.out / "own.md").write_text(page(options, seen))
+    (options.out / "own.md").write_text(page(options, models, seen))
     console.print(f"Written: {options.out}/own.md")
 
 
-def measure(data: Path, port: int, options: argparse.Namespace, console: Console) -> list[Seen]:
+def _further(given: str) -> tuple[Measured, Path]:
+    """`micro=FILE` as a model to measure. Raises SystemExit for a file that is not there."""
+    name, _, file = given.partition("=")
+    path = Path(file).resolve()
+    if not name or not path.is_file():
+        raise SystemExit(f"--also {given}: give NAME=FILE, where FILE is a GGUF file.")
+    return Measured(name, f"own/{name}, {path.stat().st_size / 1e6:.1f} MB", 320, 2), path
+
+
+def measure(
+    data: Path, port: int, models: Sequence[Measured], options: argparse.Namespace, console: Console
+) -> list[Seen]:
     """All rounds: whole answers and streams of each model, through the door and without it."""
     key = (data / "admin.key").read_text().strip()
     served = read_serving(data).models
     places: dict[str, tuple[Place, Place]] = {}
-    for one in MODELS:
+    for one in models:
         base = urlsplit(served[one.model].base_url)
         assert base.hostname is not None
         assert base.port is not None
@@ -143,7 +167,7 @@ def measure(data: Path, port: int, options: argparse.Namespace, console: Console
     for number in range(1, options.rounds + 1):
         if time.monotonic() - began > options.longest:
             break
-        for one in MODELS:
+        for one in models:
             door, bare = places[one.model]
             plan = Work(options.callers, one.requests, one.tokens)
             for streamed in (False, True):
@@ -201,10 +225,10 @@ async def ask(place: Place, text: str, tokens: int, *, streamed: bool) -> int:
     return int(counted[-1])
 
 
-def page(options: argparse.Namespace, seen: Sequence[Seen]) -> str:
+def page(options: argparse.Namespace, models: Sequence[Measured], seen: Sequence[Seen]) -> str:
     """own.md."""
-    work = "; ".join(f"{one.about}: {one.requests} of {one.tokens} tokens" for one in MODELS)
-    rounds = len(seen) // (2 * len(MODELS))
+    work = "; ".join(f"{one.about}: {one.requests} of {one.tokens} tokens" for one in models)
+    rounds = len(seen) // (2 * len(models))
     lines = [
         "# Own models through the door",
         "",
@@ -218,7 +242,7 @@ def page(options: argparse.Namespace, seen: Sequence[Seen]) -> str:
         "| model | | tokens/s through the door | tokens/s of the bare engine | ratio | to reach |",
         "|---|---|--:|--:|--:|--:|",
     ]
-    for one in MODELS:
+    for one in models:
         for streamed, name in ((False, "whole answers"), (True, "streams")):
             rows = [two for two in seen if two.model == one.model and two.streamed == streamed]
             ratios = [two.door / two.bare for two in rows]
