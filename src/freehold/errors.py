@@ -645,7 +645,7 @@ class RowForbidden(TrainingError):
 
 
 class Contaminated(TrainingError):
-    """Rows give away items of a sealed evaluation set, so what the model scores there would mean nothing."""
+    """Rows give away items of a sealed evaluation set, or a task drew what one asks, so what the model scores there would mean nothing."""
 
     code = "contaminated"
     default_advice = "Leave out the rows that are named, or evaluate on other items."

@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 import json
 import re
+import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -16,16 +17,28 @@ from cli.ledgers import settle
 from cli.model_shelf import GGUF, added, models, word
 from cli.test_models_evidence import tried
 from cli.test_people import person
-from freehold.cli.models_evidence import kept_rows
+from freehold.cli.models_evidence import kept_draws, kept_rows
 from freehold.cli.people import people_in
-from freehold.errors import Contaminated, InvalidField, NotSigned, PromotionRefused, RegistryError, RowForbidden
+from freehold.errors import (
+    ConfigError,
+    Contaminated,
+    InvalidField,
+    NotSigned,
+    PromotionRefused,
+    RegistryError,
+    RowForbidden,
+)
 from freehold.store.database import open_database
 from freehold.store.events import keep_event
+from freehold.training.ancestry import Ancestry
 from freehold.training.dataset import Dataset, write_dataset
 from freehold.training.lineage import sources_of
+from freehold.training.lives import Life, write_life
 from freehold.training.recipe import parse_recipe
 from freehold.training.registry import Registry
-from freehold.training.runs import new_run
+from freehold.training.runs import ANCESTRY, RunFolder, new_run
+from freehold.training.tasks.apart import digest_of
+from freehold.training.tasks.drawn import BYTES, DRAWN, Draws
 from serving.tiny_models import adapter, bare, write_gguf
 from training.rows import OPENAI, row
 from training.versions import LINEAGE
@@ -172,10 +185,10 @@ def test_an_unsigned_override_of_the_terms_that_the_ledger_has_from_before_frees
         models(tmp_path, "promote", "nano@1", *word(tmp_path), "--dataset", str(rows))
 
 
-def sealed(tmp_path: Path) -> None:
+def sealed(tmp_path: Path, questions: list[str] = QUESTIONS) -> None:
     """The questions are items of a workload, some of them set apart."""
     items = tmp_path / "items.jsonl"
-    lines = [{"id": f"i{number}", "input": question} for number, question in enumerate(QUESTIONS)]
+    lines = [{"id": f"i{number}", "input": question} for number, question in enumerate(questions)]
     items.write_bytes(b"".join(msgspec.json.encode(line) + b"\n" for line in lines))
     assert run("items", "import", str(items), "--workload", "claims", "--data", str(tmp_path)).exit_code == 0
     assert run("items", "split", "claims", "--data", str(tmp_path)).exit_code == 0
@@ -187,6 +200,60 @@ def test_an_item_that_was_sealed_since_stops_it(tmp_path: Path) -> None:
     sealed(tmp_path)
     with pytest.raises(Contaminated, match="gives away"):
         models(tmp_path, *words)
+
+
+DRAWING = b"""
+model = "own/NAME"
+stage = "pretrain"
+[shape]
+layers = 1
+width = 32
+heads = 1
+inner = 32
+context = 256
+[[mix]]
+task = "arithmetic-chains"
+[learning]
+steps = 5
+length = 128
+"""
+
+
+def drew(tmp_path: Path, name: str, start: str, texts: list[str]) -> RunFolder:
+    """A finished run that drew these questions, and goes on from another one."""
+    recipe = parse_recipe(DRAWING.replace(b"NAME", name.encode()))
+    place = new_run(tmp_path, recipe, datetime(2026, 1, 1, tzinfo=UTC))
+    (place.path / ANCESTRY).write_bytes(msgspec.json.encode(Ancestry(start=start)))
+    content = b"".join(bytes.fromhex(digest_of(text))[:BYTES] for text in texts)
+    (place.path / DRAWN).write_bytes(content)
+    write_life(
+        place.path / "lives.jsonl", Life(number=1, begun_at=1, how="done", drawn=hashlib.sha256(content).hexdigest())
+    )
+    return place
+
+
+def test_what_tasks_drew_for_a_run_and_for_those_before_it_is_held_against_what_is_sealed_now(tmp_path: Path) -> None:
+    first = drew(tmp_path, "first", "", QUESTIONS)
+    second = drew(tmp_path, "second", first.path.name, ["3+3=?"])
+    (tmp_path / "nano.gguf").write_bytes(GGUF + b"one")
+    weights = hashlib.sha256(GGUF + b"one").hexdigest()
+    lineage = replace(LINEAGE, weights=weights, run=second.path.name, start=first.path.name)
+    assert kept_draws(tmp_path, lineage) == Draws((second.drawn() or b"", first.drawn() or b""), "checked")
+    assert kept_draws(tmp_path, replace(lineage, run="gone")).known == "partly"
+    assert kept_draws(tmp_path, replace(lineage, run="gone", start="")).known == "absent"
+    assert kept_draws(tmp_path, replace(lineage, run="", start="")).known == "none"
+    (tmp_path / "lineage.json").write_bytes(msgspec.json.encode(lineage))
+    more = ("--lineage", str(tmp_path / "lineage.json"))
+    assert models(tmp_path, "add", "nano", str(tmp_path / "nano.gguf"), *more).exit_code == 0
+    sealed(tmp_path, [f" {question.upper()}" for question in QUESTIONS])
+    with pytest.raises(Contaminated, match=r"was trained on problems that \d+ sealed items ask"):
+        models(tmp_path, "promote", "nano@1", *word(tmp_path))
+    (first.path / DRAWN).write_bytes(b"")
+    with pytest.raises(ConfigError, match="does not hold what was drawn"):
+        models(tmp_path, "promote", "nano@1", *word(tmp_path))
+    shutil.rmtree(first.path)
+    said = models(tmp_path, "promote", "nano@1", *word(tmp_path))
+    assert "Some of what its tasks drew is not kept here, so it was not held against sealed items." in said.stdout
 
 
 def test_rows_that_a_run_keeps_are_found_by_their_digest_and_held_against_what_is_sealed_now(tmp_path: Path) -> None:

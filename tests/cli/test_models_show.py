@@ -14,7 +14,7 @@ def test_people_see_files_and_history(tmp_path: Path) -> None:
     assert "it serves now." in said
     assert "nano.gguf" in said
     assert "promoted     own/nano@2" in said
-    assert "by ops, override a test" in said
+    assert "by ops, drawn none, override a test" in said
     assert "freehold/word" not in said
     assert "it does not serve." in models(tmp_path, "show", "nano@1").stdout
 

@@ -13,6 +13,9 @@ from freehold.training.lineage import Source, sources_of
 from freehold.training.manifest import Manifest
 from freehold.training.promotion import PassedTrial, require_promotable
 from freehold.training.provenance import Student, pedigree_of_answer
+from freehold.training.tasks.apart import digests_of
+from freehold.training.tasks.arithmetic_chains import ArithmeticChains
+from freehold.training.tasks.drawn import Draws
 from training.rows import OPENAI, row
 from training.versions import manifest
 from training.words import KEYS, answered, override, unsigned, word_for
@@ -32,6 +35,7 @@ def made_of(dataset: Dataset, base: str = "") -> Manifest:
 def test_a_passed_trial_of_these_weights_is_the_evidence() -> None:
     assert require_promotable(manifest("nano", FILES), TRIAL, TERMS, NANO) == {
         "rows": "absent",
+        "drawn": "none",
         "sealed": 0,
         "trial": "trial_1",
         "tried": WEIGHTS,
@@ -61,7 +65,7 @@ def test_without_a_trial_nothing_is_promoted_unless_somebody_answers_for_it_and_
     with pytest.raises(PromotionRefused, match="has passed, as far as the ledger knows"):
         require_promotable(version, None, TERMS, NANO)
     told = require_promotable(version, answered(version), TERMS, NANO, keys=KEYS)
-    assert told == {"rows": "absent", "sealed": 0, **word_for(version)}
+    assert told == {"rows": "absent", "drawn": "none", "sealed": 0, **word_for(version)}
 
 
 def test_a_word_that_no_known_key_signed_for_this_version_is_none() -> None:
@@ -170,3 +174,22 @@ def test_an_adapter_stands_on_what_the_version_that_it_changes_was_made_from() -
     rented = manifest("mini", FILES, dataset=behind.digest, sources=sources_of(behind)).lineage
     with pytest.raises(RowForbidden, match=r"Rows by openai/gpt-5-mini may not train own/nano"):
         require_promotable(adapter, TRIAL, TERMS, NANO, datasets=[own], behind=rented)
+
+
+def test_a_problem_that_a_task_drew_and_a_sealed_item_asks_stops_it() -> None:
+    task = ArithmeticChains()
+    learned, others = task.generate(2, 1), [task.generate(2, seed) for seed in range(2, 40)]
+    drawn = Draws((b"".join(bytes.fromhex(one)[:8] for one in digests_of(task, learned)),), "checked")
+    version = manifest("nano", FILES)
+    sealed = [Sealed(f"i{number}", task.render(one)) for number, one in enumerate(others)]
+    told = require_promotable(version, TRIAL, TERMS, NANO, drawn=drawn, sealed=sealed)
+    assert (told["drawn"], told["sealed"]) == ("checked", 38)
+    asked = Sealed("leaked", f"  {task.render(learned).upper()} ")
+    with pytest.raises(Contaminated, match=r"own/nano was trained on problems that 1 sealed items ask: leaked\."):
+        require_promotable(version, TRIAL, TERMS, NANO, drawn=drawn, sealed=[*sealed, asked])
+    behind = Sealed("leaked", f"Add.\n{task.render(learned)}", own=task.render(learned))
+    with pytest.raises(Contaminated, match="leaked"):  # the operator's words before it hide nothing
+        require_promotable(version, TRIAL, TERMS, NANO, drawn=drawn, sealed=[behind])
+    assert (
+        require_promotable(version, TRIAL, TERMS, NANO, drawn=Draws((), "absent"), sealed=[asked])["drawn"] == "absent"
+    )

@@ -20,11 +20,13 @@ from freehold.items import Item
 from freehold.store.database import open_database
 from freehold.store.events import find_waiting
 from freehold.store.folder import DATABASE
+from freehold.training.ancestry import started_from
 from freehold.training.contamination import Sealed, sealed_of
 from freehold.training.dataset import Dataset, read_dataset
 from freehold.training.lineage import Lineage
 from freehold.training.promotion import PassedTrial, rows_of
 from freehold.training.runs import list_runs
+from freehold.training.tasks.drawn import Draws
 from freehold.training.tasks.workload import WorkloadTask
 from freehold.trials.plan import TrialFolder, digest, list_trials
 from freehold.trials.results import read_results
@@ -72,6 +74,25 @@ def kept_rows(data: Path, lineage: Lineage) -> list[Dataset]:
             if dataset.digest == digest:
                 found[digest] = dataset
     return list(found.values())
+
+
+def kept_draws(data: Path, lineage: Lineage) -> Draws:
+    """What tasks drew for the run that made a version and for those that it goes on from, as far as the data folder keeps them. Raises ConfigError for
+    a file that was changed."""
+    runs = {folder.path.name: folder for folder in list_runs(data)}
+    contents: list[bytes] = []
+    unknown = 0
+    name, following = lineage.run, lineage.start
+    while name:
+        folder = runs.pop(name, None)
+        content = None if folder is None else folder.drawn()
+        contents += [content] if content else []
+        unknown += content is None
+        name = following if folder is None else started_from(folder)
+        following = ""
+    if unknown:
+        return Draws(tuple(contents), "partly" if contents else "absent")
+    return Draws(tuple(contents), "checked" if contents else "none")
 
 
 def _sealed(item: Item, name: str) -> Sealed:

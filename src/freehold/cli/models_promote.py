@@ -9,7 +9,7 @@ import typer
 from freehold.catalog.terms import Terms, further
 from freehold.cli.audit import print_json
 from freehold.cli.models_adapter import base_of, is_adapter
-from freehold.cli.models_evidence import find_passed, kept_rows, sealed_items
+from freehold.cli.models_evidence import find_passed, kept_draws, kept_rows, sealed_items
 from freehold.cli.models_registry import AsJson, Data, Folder, Named, note, open_registry, unserved
 from freehold.cli.overrides import overrides_in
 from freehold.cli.people import Config, Sign, people_in
@@ -26,6 +26,7 @@ from freehold.training.lineage import Lineage
 from freehold.training.promotion import Answered, require_promotable
 from freehold.training.provenance import Student
 from freehold.training.registry import Registry, Version
+from freehold.training.tasks.drawn import merged
 from freehold.training.word import PROMOTED
 from freehold.vendors.own import VLLM
 
@@ -78,6 +79,7 @@ def promote(
     keys = () if word is None else people_in(config).values()
     every = [lineage, *([behind] if behind is not None else [])]
     rows = [one for each in every for one in kept_rows(folder, each)] if dataset is None else [read_dataset(dataset)]
+    drawn = merged(kept_draws(folder, one) for one in every)
     evidence = require_promotable(
         found.manifest,
         word or find_passed(folder, found.manifest.all_weights if vllm else (found.manifest.weights,), trial),
@@ -85,7 +87,8 @@ def promote(
         student,
         datasets=rows,
         base=base,
-        sealed=sealed_items(folder) if rows else (),
+        drawn=drawn,
+        sealed=sealed_items(folder) if rows or drawn.contents else (),
         overrides=overrides_in(folder, config),
         behind=behind,
         keys=keys,
@@ -104,6 +107,9 @@ def promote(
                 f"{'Its rows' if evidence['rows'] == 'absent' else 'Some of its rows'} are not here, so they were not checked again: give --dataset "
                 "FILE where they are."
             )
+        if evidence["drawn"] in ("absent", "partly"):
+            what = "What" if evidence["drawn"] == "absent" else "Some of what"
+            print(f"{what} its tasks drew is not kept here, so it was not held against sealed items.")
 
 
 def _for_vllm(version: Version, config: Path | None, data: Path) -> bool:

@@ -158,6 +158,12 @@ def admit_base(
     return decision.overridden
 
 
+def started_from(folder: RunFolder) -> str:
+    """The run of ours that a run goes on from, empty for none, as its trainer kept it."""
+    kept = folder.path / ANCESTRY
+    return msgspec.json.decode(kept.read_bytes(), type=Ancestry).start if kept.is_file() else ""
+
+
 def merged(sources: Iterable[Source]) -> tuple[Source, ...]:
     """Each source once, its rows added up, in order."""
     counts: dict[Source, int] = {}

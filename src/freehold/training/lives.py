@@ -26,7 +26,8 @@ How = Literal["done", "stopped", "failed", "killed"]
 
 class Life(Struct, frozen=True, kw_only=True):
     """One life, numbered from 1. Times in Unix milliseconds; `ended_at` is None and `how` empty while it goes on, or when its process was killed. `why` is a
-    sentence or an error's code. `weights` are the SHA-256 of the files that it wrote, by name, when it was done; `ancestry` that of what they are made from."""
+    sentence or an error's code. `weights` are the SHA-256 of the files that it wrote, by name, when it was done; `ancestry` that of what they are made from,
+    `drawn` that of what tasks drew for them."""
 
     number: int
     begun_at: int
@@ -37,6 +38,7 @@ class Life(Struct, frozen=True, kw_only=True):
     tokens: int = 0
     weights: dict[str, str] = {}
     ancestry: str = ""
+    drawn: str = ""
 
 
 _encode = msgspec.json.Encoder().encode
@@ -82,5 +84,5 @@ def tell(
 
 def _end(life: Life) -> dict[str, Any]:
     told: dict[str, Any] = {"life": life.number, "how": life.how or "killed", "step": life.step, "tokens": life.tokens}
-    more = {"why": life.why, "weights": life.weights, "ancestry": life.ancestry}
+    more = {"why": life.why, "weights": life.weights, "ancestry": life.ancestry, "drawn": life.drawn}
     return told | {name: value for name, value in more.items() if value}

@@ -7,7 +7,7 @@ The gates, in this order; the numbers stand in the code:
 
 1 the terms of every source that the lineage counts, and of the base, permit the use; rows that are here are those of the lineage, its own or
   those behind the weights that it began with, and each by itself may be used
-2 no row gives away an item that is sealed today
+2 no row gives away an item that is sealed today, and no problem that a task drew asks the same
 3 a passed trial of these very weights, in any of the files that hold them, or the signed word of who answers for there being none
 """
 
@@ -17,15 +17,18 @@ from typing import Any
 from msgspec import Struct
 
 from freehold.catalog.terms import Terms
-from freehold.errors import PromotionRefused
+from freehold.errors import Contaminated, PromotionRefused
 from freehold.ledger.notes import VerifierKey
 from freehold.training.ancestry import admit_sources
-from freehold.training.contamination import Gate, Sealed
-from freehold.training.dataset import Dataset, admit
+from freehold.training.contamination import Gate, Sealed, texts_of
+from freehold.training.dataset import MOST_NAMED, Dataset, admit
 from freehold.training.lineage import Lineage
 from freehold.training.manifest import Manifest, digest_of
 from freehold.training.provenance import Override, Pedigree, Student
+from freehold.training.tasks.drawn import Draws, given_away
 from freehold.training.word import PROMOTED, require_signed
+
+NOTHING = Draws()
 
 
 class PassedTrial(Struct, frozen=True, kw_only=True):
@@ -55,6 +58,7 @@ def require_promotable(
     student: Student,
     *,
     datasets: Sequence[Dataset] = (),
+    drawn: Draws = NOTHING,
     base: Pedigree | None = None,
     sealed: Iterable[Sealed] = (),
     overrides: Sequence[Override] = (),
@@ -63,7 +67,7 @@ def require_promotable(
 ) -> dict[str, Any]:
     """Lets the version pass, and gives what the ledger shall hold of why. Raises PromotionRefused, RowForbidden, Contaminated, NotSigned.
 
-    `datasets` are rows that it was trained on, as far as they are here; `overrides` those in the ledger; `base` and the student's are the weights of
+    `datasets` are rows that it was trained on and `drawn` what tasks drew for it, as far as they are here; `overrides` those in the ledger; `base` and the student's are the weights of
     others that all began with; `behind` is the lineage of the version of ours that an adapter changes; `keys` are those whose word counts."""
     lineage = manifest.lineage
     every = (lineage, *([behind] if behind is not None else []))
@@ -77,11 +81,14 @@ def require_promotable(
     for one in every:
         admit_sources(one.sources, student, terms, overrides)
     # 2
-    gate = Gate(sealed)
+    items = list(sealed)
+    gate = Gate(items)
     for dataset in datasets:
         gate.check(dataset.examples)
+    _undrawn(manifest, drawn, items)
     found = {dataset.digest for dataset in datasets}
-    checked = {"rows": _checked(wanted, found), "sealed": gate.size if found else 0}
+    held = gate.size if found or drawn.contents else 0
+    checked = {"rows": _checked(wanted, found), "drawn": drawn.known, "sealed": held}
     # 3
     return {**checked, **_evidence(manifest, evidence, keys)}
 
@@ -97,6 +104,16 @@ def _require_own(lineage: Lineage, wanted: Sequence[str], dataset: Dataset) -> N
             f"These rows are not those that {lineage.model} was trained on: their digest is {dataset.digest[:12]}, and the "
             f"lineage says {', '.join(one[:12] for one in wanted) or 'none'}.",
             "Give the file of the run that made the version, or none.",
+        )
+
+
+def _undrawn(manifest: Manifest, drawn: Draws, sealed: Sequence[Sealed]) -> None:
+    """Raises Contaminated where a task drew, to learn from, what a sealed item asks."""
+    asked = list(given_away(drawn, ((item.id, texts_of([item])) for item in sealed)))
+    if asked:
+        more = f"; and {len(asked) - MOST_NAMED} more" if len(asked) > MOST_NAMED else ""
+        raise Contaminated(
+            f"own/{manifest.model} was trained on problems that {len(asked)} sealed items ask: {'; '.join(asked[:MOST_NAMED])}{more}."
         )
 
 

@@ -8,6 +8,7 @@
         workload-1.json  the items of a workload that it learns from or looks at, with their grader; for its owner alone
         terms.toml       further terms that its rows are under
         ancestry.json    what it is made from, as its trainer found it
+        drawn.bin        digests of the problems that its tasks drew to learn from (tasks/drawn.py)
         stop             asks the process that trains to end with a checkpoint
         lock             held while a process trains; holds its number
         lives.jsonl      when a process took it up, and how that ended (lives.py)
@@ -47,6 +48,7 @@ from freehold.training.lives import How, Life, read_lives, tell, write_life
 from freehold.training.progress import Alarm, Ended, Line, Note, Scored, Step, read_progress
 from freehold.training.provenance import Override
 from freehold.training.recipe import APART, Recipe, placed, write_recipe
+from freehold.training.tasks.drawn import DRAWN
 
 State = Literal["running", "done", "stopped"]
 
@@ -135,6 +137,20 @@ class RunFolder:
             )
         return found
 
+    def drawn(self) -> bytes | None:
+        """What tasks drew for it, empty where they draw nothing to learn from; None for a run of before that was kept. Raises ConfigError for a file that is
+        not the one that the run ended with."""
+        recipe = self.recipe()
+        if not recipe.mix or (recipe.stage == "sft" and recipe.data):
+            return b""  # what it looks at alone
+        ends = [life.drawn for life in self.lives if life.drawn]
+        if not ends:
+            return None
+        path = self.path / DRAWN
+        if not path.is_file() or _hash(path) != ends[-1]:
+            raise ConfigError(f"{path} does not hold what was drawn.", "Bring it back from where the run was made.")
+        return path.read_bytes()
+
     def terms(self) -> Terms:
         """The terms that ship with Freehold, and those that the run was begun with."""
         more = self.path / "terms.toml"
@@ -208,7 +224,7 @@ class RunFolder:
     def _over(self, life: Life, how: How, why: str) -> Life:
         told = [line for line in self.lines() if isinstance(line, Step | Ended)]
         written = sorted(self.weights.glob("*.safetensors")) if how == "done" else []
-        ancestry = self.path / ANCESTRY
+        ancestry, drawn = self.path / ANCESTRY, self.path / DRAWN
         return msgspec.structs.replace(
             life,
             ended_at=_now(),
@@ -218,6 +234,7 @@ class RunFolder:
             tokens=told[-1].tokens if told else 0,
             weights={path.name: _hash(path) for path in written},
             ancestry=_hash(ancestry) if ancestry.is_file() else "",
+            drawn=_hash(drawn) if drawn.is_file() else "",
         )
 
     def _tell_at_home(self) -> None:

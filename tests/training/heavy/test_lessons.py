@@ -13,6 +13,7 @@ from freehold.training.heavy.model import build_model
 from freehold.training.heavy.rows import Row
 from freehold.training.heavy.tokenizer import build_tokenizer
 from freehold.training.recipe import Shape, Teaching, tasks_of
+from freehold.training.tasks.drawn import Record
 from freehold.training.tasks.task import Solution, write_reply
 from training.heavy.tiny import recipe, trained
 
@@ -30,7 +31,7 @@ def _teacher(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def taught(teacher: Path, rung: Any, **more: Any) -> tuple[Taught, Any, Any]:
     words = build_tokenizer([MIX[0][0]])
     model = build_model(Shape(layers=1, width=32, heads=1, inner=32, context=64), words, seed=9)
-    return Taught(recipe(), MIX, words, Teaching(run=str(teacher), rung=rung, **more), 24), model, words
+    return Taught(recipe(), MIX, words, Teaching(run=str(teacher), rung=rung, **more), 24, Record()), model, words
 
 
 def writes(monkeypatch: pytest.MonkeyPatch, reply: Any) -> None:
@@ -61,7 +62,7 @@ def gold(row: Row) -> str:
 def test_a_task_teaches_its_own_solutions() -> None:
     words = build_tokenizer([MIX[0][0]])
     model = build_model(Shape(layers=1, width=32, heads=1, inner=32, context=64), words, seed=9)
-    lesson = Solved(recipe(direct=0.0), MIX, words)
+    lesson = Solved(recipe(direct=0.0), MIX, words, Record())
     first, again = lesson.batch(model, 3, LEVELS), lesson.batch(model, 3, LEVELS)
     assert torch.equal(first.ids, again.ids)
     assert all("<think>\n" in text and text.endswith("<end>") for text in texts(words, first))

@@ -16,6 +16,7 @@ from freehold.training.heavy.libraries import library, torch
 from freehold.training.heavy.pretrain import Training, faster_precision
 from freehold.training.progress import Ended, Note, Scored, Step, read_progress
 from freehold.training.runs import RunFolder, new_run
+from freehold.training.tasks.drawn import BYTES, DRAWN
 from freehold.training.tasks.task import Problem, Task
 from training.heavy.tiny import assert_exact, recipe, trained, weights
 
@@ -40,6 +41,15 @@ def test_a_run_that_was_stopped_half_way_ends_with_the_same_bits(tmp_path: Path,
     halves = weights(folder)
     assert whole.keys() == halves.keys()
     assert all(torch.equal(whole[name], halves[name]) for name in whole)
+    assert problems(folder) == problems(tmp_path / "whole")
+
+
+def test_a_run_that_began_before_its_problems_were_kept_does_not_pass_for_one_whose_are(tmp_path: Path) -> None:
+    steps = iter(range(1, 9))
+    Training(recipe(), tmp_path, lambda: next(steps) == 5).run()
+    (tmp_path / DRAWN).unlink()
+    assert Training(recipe(), tmp_path).run().done
+    assert not (tmp_path / DRAWN).exists()
 
 
 def test_a_run_that_was_killed_goes_on_from_its_checkpoint_to_the_same_bits(tmp_path: Path) -> None:
@@ -57,6 +67,15 @@ def test_a_run_that_was_killed_goes_on_from_its_checkpoint_to_the_same_bits(tmp_
     assert all(torch.equal(value, weights(place.path)[name]) for name, value in whole.items())
     told = [line.step for line in place.lines() if isinstance(line, Step)]
     assert told == sorted(set(told))
+    drawn = place.drawn()
+    assert drawn is None or not drawn  # nobody held the run, so no life of it has said what it drew
+    assert problems(place.path) == problems(tmp_path / "whole")
+
+
+def problems(folder: Path) -> set[bytes]:
+    """What a run drew, each once."""
+    content = (folder / DRAWN).read_bytes()
+    return {content[at : at + BYTES] for at in range(0, len(content), BYTES)}
 
 
 def first_try(_task: Task, _problem: Problem, tries: Sequence[str]) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 from freehold.errors import ConfigError
 from freehold.training.heavy.generate import generate
 from freehold.training.heavy.libraries import library, torch
-from freehold.training.heavy.reinforce import drawn, prove
+from freehold.training.heavy.reinforce import prove, recorded
 from freehold.training.heavy.rows import chat_prompt
 from freehold.training.heavy.tuning import Stopping, Telling, adapters, arguments, opened
 from freehold.training.progress import Ended
@@ -28,7 +28,7 @@ def dpo(recipe: Recipe, folder: Path, stopping: Stopping = lambda: False) -> End
     model, tokenizer = opened(recipe)
     mix = tasks_of(recipe)
     prove(mix)
-    problems = drawn(recipe, mix, learning.steps * reward.prompts)
+    problems = recorded(recipe, mix, folder)
     found = pairs(model, tokenizer, problems, reward, recipe.watch.tokens, learning.seed)
     if not found:
         raise ConfigError(

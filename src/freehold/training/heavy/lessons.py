@@ -21,6 +21,7 @@ from freehold.training.heavy.model import GGUF, load_model
 from freehold.training.heavy.packing import Batch, Tokens, logits_of, loss_of, pack
 from freehold.training.heavy.rows import Mix, Row, prompt, rows, solved, tokens_of
 from freehold.training.recipe import Recipe, Teaching, folder_of
+from freehold.training.tasks.drawn import Record
 from freehold.training.tasks.task import Problem, Task, judge, read_reply, seeded
 
 Weights = Sequence[Mapping[int, float]]
@@ -37,13 +38,13 @@ class Lesson(Protocol):
 class Solved:
     """Rows with the tasks' own solutions."""
 
-    def __init__(self, recipe: Recipe, mix: Mix, tokenizer: Any) -> None:
-        self._recipe, self._mix, self._tokenizer = recipe, mix, tokenizer
+    def __init__(self, recipe: Recipe, mix: Mix, tokenizer: Any, record: Record) -> None:
+        self._recipe, self._mix, self._tokenizer, self._record = recipe, mix, tokenizer, record
 
     def batch(self, model: Any, step: int, weights: Weights) -> Batch:
         """The batch of a step, from the recipe's seed and the step alone."""
         learning = self._recipe.learning
-        found = rows(self._mix, weights, self._recipe.direct, learning.seed, step)
+        found = rows(self._mix, weights, self._recipe.direct, learning.seed, step, record=self._record)
         return pack(solved(found, self._tokenizer), learning.rows * learning.length, learning.length)
 
     def loss(self, model: Any, batch: Batch) -> Any:
@@ -54,8 +55,10 @@ class Solved:
 class Taught:
     """Rows with what a teacher says. Raises ConfigError for a teacher of another vocabulary where distributions are compared."""
 
-    def __init__(self, recipe: Recipe, mix: Mix, tokenizer: Any, teaching: Teaching, tokens: int) -> None:
-        self._recipe, self._mix, self._tokenizer = recipe, mix, tokenizer
+    def __init__(
+        self, recipe: Recipe, mix: Mix, tokenizer: Any, teaching: Teaching, tokens: int, record: Record
+    ) -> None:
+        self._recipe, self._mix, self._tokenizer, self._record = recipe, mix, tokenizer, record
         self._teaching, self._tokens = teaching, tokens
         self._teacher, self._words = load_model(weights_in(folder_of(teaching.run)))
         self._teacher.eval()
@@ -69,7 +72,8 @@ class Taught:
         """The batch of a step, from the recipe's seed, the step and who writes."""
         learning = self._recipe.learning
         rung = self._teaching.rung
-        found = rows(self._mix, weights, 1.0 if rung == "answers" else 0.0, learning.seed, step)
+        direct = 1.0 if rung == "answers" else 0.0
+        found = rows(self._mix, weights, direct, learning.seed, step, record=self._record)
         draws = torch.Generator(device=model.device).manual_seed(seeded("draws", learning.seed, step).randrange(2**62))
         self._teacher.to(model.device)
         stream = self._own(model, found, draws) if rung == "on-policy" else self._said(found, draws)

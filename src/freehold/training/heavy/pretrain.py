@@ -23,6 +23,7 @@ from msgspec.structs import asdict, replace
 from freehold.errors import ConfigError
 from freehold.training.clock import Clock, in_time, look_is_due
 from freehold.training.curriculum import Pace, decay_now, opened_after, portion_weights, rate
+from freehold.training.heavy.checkpoint import FILE as CHECKPOINT
 from freehold.training.heavy.checkpoint import load_checkpoint, save_checkpoint
 from freehold.training.heavy.evaluate import Score, evaluate
 from freehold.training.heavy.lessons import Lesson, Solved, Taught, weights_in
@@ -35,6 +36,7 @@ from freehold.training.heavy.rows import Mix
 from freehold.training.heavy.tokenizer import build_tokenizer
 from freehold.training.progress import Ended, Line, Note, Progress, Scored, Step, rewind
 from freehold.training.recipe import Learning, Recipe, folder_of, tasks_of
+from freehold.training.tasks.drawn import DRAWN, Record
 
 TELL_SECONDS = 2.0
 """About how far apart two lines of progress are."""
@@ -57,7 +59,9 @@ class Training:
         if recipe.start:
             take_over(self.model, self.tokenizer, weights_in(folder_of(recipe.start)))
         self.model = self.model.to(device_here())
-        self.lesson = _lesson(recipe, self.mix, self.tokenizer)
+        begun_before = (folder / CHECKPOINT).exists() and not (folder / DRAWN).exists()  # by code that kept no record
+        self._record = Record(folder / DRAWN if first() and not begun_before else None)
+        self.lesson = _lesson(recipe, self.mix, self.tokenizer, self._record)
         # 2
         self._optimizers = optimizers_of(self.model, self.learning)
         self._step, self.tokens, self.precision = 0, 0, self.learning.precision
@@ -157,6 +161,7 @@ class Training:
             "clock": asdict(self._clock),
             "precision": self.precision,
         }
+        self._record.keep()
         save_checkpoint(self.folder, self.model, self._optimizers, numbers, self._pace)
 
     @property
@@ -313,10 +318,10 @@ def scored(step: int, score: Score) -> Scored:
     )
 
 
-def _lesson(recipe: Recipe, mix: Mix, tokenizer: Any) -> Lesson:
+def _lesson(recipe: Recipe, mix: Mix, tokenizer: Any, record: Record) -> Lesson:
     if recipe.stage == "distil" and recipe.teacher is not None:
-        return Taught(recipe, mix, tokenizer, recipe.teacher, recipe.watch.tokens)
-    return Solved(recipe, mix, tokenizer)
+        return Taught(recipe, mix, tokenizer, recipe.teacher, recipe.watch.tokens, record)
+    return Solved(recipe, mix, tokenizer, record)
 
 
 def _by_level(scores: list[Score]) -> dict[int, float]:

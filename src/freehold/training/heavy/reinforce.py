@@ -13,12 +13,13 @@ from typing import Any
 from freehold.errors import ConfigError
 from freehold.training.heavy.generate import Reply, generate, mismatch
 from freehold.training.heavy.libraries import library, torch
-from freehold.training.heavy.processes import greatest, number, shared
-from freehold.training.heavy.rows import Mix, chat_prompt, rows
+from freehold.training.heavy.processes import first, greatest, number, shared
+from freehold.training.heavy.rows import NOWHERE, Mix, chat_prompt, rows
 from freehold.training.heavy.tuning import Stopping, Telling, adapters, arguments, opened
 from freehold.training.progress import Ended
 from freehold.training.recipe import Recipe, Reinforcing, tasks_of
 from freehold.training.scripts import foreign_share
+from freehold.training.tasks.drawn import DRAWN, Record
 from freehold.training.tasks.selftest import self_test
 from freehold.training.tasks.task import Problem, Task, judge, read_reply, seeded
 
@@ -51,7 +52,7 @@ def reinforced(recipe: Recipe, folder: Path, stopping: Stopping, begun: tuple[An
         scale_rewards="none",
         mask_truncated_completions=False,
     )
-    problems = drawn(recipe, mix, learning.steps * reward.prompts)
+    problems = recorded(recipe, mix, folder)
     columns = {
         "prompt": [chat_prompt(task.turns(problem), tokenizer) for task, problem in problems],
         "place": list(range(len(problems))),
@@ -80,10 +81,20 @@ def prove(mix: Mix) -> None:
             )
 
 
-def drawn(recipe: Recipe, mix: Mix, count: int) -> list[tuple[Task, Problem]]:
-    """Problems of the training split."""
+def recorded(recipe: Recipe, mix: Mix, folder: Path) -> list[tuple[Task, Problem]]:
+    """The problems of all steps, as the run's folder says for later what they ask."""
+    assert recipe.reward is not None
+    record = Record(folder / DRAWN if first() else None, anew=True)
+    found = drawn(recipe, mix, recipe.learning.steps * recipe.reward.prompts, record)
+    record.keep()
+    return found
+
+
+def drawn(recipe: Recipe, mix: Mix, count: int, record: Record = NOWHERE) -> list[tuple[Task, Problem]]:
+    """Problems of the training split, each in the record."""
     levels = [dict.fromkeys(levels, 1.0) for _, _, levels in mix]
-    return [(row.task, row.problem) for row in islice(rows(mix, levels, 0.0, "reward", recipe.learning.seed), count)]
+    found = rows(mix, levels, 0.0, "reward", recipe.learning.seed, record=record)
+    return [(row.task, row.problem) for row in islice(found, count)]
 
 
 def worth(task: Task, problem: Problem, text: str, *, ended: bool, reward: Reinforcing, length: float = 0.0) -> float:

@@ -14,9 +14,12 @@ from freehold.training.heavy.packing import Tokens
 from freehold.training.heavy.tokenizer import is_ours, prompt_text
 from freehold.training.recipe import Portion
 from freehold.training.tasks.drawing import draw
+from freehold.training.tasks.drawn import Record
 from freehold.training.tasks.task import NO_THINK, Problem, Task, seeded, write_reply
 
 Mix = Sequence[tuple[Task, Portion, tuple[int, ...]]]
+
+NOWHERE = Record()
 
 AT_ONCE = 8
 """Texts that are cut at once: the tokenizer is faster on many."""
@@ -30,9 +33,11 @@ class Row(Struct, frozen=True):
     thinking: bool
 
 
-def rows(mix: Mix, weights: Sequence[Mapping[int, float]], direct: float, *seed: object) -> Iterator[Row]:
+def rows(
+    mix: Mix, weights: Sequence[Mapping[int, float]], direct: float, *seed: object, record: Record = NOWHERE
+) -> Iterator[Row]:
     """Rows without end. `weights` are those of the levels, a table for each task of the mix, empty for one that is not drawn now; `direct` the share without
-    steps."""
+    steps. Each comes into the `record`."""
     rng = seeded("rows", *seed)
     open_now = [
         (task, draw(task, "train", levels, rng.randrange(2**62)), portion.weight)
@@ -45,6 +50,7 @@ def rows(mix: Mix, weights: Sequence[Mapping[int, float]], direct: float, *seed:
         problem = next(drawn)
         if task.split(problem) != "train":
             raise AssertionError(f"{task.digest(problem)} is held out")
+        record.add(task, problem)
         yield Row(task, problem, rng.random() >= direct)
 
 

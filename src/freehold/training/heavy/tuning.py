@@ -25,12 +25,13 @@ from freehold.training.heavy.packing import Tokens
 from freehold.training.heavy.precision import has_bfloat16
 from freehold.training.heavy.pretrain import scored
 from freehold.training.heavy.processes import PATIENCE, agreed, first, shared, together
-from freehold.training.heavy.rows import Mix, rows, solved, tokens_of
+from freehold.training.heavy.rows import NOWHERE, Mix, rows, solved, tokens_of
 from freehold.training.heavy.thoughts import NO_PLACE, place_thoughts
 from freehold.training.progress import Alarm, Ended, Line, Note, Progress, Rewarded, Step, read_progress, rewind
 from freehold.training.recipe import Learning, Recipe, folder_of, tasks_of
 from freehold.training.runs import RunFolder
 from freehold.training.tasks.drawing import held_out
+from freehold.training.tasks.drawn import DRAWN, Record
 from freehold.training.tasks.task import NO_THINK, THINK
 
 Stopping = Callable[[], bool]
@@ -359,7 +360,10 @@ def _taught(recipe: Recipe, mix: Mix, tokenizer: Any, folder: Path) -> list[Toke
     """The rows, admitted and found clean, as tokens. Of a dataset those are learned that the run keeps: that they give no item of a workload away was
     found before they were kept, and their digest holds them to it."""
     if not recipe.data:
-        return made_rows(recipe, mix, tokenizer)
+        record = Record(folder / DRAWN if first() else None, anew=True)
+        made = made_rows(recipe, mix, tokenizer, record)
+        record.keep()
+        return made
     place = RunFolder(folder)
     run, dataset = place.run(), place.dataset()
     assert dataset is not None
@@ -370,10 +374,11 @@ def _taught(recipe: Recipe, mix: Mix, tokenizer: Any, folder: Path) -> list[Toke
     return as_tokens(dataset.examples, tokenizer)
 
 
-def made_rows(recipe: Recipe, mix: Mix, tokenizer: Any) -> list[Tokens]:
-    """Rows of the mix, with the tasks' own solutions, as tokens: as many as all steps learn from."""
+def made_rows(recipe: Recipe, mix: Mix, tokenizer: Any, record: Record = NOWHERE) -> list[Tokens]:
+    """Rows of the mix, with the tasks' own solutions, as tokens: as many as all steps learn from, each problem in the record."""
     levels = [dict.fromkeys(levels, 1.0) for _, _, levels in mix]
-    return enough(recipe, solved(rows(mix, levels, recipe.direct, recipe.learning.seed), tokenizer))
+    found = rows(mix, levels, recipe.direct, recipe.learning.seed, record=record)
+    return enough(recipe, solved(found, tokenizer))
 
 
 def enough(recipe: Recipe, examples: Iterable[Tokens]) -> list[Tokens]:

@@ -24,7 +24,12 @@ def digest_of(text: str) -> str:
 
 def write_apart(texts: Iterable[str]) -> bytes:
     """The file: the digests of these texts, blank ones left out, a line each, in order."""
-    return "".join(f"{one}\n" for one in sorted({digest_of(text) for text in texts if text.strip()})).encode()
+    return "".join(f"{one}\n" for one in sorted(texts_apart(texts))).encode()
+
+
+def texts_apart(texts: Iterable[str]) -> set[str]:
+    """The digests of these texts, blank ones left out."""
+    return {digest_of(text) for text in texts if text.strip()}
 
 
 def read_apart(path: Path, sha256: str) -> frozenset[str]:
@@ -40,11 +45,13 @@ def read_apart(path: Path, sha256: str) -> frozenset[str]:
 
 def is_apart(task: Task, problem: Problem) -> bool:
     """Whether a problem asks what an item that is set apart asks. A task that nothing is set apart of is not asked."""
-    if not task.apart:
-        return False
+    return bool(task.apart) and not task.apart.isdisjoint(digests_of(task, problem))
+
+
+def digests_of(task: Task, problem: Problem) -> set[str]:
+    """The digests of what a problem asks, with the operator's words and without."""
     said = [(role, text) for role, text in task.turns(problem) if role != "assistant"]
-    texts = {"\n".join(text for _, text in said), "\n".join(text for role, text in said if role == "user")}
-    return any(digest_of(text) in task.apart for text in texts)
+    return texts_apart(("\n".join(text for _, text in said), "\n".join(text for role, text in said if role == "user")))
 
 
 _ANEW = "Begin a new run with `freehold train run RECIPE`, which looks up what is set apart."
