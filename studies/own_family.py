@@ -17,8 +17,8 @@ import sys
 from functools import partial
 from pathlib import Path
 
-from own_family_cells import CELLS, ROOT, Cell, Setting
-from own_family_members import MEMBERS, SIZES
+from own_family_cells import ROOT, Cell, Setting
+from own_family_members import ALL
 from own_family_others import OTHERS, run_other
 from own_family_page import write_page
 from own_family_running import Place, run_cell
@@ -53,7 +53,7 @@ def main() -> None:
     budget = f"minutes-{chosen.minutes:g}"
     place = Place(chosen.work.absolute() / budget, chosen.records.absolute() / budget)
     wanted = {one for one in chosen.only.split(",") if one}
-    cells = [cell for cell in (*CELLS, *SIZES, *MEMBERS) if not wanted or wanted & {cell.name, cell.part}]
+    cells = [cell for cell in ALL if not wanted or wanted & {cell.name, cell.part}]
     others = [name for name in OTHERS if not wanted or wanted & {name, "others"}]
     if chosen.plan:
         print_plan(cells, others, place, chosen.minutes, chosen.seeds)

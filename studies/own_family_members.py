@@ -2,7 +2,8 @@
 no budget. Their cells and their parts of the page; it trains nothing itself."""
 
 from msgspec.structs import replace
-from own_family_cells import ARITHMETIC, CHAINS, EQUATIONS, REFUNDS, ROOT, Cell, Probe, Setting, fitted, solved
+from own_family_cells import ARITHMETIC, CELLS, CHAINS, EQUATIONS, REFUNDS, ROOT, Cell, Probe, Setting, fitted, solved
+from own_family_refunds import PASSES
 from own_family_running import Record
 from own_family_shares import COSTS, NOT_RUN, Book, costs, inside, share, table
 
@@ -64,6 +65,8 @@ MEMBERS: tuple[Cell, ...] = (
     Cell("micro", "members", "own/micro", micro, (*WITH_STEPS, *WITHOUT), (), 6.0, 1),
     Cell("smollm2-sft", "members", "own/mini-smollm2", smollm2, returns(960), (), 4.0, 1),
 )
+ALL: tuple[Cell, ...] = (*CELLS, *SIZES, *PASSES, *MEMBERS)
+"""Every cell of the study, in the order in which they are run."""
 
 
 def sizes(book: Book) -> str:

@@ -6,9 +6,10 @@ What has no record stands as "not run"; no number comes from anywhere but a reco
 from pathlib import Path
 
 from own_family_cells import CELLS, HALF, LADDER_LEVELS, ROOT, operations_a_minute
-from own_family_members import MEMBERS, SIZES, members, sizes
+from own_family_members import ALL, members, sizes
 from own_family_others import OTHERS, QUESTIONS, Other, read_others
 from own_family_plot import Curve, draw
+from own_family_refunds import passes
 from own_family_running import Place, Tried
 from own_family_runs import recipes, runs
 from own_family_shares import COSTS, NOT_RUN, Book, Wanted, costs, inside, level_of, share, table
@@ -31,7 +32,7 @@ PUBLISHED = (
 
 def write_page(place: Place, page: Path, minutes: float, seeds: int, few: int) -> None:
     """Writes the page, and the picture into `images` beside it."""
-    book = Book(place.read(), seeds, {cell.name: place.faults(cell.name) for cell in (*CELLS, *SIZES, *MEMBERS)})
+    book = Book(place.read(), seeds, {cell.name: place.faults(cell.name) for cell in ALL})
     others = read_others(place.kept.parent / "others")
     picture = page.parent / "images" / "own-family.svg"
     curves = _curves(book)
@@ -56,8 +57,8 @@ def write_page(place: Place, page: Path, minutes: float, seeds: int, few: int) -
 
 
 def _head(book: Book, minutes: float, seeds: int, a_minute: float) -> str:
-    done = sum(len(book.of(cell.name)) for cell in (*CELLS, *SIZES, *MEMBERS))
-    whole = sum(cell.seeds or seeds for cell in (*CELLS, *SIZES, *MEMBERS))
+    done = sum(len(book.of(cell.name)) for cell in ALL)
+    whole = sum(cell.seeds or seeds for cell in ALL)
     command = f"`--minutes {minutes:g} --seeds {seeds}`"
     if minutes < FULL_MINUTES or seeds < FULL_SEEDS:
         said = (
@@ -214,6 +215,7 @@ def _refunds(book: Book) -> str:
         "own/nano by the first pass of `own/nano-refund`, with half of its steps; what ships went through all of that pass and three more: [what nano can do](studies/nano.md).\n\n"
         + table(("rules that have an effect", "right", "of these proven"), rows)
         + f"\nSeed by seed, within the levels: {_by_seed(book, 'refunds')}.\n"
+        + passes(book)
     )
 
 

@@ -3,8 +3,8 @@
 from typing import Any, cast
 
 import msgspec
-from own_family_cells import CELLS, Cell
-from own_family_members import MEMBERS, SIZES
+from own_family_cells import Cell
+from own_family_members import ALL
 from own_family_shares import NOT_RUN, Book, table
 
 from freehold.training.recipe import Recipe
@@ -13,7 +13,7 @@ from freehold.training.recipe import Recipe
 def runs(book: Book, seeds: int) -> str:
     """A row for each record, and for each cell without one."""
     rows: list[list[str]] = []
-    for cell in (*CELLS, *SIZES, *MEMBERS):
+    for cell in ALL:
         found = book.of(cell.name)
         rows += [
             [
@@ -41,7 +41,7 @@ def runs(book: Book, seeds: int) -> str:
 def recipes(book: Book) -> str:
     """The recipe of each cell that has a record, as TOML that `freehold train run` takes."""
     parts = ["## The recipes\n\nAs the first seed ran them, without what is a default but for the shape.\n"]
-    for cell in (*CELLS, *SIZES, *MEMBERS):
+    for cell in ALL:
         if found := book.of(cell.name):
             parts.append(f"`{cell.name}`: {_title(cell)}.\n\n```toml\n{_toml(found[0].recipe)}```\n")
     return "\n".join(parts)
