@@ -43,6 +43,7 @@ FACTS: dict[str, dict[str, Any]] = {
         "elapsed": 240.0,
         "per_second": 8_000.0,
         "right": 38,
+        "before": 3,
         "items": 40,
         "proven": 37,
         "parity": {"strings": 10_000, "splits": 0, "items": 200, "same": 200, "right_before": 180, "right_after": 180},

@@ -97,3 +97,10 @@ def test_without_strangers_it_says_why() -> None:
     shown = told()
     shown["stages"][7]["facts"] = {**shown["stages"][7]["facts"], "strangers": {"why": "no index answers"}}
     assert "Verifiers of others not run here: no index answers" in words(page(shown))
+
+
+def test_what_the_training_changed_is_told_where_its_recipe_looked_before() -> None:
+    shown = told()
+    assert "38 of 40 right, 3 before the training; 37 with every step proven" in words(page(shown))
+    shown["stages"][3]["facts"] = {**shown["stages"][3]["facts"], "before": None}
+    assert "38 of 40 right; 37 with every step proven" in words(page(shown))

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from freehold.cli.audit import counted, when
 from freehold.cli.audit_page import STYLE
-from freehold.cli.journey_state import RENTED, STAND_IN
+from freehold.cli.journey_state import RENTED, STAND_IN, before_it
 from freehold.ledger.word import HEAD
 
 OWN_STYLE: Final = """
@@ -217,7 +217,10 @@ def _training(train: Mapping[str, Any], curves: str) -> str:
             "Learned from",
             f"{train['tokens']:,} tokens in {train['steps']:,} steps, {train['elapsed'] / 60:.1f} minutes, {train['per_second']:,.0f} tokens/s",
         ),
-        ("Validation", f"{train['right']} of {train['items']} right, {train['proven']} with every step proven"),
+        (
+            "Validation",
+            f"{train['right']} of {train['items']} right{before_it(train)}; {train['proven']} with every step proven",
+        ),
         (
             "Export",
             f"{parity['strings']:,} texts cut into the same tokens, {parity['same']} of {parity['items']} greedy replies the same in llama.cpp",

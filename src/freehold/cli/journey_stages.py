@@ -20,12 +20,13 @@ from freehold.catalog.terms import Terms
 from freehold.cli.items import open_items
 from freehold.cli.journey_door import Asked, Callers, Commands, House, Question, interrupt
 from freehold.cli.journey_extras import Background, Strangers, can_train
-from freehold.cli.journey_state import OWN_MODEL, RENTED, STAND_IN, WORKLOAD, State
+from freehold.cli.journey_state import OWN_MODEL, RENTED, STAND_IN, WORKLOAD, State, before_it
 from freehold.cli.journey_view import View
 from freehold.cli.running import Running
 from freehold.errors import JourneyError
 from freehold.serving.weights import NAMED, kept_at
 from freehold.training.dataset import Dataset, Example, Turn, write_dataset
+from freehold.training.progress import Scored
 from freehold.training.provenance import pedigree_of_answer
 from freehold.training.recipe import read_recipe, tasks_of
 from freehold.training.runs import RunFolder, list_runs, standing, stop_run
@@ -147,6 +148,7 @@ def train(road: Road) -> str:
     facts = road.state.facts("train")
     if "version" not in facts:
         with_step = stands.step
+        first = [one for one in place.lines() if isinstance(one, Scored) and not one.step]
         folder = facts.get("folder") or _exported(road, place)
         added = road.commands("models", "add", OWN_MODEL, folder)
         road.state.note(
@@ -163,11 +165,12 @@ def train(road: Road) -> str:
             right=sum(one.right for one in stands.scores),
             items=sum(one.items for one in stands.scores),
             proven=sum(one.proven for one in stands.scores),
+            before=sum(one.right for one in first) if first else None,
         )
     facts = road.state.facts("train")
     return (
         f"{facts['version']}: {facts['parameters'] / 1e6:.1f} M weights, {facts['tokens'] / 1e6:.1f} M tokens in {facts['elapsed'] / 60:.1f} min; "
-        f"{facts['right']} of {facts['items']} validation problems right"
+        f"{facts['right']} of {facts['items']} validation problems right{before_it(facts)}"
     )
 
 

@@ -11,6 +11,7 @@ a run of training or a canary that was begun is found by its id.
 
 import os
 import time
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -208,3 +209,8 @@ def _replace(path: Path, content: bytes) -> None:
     with os.fdopen(handle, "wb") as file:
         file.write(content)
     draft.replace(path)
+
+
+def before_it(train: Mapping[str, Any]) -> str:
+    """How many were right before the training, where its recipe looks then."""
+    return "" if train.get("before") is None else f", {train['before']} before the training"

@@ -98,9 +98,10 @@ class Learning(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown
 
 class Watch(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fields=True):
     """What is looked at on the way: every `every` steps, `items` validation problems a level are answered; a run whose accuracy reaches `target`
-    on each decays and ends (`sft`, `grpo` and `dpo` end at once). `save` steps lie between two checkpoints. `tokens` is the most that one reply may have."""
+    on each decays and ends (`sft`, `grpo` and `dpo` end at once). `before` looks once before the first step, too: what it starts from. `save` steps lie between two checkpoints. `tokens` is the most that one reply may have."""
 
     every: Positive = 500
+    before: bool = False
     items: Positive = 50
     target: Annotated[float, Meta(gt=0, le=1)] = 1.0
     save: Positive = 500

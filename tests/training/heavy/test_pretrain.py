@@ -160,6 +160,35 @@ def test_a_target_is_not_reached_where_nothing_can_be_asked(tmp_path: Path, monk
     assert training.run().why == "all steps are done"
 
 
+def test_a_look_before_the_first_step_is_told_once_over_all_lives_and_changes_no_bit_and_ends_nothing(
+    tmp_path: Path,
+) -> None:
+    plain = weights(trained(tmp_path / "plain"))
+    folder = tmp_path / "run"
+    folder.mkdir()
+    asked = recipe(watch__before=True)
+    steps = iter(range(1, 9))
+    Training(asked, folder, lambda: next(steps) == 5).run()
+    assert Training(asked, folder).run().done
+    told = [
+        (line.step, line.level, line.thinking)
+        for line in read_progress(folder / "progress.jsonl")
+        if isinstance(line, Scored)
+    ]
+    first = [one for one in told if not one[0]]
+    assert first == [(0, 2, True), (0, 2, False)]
+    assert told[:2] == first
+    assert all(torch.equal(value, weights(folder)[name]) for name, value in plain.items())
+
+
+def test_a_start_that_reaches_the_target_is_trained_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    training = Training(recipe(watch__target=0.5, watch__before=True, learning__steps=400), tmp_path)
+    monkeypatch.setattr(training, "scores", all_right)
+    assert training.run().step == 5
+
+
 EQUATIONS = {"task": "linear-equations-mod-p", "options": {"p": 2}, "levels": [1, 3]}
 """Of level 1 there are so few problems that none is held out."""
 

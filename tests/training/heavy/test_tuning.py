@@ -107,6 +107,7 @@ def test_tuning_tries_held_out_problems_on_the_way_and_ends_when_its_target_is_r
 ) -> None:
     changes = {"learning__steps": 6, "watch__every": 2, "watch__items": 2, "watch__tokens": 8}
     assert scored_at(tuned(base, tmp_path / "all", **changes)) == [2, 4, 6]
+    assert scored_at(tuned(base, tmp_path / "before", **changes, watch__before=True)) == [0, 2, 4, 6]
     shares = iter([0.5, 0.5, 0.9, 0.9])
 
     def better(*_: Any, **__: Any) -> list[Score]:

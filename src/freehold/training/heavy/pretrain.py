@@ -93,6 +93,8 @@ class Training:
         self.model.train()
         if self.precision == "auto":
             self.precision = of_first(faster_precision(self.model, self._mine(self.batch(0)), self.lesson))
+        if self.recipe.watch.before and not self._step and first():
+            self._watch_before()
         while self._step < self._last:
             at = time.monotonic()
             loss = self.one_step()
@@ -183,6 +185,13 @@ class Training:
         self._examples += len(batch.lengths)
         self._passed += batch.passed
         return loss
+
+    def _watch_before(self) -> None:
+        """What the start is right on; it neither opens a level nor ends the run."""
+        for place in range(len(self.mix)):
+            for one in self.scores(place):
+                self._say(scored(0, one))
+        self.model.train()
 
     def _watch(self) -> None:
         # 7

@@ -317,9 +317,12 @@ class Callback(transformers.TrainerCallback):
         self._telling = telling
         self._began = 0.0
 
-    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        """Starts the clock."""
+    def on_train_begin(self, args: Any, state: Any, control: Any, model: Any = None, **_: Any) -> None:
+        """Starts the clock, and looks at the start where the recipe wants that."""
         self._began = time.monotonic()
+        if self._telling.recipe.watch.before and not state.global_step and first():
+            self._telling.watch(model, 0)
+            model.train()
 
     def on_step_end(self, args: Any, state: Any, control: Any, model: Any = None, **_: Any) -> Any:
         """Tries held-out problems where it is time to, and ends the run where it must, in all of its processes at the same step."""
