@@ -60,9 +60,12 @@ def passes(book: Book) -> str:
     levels: tuple[tuple[str, Wanted], ...] = (
         *((f"{level} rules", _returns_of(level)) for level in range(6)),
         ("6 and 7 rules, never trained on", lambda one: _returns(one) and one.beyond),
-        ("sums of 2 to 5 numbers", lambda one: not _returns(one) and inside(one)),
     )
     last = PASSES[-1].name
+    sums = [
+        [f"sums of 2 to 5 numbers, seed {record.seed}", *_shares(book, last, _sums, record.seed)]
+        for record in book.of(last)
+    ]
     return (
         "\nAll four passes from own/nano, which each have a recipe of their own, from two other seeds than what ships. Items are the same for each:\n\n"
         + table(("pass", "seed", "steps", "tokens", "minutes", "right, 0 to 5 rules", "of these proven"), rows)
@@ -72,7 +75,8 @@ def passes(book: Book) -> str:
             [
                 [name, share(book.tried(last, wanted)), share(book.tried(last, wanted), of_right=True)]
                 for name, wanted in levels
-            ],
+            ]
+            + sums,
         )
     )
 
@@ -80,6 +84,10 @@ def passes(book: Book) -> str:
 def _shares(book: Book, cell: str, wanted: Wanted, seed: int) -> tuple[str, str]:
     found = [one for record in book.of(cell) if record.seed == seed for one in record.scores if wanted(one)]
     return share(found), share(found, of_right=True)
+
+
+def _sums(one: Tried) -> bool:
+    return not _returns(one) and inside(one)
 
 
 def _returns_of(level: int) -> Wanted:
