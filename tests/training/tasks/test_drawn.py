@@ -31,6 +31,15 @@ def test_what_was_drawn_is_in_the_file_once_it_is_kept(tmp_path: Path) -> None:
     assert path.read_bytes() == expected
 
 
+def test_half_a_digest_that_a_killed_process_left_shifts_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "drawn.bin"
+    written(path).keep()
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-3])
+    written(path).keep()
+    assert path.read_bytes() == whole[:-BYTES] + whole
+
+
 def test_without_a_file_nothing_is_kept() -> None:
     record = Record()
     record.add(TASK, PROBLEMS[0])

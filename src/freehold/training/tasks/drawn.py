@@ -60,6 +60,7 @@ class Record:
         """Adds what is new to the file."""
         if self._path is not None:
             with self._path.open("ab") as file:
+                file.truncate(file.tell() // BYTES * BYTES)  # what a full disk or a killed process left of one
                 file.write(self._new)
                 file.flush()
                 os.fsync(file.fileno())
@@ -67,8 +68,8 @@ class Record:
 
 
 def given_away(draws: Draws, sealed: Iterable[tuple[str, Iterable[str]]]) -> Iterator[str]:
-    """The names of the items of `sealed`, (name, texts), that ask what was drawn. By chance one in 10^13 does, of a thousand items and a million
-    problems."""
+    """The names of the items of `sealed`, (name, texts), that ask what was drawn. Of a thousand items and a million problems one is named by chance
+    once in 10^10 times."""
     wanted = {bytes.fromhex(one)[:BYTES]: name for name, texts in sealed for one in texts_apart(texts)}
     found = {
         wanted[part]
