@@ -15,7 +15,8 @@ from freehold.training.heavy.rows import Mix, Row, chat_prompt, rows, solved, to
 from freehold.training.heavy.tokenizer import build_tokenizer
 from freehold.training.recipe import APART, Portion
 from freehold.training.runs import new_run
-from freehold.training.tasks.apart import write_apart
+from freehold.training.tasks.apart import digests_of, write_apart
+from freehold.training.tasks.drawn import BYTES, DRAWN
 from freehold.training.tasks.task import Problem
 from training.heavy.tiny import finished, recipe
 
@@ -77,11 +78,11 @@ def _base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_no_stage_draws_a_problem_that_is_set_apart(
     base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stage: str
 ) -> None:
-    """Everything that a stage learns from comes by `rows`. Without what is set apart it draws the leaks; with it never."""
+    """Everything that a stage learns from comes by `rows`. Without what is set apart it draws the leaks; with it never; and the run keeps what it drew."""
     seen: list[Problem] = []
 
-    def watched(*asked: Any) -> Iterator[Row]:
-        for row in rows(*asked):
+    def watched(*asked: Any, **more: Any) -> Iterator[Row]:
+        for row in rows(*asked, **more):
             seen.append(row.problem)
             yield row
 
@@ -103,6 +104,10 @@ def test_no_stage_draws_a_problem_that_is_set_apart(
         with suppress(ConfigError):  # of so small a model no pair can be drawn
             train(place, lambda: False)
         drew.append({TASK.render(one) for one in seen})
+        kept = (place.path / DRAWN).read_bytes()
+        assert {kept[at : at + BYTES] for at in range(0, len(kept), BYTES)} == {
+            bytes.fromhex(digest)[:BYTES] for one in seen for digest in digests_of(TASK, one)
+        }
     assert len(leaks) >= 4
     assert leaks <= drew[0]
     assert drew[1]
