@@ -76,7 +76,7 @@ def test_the_whole_journey_with_the_model_that_ships(
 def test_the_whole_journey_with_a_short_training(tmp_path: Path) -> None:
     """Against `echo`, which is never right, a model that has hardly learned passes where it is right now and then."""
     recipe = tmp_path / "short.toml"
-    recipe.write_text(RECIPE.read_text().replace("= 300", "= 40"))
+    recipe.write_text(RECIPE.read_text().replace("= 1500", "= 40"))
     assert recipe.read_text().count("= 40") == 2  # its steps, and when it looks
     words = [
         "journey",
