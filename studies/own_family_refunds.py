@@ -67,7 +67,7 @@ def passes(book: Book) -> str:
         for record in book.of(last)
     ]
     return (
-        "\nAll four passes from own/nano, which each have a recipe of their own, from two other seeds than what ships. Items are the same for each:\n\n"
+        "\nAll four passes from own/nano, which each have a recipe of their own, from two other seeds than what ships. Where fewer items were asked, they are the first of the others:\n\n"
         + table(("pass", "seed", "steps", "tokens", "minutes", "right, 0 to 5 rules", "of these proven"), rows)
         + "\nAfter the last one, both seeds:\n\n"
         + table(
