@@ -19,8 +19,8 @@ from typing import Any
 from own_family_others import served
 from own_family_running import machine
 
+from freehold.catalog.weights import NAMED
 from freehold.serving import weights
-from freehold.serving.weights import NAMED
 from freehold.training import tasks
 from freehold.training.heavy.evaluate import evaluate, wilson
 from freehold.training.heavy.model import load_model

@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from cli.commands import run
+from freehold.catalog.weights import NAMED
 from freehold.errors import FetchError
 from freehold.serving import weights
-from freehold.serving.weights import NAMED, Progress
+from freehold.serving.weights import Progress
 
 
 @pytest.fixture

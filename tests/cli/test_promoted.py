@@ -15,6 +15,7 @@ from msgspec.structs import replace
 from cli.commands import run_beside
 from cli.house_running import freehold, house, until
 from cli.model_shelf import GGUF, models, people, promoted, word
+from freehold.catalog.weights import NAMED, kept_at
 from freehold.cli.promoted import (
     Serving,
     held_places,
@@ -27,7 +28,6 @@ from freehold.cli.settings import known_vendors
 from freehold.config.reading import read
 from freehold.config.settings import Engine, Settings
 from freehold.errors import FetchError, NotConfigured, RegistryError
-from freehold.serving.weights import NAMED, kept_at
 from freehold.training.registry import Registry
 from freehold.vendors.own import Mind, Served, traits_of
 from serving.tiny_models import adapter, bare

@@ -8,10 +8,10 @@ from msgspec.structs import replace
 
 from cli.model_shelf import GGUF, models, word
 from freehold.catalog.terms import Terms
+from freehold.catalog.weights import digest
 from freehold.cli.traces_lineage import lineage_of
 from freehold.config.settings import Engine, Settings
 from freehold.errors import RowForbidden
-from freehold.serving.weights import digest
 from freehold.training.ancestry import behind_teacher
 from freehold.training.lineage import Lineage, Source
 from freehold.training.provenance import Student

@@ -5,6 +5,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from architecture.source import ROOT
 from cli.commands import run
 from cli.train_runs import RECIPE
 from freehold.training import cluster, executor
@@ -90,7 +91,14 @@ def test_weights_that_are_not_here_are_told_and_not_measured(tmp_path: Path) -> 
         "--data",
         str(tmp_path),
     )
-    assert "minutes and cost cannot be measured: gone, from which it starts, is not here" in said.stdout
+    assert "minutes and cost cannot be measured: gone, from which it starts, is not here\n" in said.stdout
+
+
+def test_weights_that_can_be_fetched_are_told_with_how(tmp_path: Path) -> None:
+    environ: dict[str, str | None] = {"COLUMNS": "200", "XDG_CACHE_HOME": str(tmp_path)}
+    path = str(ROOT / "recipes" / "smollm2-sft.toml")
+    said = run("train", "plan", path, "--data", str(tmp_path), environ=environ).stdout
+    assert "smollm2-135m, from which it starts, is not here; `freehold models fetch smollm2-135m` brings it\n" in said
 
 
 def test_what_is_chosen_when_a_run_begins_is_not_measured_before(tmp_path: Path) -> None:

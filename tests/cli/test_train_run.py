@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from architecture.source import ROOT
 from cli.commands import run
 from cli.test_models_promote import QUESTIONS, sealed
 from cli.train_runs import RECIPE
@@ -142,6 +143,26 @@ def test_a_problem_of_the_mix_that_somebody_imported_to_try_models_with_is_never
     assert len(leaks) >= 5
     assert drawn[0] - drawn[1] == leaks
     assert not any(leak.encode() in path.read_bytes() for path in after.path.iterdir() for leak in leaks)
+
+
+@pytest.mark.usefixtures("no_trainer")
+def test_weights_that_a_recipe_names_are_fetched_before_the_run_is_made_and_again_where_they_have_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[str, Path, int]] = []
+
+    def fetch(name: str, cache: Path, _progress: object) -> Path:
+        asked.append((name, cache, len(list_runs(tmp_path))))
+        return cache / "weights" / "model.gguf"
+
+    monkeypatch.setattr("freehold.serving.weights.fetch", fetch)
+    environ: dict[str, str | None] = {"XDG_CACHE_HOME": str(tmp_path / "cache")}
+    path = str(ROOT / "recipes" / "smollm2-sft.toml")
+    run("train", "run", path, "--data", str(tmp_path), "--detach", environ=environ)
+    (place,) = list_runs(tmp_path)
+    assert place.recipe().start == "smollm2-135m"
+    run("train", "run", place.path.name, "--data", str(tmp_path), "--detach", environ=environ)
+    assert asked == [("smollm2-135m", tmp_path / "cache" / "freehold", runs) for runs in (0, 1)]
 
 
 @pytest.mark.skipif(WITH_TORCH, reason="the extra is there")

@@ -15,9 +15,10 @@ from typing import Any
 
 import pytest
 
+from freehold.catalog import weights
+from freehold.catalog.weights import NAMED, digest, locate
 from freehold.errors import FetchError
-from freehold.serving import weights
-from freehold.serving.weights import NAMED, digest, fetch, locate
+from freehold.serving.weights import fetch
 
 NANO = NAMED["nano"]
 SHIPPED = [name for name, one in NAMED.items() if not one.pieces]

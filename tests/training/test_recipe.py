@@ -3,9 +3,10 @@ from pathlib import Path
 import pytest
 
 from architecture.source import ROOT
+from freehold.catalog.weights import NAMED, SHIPPED
 from freehold.errors import ConfigError
 from freehold.redaction.rules import RULES
-from freehold.training.recipe import parse_recipe, read_recipe, tasks_of, write_recipe
+from freehold.training.recipe import folder_of, parse_recipe, read_recipe, tasks_of, write_recipe
 
 SMALL = """
 model = "own/small"
@@ -33,6 +34,15 @@ def test_a_recipe_is_read_with_its_defaults() -> None:
     recipe = parse_recipe(SMALL.encode())
     assert recipe.shape is not None
     assert (recipe.shape.layers, recipe.shape.context, recipe.learning.rows, recipe.direct) == (2, 512, 16, 0.1)
+
+
+def test_what_a_recipe_starts_from_is_a_folder_what_came_along_or_what_is_fetched_by_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert folder_of("smollm2-135m") == tmp_path / "freehold" / "weights" / NAMED["smollm2-135m"].file
+    assert folder_of("own/nano") == SHIPPED / "nano"
+    assert [folder_of(name) for name in ("nano", "a/b")] == [Path("nano"), Path("a/b")]
 
 
 def test_every_recipe_of_the_repository_can_be_read_and_has_tasks_that_are_there() -> None:

@@ -17,6 +17,7 @@ from typing import Any, Final
 from msgspec import Struct
 
 from freehold.catalog.terms import Terms
+from freehold.catalog.weights import NAMED, kept_at
 from freehold.cli.items import open_items
 from freehold.cli.journey_door import Asked, Callers, Commands, House, Question, interrupt
 from freehold.cli.journey_extras import Background, Strangers, can_train
@@ -24,7 +25,6 @@ from freehold.cli.journey_state import OWN_MODEL, RENTED, STAND_IN, WORKLOAD, St
 from freehold.cli.journey_view import View
 from freehold.cli.running import Running
 from freehold.errors import JourneyError
-from freehold.serving.weights import NAMED, kept_at
 from freehold.training.dataset import Dataset, Example, Turn, write_dataset
 from freehold.training.progress import Scored
 from freehold.training.provenance import pedigree_of_answer

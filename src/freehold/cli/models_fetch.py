@@ -2,6 +2,7 @@
 
 import sys
 from contextlib import closing
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -17,19 +18,26 @@ def fetch(
     """Fetches the weights, checks their SHA-256 and prints where they are. What is here already is not fetched again."""
     import msgspec
 
-    from freehold.config.paths import cache_dir, environment
-    from freehold.serving import weights
+    from freehold.catalog.weights import NAMED
 
-    if name in weights.NAMED and weights.NAMED[name].terms:
-        print(weights.NAMED[name].terms, file=sys.stderr)
-    with closing(Bar(f"Fetching {name}")) as bar:
-        path = weights.fetch(name, cache_dir(environment()), bar)
-    known = weights.NAMED[name]
+    path, known = fetched(name), NAMED[name]
     if json:
         shown = {"name": name, "path": str(path), "sha256": known.sha256, "licence": known.licence}
         print(msgspec.json.encode(shown).decode())
     else:
         print(path)
+
+
+def fetched(name: str) -> Path:
+    """The file of weights, with a bar while they come; what binds whoever uses them is told first. Raises FetchError."""
+    from freehold.catalog.weights import NAMED
+    from freehold.config.paths import cache_dir, environment
+    from freehold.serving import weights
+
+    if name in NAMED and NAMED[name].terms:
+        print(NAMED[name].terms, file=sys.stderr)
+    with closing(Bar(f"Fetching {name}")) as bar:
+        return weights.fetch(name, cache_dir(environment()), bar)
 
 
 class Bar:

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import msgspec
 
+from freehold.catalog.weights import NAMED, digest, kept_at
 from freehold.config.discovery import OWN
 from freehold.config.own import REGISTRY
 from freehold.config.settings import Settings
-from freehold.serving.weights import NAMED, digest, kept_at
 from freehold.training.ancestry import LINEAGE
 from freehold.training.lineage import Lineage
 from freehold.training.registry import MODELS, Registry

@@ -29,6 +29,7 @@ def plan(
     import msgspec
 
     from freehold.catalog import terms as catalog
+    from freehold.catalog.weights import FETCHED
     from freehold.cli.audit import print_json
     from freehold.cli.overrides import overrides_in
     from freehold.config.paths import data_dir, environment
@@ -70,7 +71,8 @@ def plan(
         if measure and chosen_later:
             print("  minutes and cost cannot be measured: the workload's items are chosen when the run begins")
         elif measure and not measures:
-            print(f"  minutes and cost cannot be measured: {read.start}, from which it starts, is not here")
+            advice = f"; `freehold models fetch {read.start}` brings it" if read.start in FETCHED else ""
+            print(f"  minutes and cost cannot be measured: {read.start}, from which it starts, is not here{advice}")
         if made.minutes is not None:
             cost = f", ${made.usd:.2f}" if usd_per_hour else ""
             print(f"  {_about(made.minutes)} here ({made.device}, {made.precision}){cost}")

@@ -40,6 +40,7 @@ def run(
     """Trains to the end. Ctrl-C ends the watching, not the run: `freehold train stop` does that.
 
     A recipe that stands on others (`start = "other.toml"`, or a teacher's `run`) has these run first, unless they were: then it begins where they ended.
+    Weights that it starts from by a name that `freehold models fetch` knows are fetched where they are not here.
     Rows that terms forbid stop it before it starts, and so do rows that give away an item that is set apart for trials, in whichever workload; problems that
     ask the same as one are not drawn. The run keeps a copy of its rows. A run that was stopped or killed goes on from its checkpoint. That it began and how it ended become entries of the
     ledger: `freehold audit search --kind 'training.*'`."""
@@ -161,6 +162,7 @@ def _begun(path: Path, folder: Path, more: Path | None, config: Path | None) -> 
     for sentence in (*chosen.said, *([f"What {len(apart):,} sealed items ask is not drawn."] if undrawn else [])):
         print(sentence, file=sys.stderr)
     require_libraries()
+    _fetched(read)
     return new_run(
         folder,
         chosen.recipe,
@@ -176,12 +178,23 @@ def _begun(path: Path, folder: Path, more: Path | None, config: Path | None) -> 
 
 
 def _again(place: "RunFolder", folder: Path) -> "RunFolder":
-    """A run to go on with, once its rows are held against the items that are sealed by now."""
+    """A run to go on with, once what it starts from is here, and its rows are held against the items that are sealed by now."""
     from freehold.cli.models_evidence import sealed_items
 
+    _fetched(place.recipe())
     kept = place.dataset()
     _unsealed(kept.examples if kept is not None else (), sealed_items(folder))
     return place
+
+
+def _fetched(recipe: "Recipe") -> None:
+    """Fetches the weights that a recipe names, where they are not here yet. Raises FetchError."""
+    from freehold.catalog.weights import FETCHED
+    from freehold.cli.models_fetch import fetched
+
+    for name in (recipe.start, recipe.teacher.run if recipe.teacher is not None else ""):
+        if name in FETCHED:
+            fetched(name)
 
 
 def _unsealed(rows: "Sequence[Example]", sealed: "Iterable[Sealed]") -> None:

@@ -17,13 +17,14 @@ import msgspec
 from msgspec import Raw, Struct
 from msgspec.structs import replace
 
+from freehold.catalog.weights import NAMED, digest, locate
 from freehold.config.settings import Engine
 from freehold.errors import FetchError, NotConfigured
 from freehold.serving import vllm
 from freehold.serving.gguf import Head, NotGguf, read_head
 from freehold.serving.groups import LLAMA, Group, grouped, kind
 from freehold.serving.machine import cores, free_ports
-from freehold.serving.weights import NAMED, Progress, digest, fetch, locate
+from freehold.serving.weights import Progress, fetch
 from freehold.vendors.own import VLLM, Mind, Served, mind_of, traits_of
 
 READY_SECONDS = 2.0

@@ -12,9 +12,9 @@ from typing import Any, Final, cast
 
 import msgspec
 
+from freehold.catalog.weights import digest
 from freehold.config.settings import Engine
 from freehold.errors import FetchError, NotConfigured
-from freehold.serving.weights import digest
 
 KEY: Final = "VLLM_API_KEY"
 

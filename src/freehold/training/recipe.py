@@ -22,6 +22,8 @@ import msgspec
 from msgspec import Meta, Struct
 from msgspec.structs import asdict, replace
 
+from freehold.catalog.weights import FETCHED, NAMED, SHIPPED, kept_at
+from freehold.config.paths import cache_dir, environment
 from freehold.errors import ConfigError
 from freehold.training import tasks
 from freehold.training.dataset import Cleaning
@@ -150,8 +152,8 @@ class Lora(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fie
 
 
 class Recipe(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fields=True):
-    """One recipe. `model` is the name of what comes out, `own/NAME`. `start` is the folder of a finished run or of weights to begin with, or
-    `own/NAME` for those that come with the package (`sft`, `grpo` and `dpo` need one); `base` who made those weights, `vendor/model`, for the terms. `data` is a dataset for `sft`, and `clean` what it is cleaned of before a run keeps it. `direct` is the share of examples without
+    """One recipe. `model` is the name of what comes out, `own/NAME`. `start` is the folder of a finished run or of weights to begin with,
+    `own/NAME` for those that come with the package, or the name of weights that `freehold models fetch` knows (`sft`, `grpo` and `dpo` need one); `base` who made those weights, `vendor/model`, for the terms. `data` is a dataset for `sft`, and `clean` what it is cleaned of before a run keeps it. `direct` is the share of examples without
     steps; `offered` whether others get the model; `declares` what whoever trains answers for."""
 
     model: Annotated[str, Meta(pattern=r"^own/[a-z0-9][a-z0-9.-]{0,62}$")]
@@ -182,12 +184,11 @@ class Begun(Recipe, frozen=True, kw_only=True):
     sha256: str
 
 
-SHIPPED: Final = Path(__file__).parents[1] / "serving" / "shipped"
-"""Weights that come with the package, a folder each."""
-
-
 def folder_of(name: str) -> Path:
-    """The folder that a recipe's `start` or a teacher's `run` names: a path, or, as `own/NAME`, weights that come with the package."""
+    """The folder that a recipe's `start` or a teacher's `run` names: a path; as `own/NAME`, weights that come with the package; or the file of weights that
+    `freehold models fetch` knows by that name, where it keeps them."""
+    if name in FETCHED:
+        return kept_at(NAMED[name], cache_dir(environment()))
     shipped = {f"own/{folder.name}": folder for folder in SHIPPED.iterdir()}
     return shipped.get(name, Path(name).expanduser())
 
