@@ -57,6 +57,16 @@ def test_a_folder_brings_its_lineage_and_its_context(tmp_path: Path) -> None:
     assert found["lineage"]["run"] == "run_1"
 
 
+def test_a_file_brings_the_lineage_that_lies_beside_it_and_names_its_digest(tmp_path: Path) -> None:
+    weights = hashlib.sha256(b"GGUF a").hexdigest()
+    folder = folder_of(tmp_path / "f16", a__gguf=b"GGUF a", b__gguf=b"GGUF b")
+    (folder / "lineage.json").write_bytes(msgspec.json.encode(replace(LINEAGE, weights=weights)))
+    found = json.loads(models(tmp_path, "add", "nano", str(folder / "a.gguf"), "--json").stdout)
+    assert (found["lineage"]["run"], found["weights"]) == ("run_1", weights)
+    with pytest.raises(RegistryError, match="needs a lineage, and none is there"):
+        models(tmp_path, "add", "nano", str(folder / "b.gguf"))
+
+
 def test_a_lineage_of_other_weights_is_refused(tmp_path: Path) -> None:
     folder = folder_of(tmp_path / "run", model__safetensors=b"tensors")
     (folder / "lineage.json").write_bytes(msgspec.json.encode(LINEAGE))

@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import importlib.util
 import json
+import os
 import re
 import signal
 from pathlib import Path
@@ -21,10 +22,10 @@ from freehold.cli.promoted import (
     held_places,
     promoted_engines,
     read_serving,
-    with_promoted,
     write_serving,
 )
 from freehold.cli.settings import known_vendors
+from freehold.cli.written import with_promoted
 from freehold.config.reading import read
 from freehold.config.settings import Engine, Settings
 from freehold.errors import FetchError, NotConfigured, RegistryError
@@ -235,6 +236,34 @@ async def test_a_promotion_a_rollback_and_a_new_table_under_load_drop_no_request
         assert {one.weights for one in told if one.deployment == "own/second"} == {NAMED["nano"].sha256}
         assert (answered[0], answered[-1]) == (digests[0], digests[0])
         await until(lambda: len(running.engines()) == 1, "the engines that were replaced have ended")
+
+
+async def test_a_promotion_does_not_take_up_what_was_written_since(weights: Path, tmp_path: Path) -> None:
+    digests: list[str] = []
+    for number in (1, 2):
+        path = tmp_path / f"v{number}" / "nano.gguf"
+        path.parent.mkdir()
+        path.write_bytes(content := weights.read_bytes() + bytes(31 * number))
+        digests.append(hashlib.sha256(content).hexdigest())
+        words = ("add", "nano", str(path), "--licence", "Apache-2.0", "--data", str(tmp_path / "data"))
+        assert freehold("models", *words).returncode == 0
+    words = (*word(tmp_path), "--data", str(tmp_path / "data"))
+    assert (await run_beside("models", "promote", "nano@1", *words)).exit_code == 0
+    async with house(tmp_path, SERVED.replace("total = 30.0", "total = 1.0")) as running:
+
+        async def answers() -> bool:
+            return (await running.say("own/nano", "1+2=?", max_tokens=4)).status == 200
+
+        await until(answers, "the first version answers")
+        # A route to a model that nothing serves: no worker could take this up.
+        running.config.write_text(running.config.read_text() + TABLE)
+        assert (await run_beside("models", "promote", "nano@2", *words)).exit_code == 0
+        await until(lambda: read_serving(running.data).weights["nano"] == digests[1], "the new version serves")
+        await until(lambda: len(running.engines()) == 1, "the engine before has ended")
+        for pid in running.workers().values():
+            os.kill(pid, signal.SIGKILL)
+        await until(answers, "workers that start anew answer with the new version")
+        assert (await running.say("second", "1+2=?", max_tokens=4)).status == 404
 
 
 MIXED = """

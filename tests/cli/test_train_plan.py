@@ -8,6 +8,7 @@ import pytest
 from architecture.source import ROOT
 from cli.commands import run
 from cli.train_runs import RECIPE
+from freehold.errors import MalformedDataset
 from freehold.training import cluster, executor
 from freehold.training.executor import Calibration
 
@@ -99,6 +100,13 @@ def test_weights_that_can_be_fetched_are_told_with_how(tmp_path: Path) -> None:
     path = str(ROOT / "recipes" / "smollm2-sft.toml")
     said = run("train", "plan", path, "--data", str(tmp_path), environ=environ).stdout
     assert "smollm2-135m, from which it starts, is not here; `freehold models fetch smollm2-135m` brings it\n" in said
+
+
+def test_rows_that_are_not_there_are_told(tmp_path: Path) -> None:
+    missing = tmp_path / "missing.jsonl"
+    text = GRPO.replace("grpo", "sft").replace("reward = {}\n", "").replace("[reward]\n", "")
+    with pytest.raises(MalformedDataset, match=r"missing\.jsonl cannot be read: No such file"):
+        run("train", "plan", recipe(tmp_path, f'data = "{missing}"\n{text}'), "--no-measure", "--data", str(tmp_path))
 
 
 def test_what_is_chosen_when_a_run_begins_is_not_measured_before(tmp_path: Path) -> None:

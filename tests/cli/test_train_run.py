@@ -165,6 +165,27 @@ def test_weights_that_a_recipe_names_are_fetched_before_the_run_is_made_and_agai
     assert asked == [("smollm2-135m", tmp_path / "cache" / "freehold", runs) for runs in (0, 1)]
 
 
+def test_ctrl_c_ends_the_watching_at_once_and_what_stands_on_the_run_is_not_begun(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Endless:
+        def running(self) -> bool:
+            raise KeyboardInterrupt
+
+        def wait(self) -> int:
+            raise AssertionError("nobody waits for it")
+
+    monkeypatch.setattr("freehold.training.executor.require_libraries", lambda: None)
+    monkeypatch.setattr("freehold.training.executor.LocalExecutor.start", lambda *_: Endless())
+    first = recipe(tmp_path)
+    second = tmp_path / "second.toml"
+    second.write_text(f'start = "{Path(first).name}"\n{RECIPE}')
+    said = run("train", "run", str(second), "--data", str(tmp_path))
+    assert said.exit_code == 130
+    (place,) = list_runs(tmp_path)
+    assert f"The run goes on: freehold train show {place.path.name} --follow" in said.stderr
+
+
 @pytest.mark.skipif(WITH_TORCH, reason="the extra is there")
 def test_without_the_extra_nothing_is_made_and_it_says_what_to_install(tmp_path: Path) -> None:
     with pytest.raises(NotConfigured, match="Training needs torch") as caught:

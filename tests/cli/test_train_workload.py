@@ -240,9 +240,12 @@ def test_items_that_give_a_sealed_one_away_teach_nothing(tmp_path: Path) -> None
             msgspec.structs.replace(refund(number), input={"messages": [_user(f"{words} {quoted}")]})
             for number, words in longer.items()
         ]
+        # One of them once more, in the same words: only the form of the answer that was wanted is another.
+        again = {**quoting[0].input, "response_format": {"type": "json_object"}}
+        quoting.append(msgspec.structs.replace(quoting[0], id="again", input=again))
         opened.items.add(quoting, KEEP_UNTIL, "ann")
         opened.items.deal("refunds", {"train": 1.0})
-    assert ids(training_items(data, "refunds").learned) & ids(quoting)
+    assert ids(training_items(data, "refunds").learned) >= {quoting[0].id, "again"}
     _, kept, said = chosen(data)
     assert ids(kept.train) & ids(quoting) == set()
     assert "left out since they give a sealed item away" in said

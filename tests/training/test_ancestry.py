@@ -1,5 +1,6 @@
 """What a run is made from: its rows, and all that stands behind the weights that it starts from or is taught by."""
 
+import hashlib
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, ClassVar
@@ -149,6 +150,19 @@ def test_a_student_stands_on_all_that_its_start_was_made_from(tmp_path: Path) ->
     with pytest.raises(RowForbidden, match="Rows by openai/gpt-5-mini may not train own/t: OpenAI"):
         admitted(recipe(start=start))
     assert admitted(recipe(start=start), FREED).overrides == (FREED,)
+
+
+def test_papers_beside_a_file_are_its_own_where_they_name_its_digest(tmp_path: Path) -> None:
+    file = tmp_path / "t.gguf"
+    file.write_bytes(b"GGUF t")
+    mine = {"base": "qwen/qwen3-0.6b", "weights": hashlib.sha256(b"GGUF t").hexdigest()}
+    exported(tmp_path, RENTED, **mine)
+    with pytest.raises(RowForbidden, match="Rows by openai/gpt-5-mini may not train own/t: OpenAI"):
+        admitted(recipe(start=file, base="qwen/qwen3-0.6b"))
+    exported(tmp_path, WRITTEN, **mine)
+    assert admitted(recipe(start=file)).sources == (WRITTEN, CHAINS)
+    exported(tmp_path, RENTED, base="qwen/qwen3-0.6b")
+    assert admitted(recipe(start=file, base="qwen/qwen3-0.6b")).sources == (CHAINS,)
 
 
 def test_a_pupil_stands_on_all_that_its_teacher_was_made_from(tmp_path: Path) -> None:

@@ -193,6 +193,15 @@ def test_the_operators_words_make_no_two_questions_near_duplicates() -> None:
     assert {leak.how for leak in gate.leaks([near])} == {"n-gram", "near-duplicate"}
 
 
+def test_a_short_question_behind_the_operators_words_is_found_as_a_whole() -> None:
+    asked = "What voids the warranty on cordless drills?"
+    sealed = replace(captured("s", f"{OPERATOR} {asked}"), own=asked)
+    mail = f"Good morning! A customer has written to us again: {asked} Please answer in French, and name the page too."
+    for turns in ((Turn("user", mail),), (Turn("system", OPERATOR), Turn("user", mail))):
+        found = list(Gate([sealed]).leaks([replace(row("x"), turns=turns)]))
+        assert [(leak.how, leak.item) for leak in found] == [("n-gram", "s")]
+
+
 def test_boilerplate_of_few_items_is_known_by_further_questions() -> None:
     first, second = (" ".join(f"{name}{place}" for place in range(20)) for name in ("one", "other"))
     rows = [row(f"{OTHER} {number}") for number in range(3)]

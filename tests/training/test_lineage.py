@@ -3,7 +3,7 @@
 from freehold.catalog.terms import Terms
 from freehold.training.dataset import Dataset
 from freehold.training.lineage import Owed, Source, both, owed_for, sources_of
-from freehold.training.provenance import pedigree_of_answer
+from freehold.training.provenance import Pedigree, pedigree_of_answer
 from training.rows import OPENAI, TASKS, row
 
 TERMS = Terms.load()
@@ -34,6 +34,36 @@ def test_a_base_and_an_ancestor_pass_theirs_too() -> None:
     )
     assert owed.flowing == ("LicenseRef-Gemma",)
     assert owed.name_prefix == ""
+
+
+def test_duties_of_two_dates_of_one_contract_are_all_owed() -> None:
+    own = b"""
+[[contract]]
+id = "order"
+vendor = "acme"
+route = "api"
+title = "Order form"
+date = "2026-01-01"
+source = "contract register, number 17"
+sureness = "read"
+permits = { distil = "yes" }
+duties = { name-prefix = "Acme", notices = ["Built with Acme"] }
+
+[[contract]]
+id = "order"
+vendor = "acme"
+route = "api"
+title = "Order form, mended"
+date = "2026-06-01"
+source = "contract register, number 18"
+sureness = "read"
+permits = { distil = "yes" }
+"""
+    rows = [
+        row(name, pedigree=Pedigree(producer="acme/m", route="api", terms="order", terms_date=date))
+        for name, date in (("a", "2026-01-01"), ("b", "2026-06-01"))
+    ]
+    assert owed_for(Dataset(tuple(rows)), None, Terms.load(own)) == Owed("Acme", ("Built with Acme",), ())
 
 
 def test_free_sources_owe_nothing() -> None:

@@ -45,6 +45,10 @@ def test_what_a_recipe_starts_from_is_a_folder_what_came_along_or_what_is_fetche
     assert [folder_of(name) for name in ("nano", "a/b")] == [Path("nano"), Path("a/b")]
 
 
+def test_a_name_may_begin_as_the_terms_of_a_base_ask() -> None:
+    assert parse_recipe(SMALL.replace("own/small", "own/Llama-claims").encode()).model == "own/Llama-claims"
+
+
 def test_every_recipe_of_the_repository_can_be_read_and_has_tasks_that_are_there() -> None:
     paths = sorted((ROOT / "recipes").glob("*.toml"))
     names = {path.stem for path in paths}

@@ -40,8 +40,9 @@ def start(
     from msgspec.structs import asdict
 
     from freehold.cli.canary_store import changing, print_changed
-    from freehold.cli.promoted import promoted_engines, with_promoted
+    from freehold.cli.promoted import promoted_engines
     from freehold.cli.settings import read_settings
+    from freehold.cli.written import with_promoted
     from freehold.config.digest import route_digest
     from freehold.config.paths import config_file, data_dir, environment, user_name
     from freehold.store.canaries import start_canary

@@ -28,11 +28,11 @@ from freehold.cli.promoted import (
     held_places,
     promoted_engines,
     read_serving,
-    with_promoted,
     write_serving,
 )
 from freehold.cli.running import state_file
 from freehold.cli.settings import read_settings
+from freehold.cli.written import Written, with_promoted
 from freehold.config.paths import cache_dir
 from freehold.config.settings import Engine, Settings
 from freehold.errors import FreeholdError, StoreError
@@ -74,7 +74,7 @@ class House:
     ) -> None:
         """`json` has it say that it is ready as one line of JSON."""
         self._json = json
-        self._settings = settings
+        self._settings = self._asked = settings
         self._path = path
         self._data = data
         self._host = host
@@ -84,7 +84,6 @@ class House:
         self._supervisor: Supervisor | None = None
         self._lock: int | None = None
         self._up: set[int] = set()
-        self._change: Changeover | None = None
         self._taking_up: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
@@ -108,14 +107,15 @@ class House:
         supervisor = self._supervisor = Supervisor()
         engines = self._plan(promoted)
         in_force = InForce.make(self._settings)
-        change = self._change = self._changeover(supervisor, bookkeeper, in_force, engines, wanted)
+        written = Written(self._asked, lambda settings: _announce_policy(settings, supervisor, bookkeeper, in_force))
+        change = self._changeover(supervisor, written, engines, wanted)
         write_serving(self._data, change.models, promoted)
         for engine in engines:
             if engine.argv:  # a server of one's own is somebody else's to start
                 supervisor.start(_engine_child(engine))
         # 4 the workers
         says, hears = os.pipe()
-        stop = self._listen_to_signals(supervisor, bookkeeper, in_force)
+        stop = self._listen_to_signals(written, change)
         all_up = self._watch_workers(says)
         for number in range(self._workers):
             supervisor.start(self._worker_child(number, listening.fileno(), hears, in_force.fd, bookkeeper))
@@ -164,39 +164,37 @@ class House:
         said = {"ready": url, "data": str(self._data), "admin_key": admin_key, "models": models}
         return msgspec.json.encode(said).decode()
 
-    def _listen_to_signals(self, supervisor: Supervisor, bookkeeper: Bookkeeper, in_force: InForce) -> asyncio.Event:
+    def _listen_to_signals(self, written: Written, change: Changeover) -> asyncio.Event:
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
-        loop.add_signal_handler(signal.SIGHUP, self._reload, supervisor, bookkeeper, in_force)
+        loop.add_signal_handler(signal.SIGHUP, self._reload, written, change)
         return stop
 
-    def _reload(self, supervisor: Supervisor, bookkeeper: Bookkeeper, in_force: InForce) -> None:
+    def _reload(self, written: Written, change: Changeover) -> None:
         """Puts the configuration in force as it is now: at once with the engines that there are, and again when tables that are new or changed have theirs.
         One that cannot be used is reported, and the old one stays."""
         waits: FreeholdError | None = None
         try:
-            written = read_settings(self._path, self._data)
+            self._asked = read_settings(self._path, self._data)
         except FreeholdError as error:
             log.error(NOT_RELOADED, error.message)
             return
         try:
             serving = read_serving(self._data)
-            settings = with_promoted(written, serving.promoted)
-            require_usable(settings, self._data, serving.models)
-            _announce_policy(settings, supervisor, bookkeeper, in_force)
+            require_usable(with_promoted(self._asked, serving.promoted), self._data, serving.models)
+            written.put(self._asked, serving.promoted)
         except FreeholdError as error:
             waits = error  # it may be a route to a model that has no engine yet
-        if self._change is not None:
-            task = asyncio.create_task(self._take_up(self._change, waits))
-            self._taking_up.add(task)
-            task.add_done_callback(self._taking_up.discard)
+        task = asyncio.create_task(self._take_up(change, waits))
+        self._taking_up.add(task)
+        task.add_done_callback(self._taking_up.discard)
 
     async def _take_up(self, change: Changeover, waits: FreeholdError | None) -> None:
         """Has the tables of own models served as they are now; `waits` is why the configuration is not in force yet."""
         try:
-            if not await change.take_up() and waits is not None:
+            if not await change.take_up(lambda: self._asked) and waits is not None:
                 log.error(NOT_RELOADED, waits.message)
         except (FreeholdError, OSError, TimeoutError) as error:
             if waits is not None:
@@ -206,8 +204,7 @@ class House:
     def _changeover(
         self,
         supervisor: Supervisor,
-        bookkeeper: Bookkeeper,
-        in_force: InForce,
+        written: Written,
         engines: list[EngineSpec],
         wanted: Wanted,
     ) -> Changeover:
@@ -217,10 +214,9 @@ class House:
             engines,
             self._settings.own,
             wanted,
-            settings=lambda: read_settings(self._path, self._data),
+            written=written,
             plan=lambda group: plan_group(group, cache_dir(self._environ), self._environ, _say),
             usable=lambda settings, models: require_usable(settings, self._data, models),
-            tell=lambda settings: _announce_policy(settings, supervisor, bookkeeper, in_force),
         )
 
     def _watch_workers(self, says: int) -> asyncio.Event:

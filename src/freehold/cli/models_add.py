@@ -15,10 +15,10 @@ from freehold.cli.models_adapter import is_adapter, with_base
 from freehold.cli.models_registry import AsJson, Data, Folder, described, note, open_registry
 from freehold.config.paths import data_dir, environment
 from freehold.errors import InvalidField, RegistryError
-from freehold.training.ancestry import LINEAGE, pedigree_of_base
+from freehold.training.ancestry import pedigree_of_base
 from freehold.training.dataset import Dataset
 from freehold.training.exported import KINDS, PAPERS, find_exported
-from freehold.training.lineage import Lineage, owed_for
+from freehold.training.lineage import LINEAGE, Lineage, lineage_beside, owed_for
 from freehold.training.manifest import File, Manifest, named
 from freehold.training.runs import find_run
 
@@ -136,6 +136,8 @@ def _lineage(
     that are known."""
     if given is None and path.is_dir() and (path / LINEAGE).is_file():
         given = path / LINEAGE
+    if given is None and lineage_beside(path) is not None:
+        given = path.with_name(LINEAGE)
     if given is None:
         if licence is None:
             raise RegistryError(

@@ -24,9 +24,9 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from freehold.cli.models_adapter import base_of, is_adapter
-from freehold.config.discovery import OWN
+from freehold.cli.written import Written, with_promoted
 from freehold.config.own import REGISTRY
-from freehold.config.settings import Engine, Settings, VendorSettings
+from freehold.config.settings import Engine, Settings
 from freehold.errors import EngineDown, FreeholdError, NotConfigured
 from freehold.processes import Child, Supervisor
 from freehold.serving.groups import Group, apart, grouped, kind
@@ -123,16 +123,6 @@ def held_places(wanted: Wanted, settings: Settings) -> dict[str, Engine]:
     return {name: settings.own.get(name, Engine(name=name)) for name in wanted.refused} | wanted.engines
 
 
-def with_promoted(settings: Settings, promoted: Mapping[str, Engine]) -> Settings:
-    """The settings with these engines among the own models, and the vendor `own` where it was missing."""
-    if not promoted:
-        return settings
-    vendors = settings.vendors
-    if OWN not in vendors:
-        vendors = {**vendors, OWN: VendorSettings(name=OWN, like=OWN)}
-    return replace(settings, own={**settings.own, **promoted}, vendors=vendors)
-
-
 def _engine(registry: Registry, version: Version, given: Engine, data: Path) -> Engine:
     """How a version is served. One whose file is an adapter is served over the weights of the version that its lineage names as its base."""
     context = given.context or version.manifest.context or None
@@ -168,20 +158,18 @@ class Changeover:
         own: Mapping[str, Engine],
         wanted: Wanted,
         *,
-        settings: Callable[[], Settings],
+        written: Written,
         plan: Callable[[Group], EngineSpec],
         usable: Callable[[Settings, Mapping[str, Served]], None],
-        tell: Callable[[Settings], None],
     ) -> None:
         """`own` are all models as the settings in force have them, what is promoted included as it was `wanted`; `engines` those that run of them: all
-        that nothing promoted has a part in. `plan` makes the spec of one, `usable` raises where no worker could take these settings with these models,
-        `tell` has the workers read anew."""
+        that nothing promoted has a part in. `written` is the configuration in force, `plan` makes the spec of an engine, `usable` raises where no worker could take these
+        settings with these models."""
         self._data = data
         self._supervisor = supervisor
-        self._settings = settings
+        self._written = written
         self._plan = plan
         self._usable = usable
-        self._tell = tell
         self._alone = asyncio.Lock()
         self._promoted = {name: own[name] for name in (*wanted.engines, *wanted.refused)}
         self._groups = [group for group in grouped(own) if wanted.engines.keys().isdisjoint(group.names)]
@@ -222,12 +210,12 @@ class Changeover:
         while self._beginning:
             await asyncio.wait([task for _, task in self._beginning])
 
-    async def take_up(self) -> bool:
-        """Has every table of the configuration served as it is written now: new and changed ones by a new engine, and those that are gone by none. Says whether
+    async def take_up(self, asked: Callable[[], Settings]) -> bool:
+        """Has every table of the settings served that are asked for when its turn comes, and puts them in force with that: new and changed ones by a new engine, and those that are gone by none. Says whether
         anything had to be changed. All or nothing: raises FreeholdError, and then everything stays as it was. Tables that only say how a promoted version
         is served are taken up afterwards, each by itself."""
         async with self._alone:
-            settings = self._settings()
+            settings = asked()
             found = self._wanted(settings)
             wanted = held_places(found, settings)
             held = found.refused.keys() - found.engines.keys()
@@ -260,7 +248,7 @@ class Changeover:
             for spec, _ in started:
                 models.update(spec.models)
             self._usable(with_promoted(settings, wanted), models)
-            self._commit(started, fresh, promoted, gone)
+            self._commit(settings, started, fresh, promoted, gone)
         except BaseException:
             for _, child in started:
                 await self._supervisor.retire(child, 5)
@@ -276,7 +264,7 @@ class Changeover:
     def _look(self) -> None:
         """Begins to change over each promoted model that is not served as it is to be, and gives up what was begun and is not wanted any more."""
         try:
-            settings = self._settings()
+            settings = self._written.settings
             wanted = self._wanted(settings)
         except (FreeholdError, OSError) as error:
             log.error("the promoted versions cannot be looked at, everything stays as it was: %s", error)
@@ -318,7 +306,7 @@ class Changeover:
             try:
                 async with self._alone:
                     theirs = {name: engine for name, engine in wanted.items() if name in group.names}
-                    self._commit([started], [group], {**self._promoted, **theirs})
+                    self._commit(self._written.settings, [started], [group], {**self._promoted, **theirs})
             except BaseException:
                 await self._supervisor.retire(started[1], 5)
                 raise
@@ -372,22 +360,22 @@ class Changeover:
 
     def _commit(
         self,
+        settings: Settings,
         started: Sequence[tuple[EngineSpec, str]],
         groups: Sequence[Group],
         promoted: Mapping[str, Engine],
         gone: Collection[str] = (),
     ) -> None:
-        """Has the workers ask the engines that were started for these groups, and those before end in time. `promoted` are all that come from the registry
-        now. Raises FreeholdError, OSError, and then everything is as it was."""
+        """Has the workers ask the engines that were started for these groups, and those before end in time. `settings` are in force from then on;
+        `promoted` are all that come from the registry now. Raises FreeholdError, OSError, and then everything is as it was."""
         models = {name: served for name, served in self._models.items() if name not in gone}
         for spec, _ in started:
             models.update(spec.models)
         kept = {name: engine for name, engine in promoted.items() if name in models}
-        settings = with_promoted(self._settings(), kept)
         # 3
         write_serving(self._data, models, kept)
         try:
-            self._tell(settings)
+            self._written.put(settings, kept)
         except BaseException:
             write_serving(self._data, self._models, self._promoted)
             raise
@@ -404,9 +392,8 @@ class Changeover:
         for name, served in ((name, served) for spec, _ in started for name, served in spec.models.items()):
             log.info("own/%s is now served with the weights %s", name, (served.weights or "")[:12])
         # 4
-        longest = max([settings.timeouts.total, *(w.timeouts.total for w in settings.workloads.values() if w.timeouts)])
         for old in before - set(self._children.values()):
-            self._kept(self._retire(old, longest))
+            self._kept(self._retire(old, self._written.lasts))
 
     def _kept(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """A task that nobody else need hold."""

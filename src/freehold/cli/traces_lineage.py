@@ -6,14 +6,11 @@ nobody.
 
 from pathlib import Path
 
-import msgspec
-
-from freehold.catalog.weights import NAMED, digest, kept_at
+from freehold.catalog.weights import NAMED, kept_at
 from freehold.config.discovery import OWN
 from freehold.config.own import REGISTRY
 from freehold.config.settings import Settings
-from freehold.training.ancestry import LINEAGE
-from freehold.training.lineage import Lineage
+from freehold.training.lineage import Lineage, lineage_beside
 from freehold.training.registry import MODELS, Registry
 
 
@@ -30,12 +27,4 @@ def lineage_of(teacher: str, settings: Settings, data: Path, cache: Path) -> Lin
     if given.url is not None or given.adapter is not None:
         return None
     weights = kept_at(NAMED[given.weights], cache) if given.weights in NAMED else Path(given.weights)
-    return _beside(weights)
-
-
-def _beside(weights: Path) -> Lineage | None:
-    try:
-        found = msgspec.json.decode(weights.with_name(LINEAGE).read_bytes(), type=Lineage)
-        return found if found.weights == digest(weights) else None
-    except (OSError, msgspec.MsgspecError):
-        return None
+    return lineage_beside(weights)

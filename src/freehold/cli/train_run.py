@@ -23,6 +23,10 @@ Ray = Annotated[
 ]
 
 
+INTERRUPTED = 130
+"""How a command ends that Ctrl-C ended, as shells have it."""
+
+
 def run(
     recipe: Annotated[str, typer.Argument(help="A recipe, a file of TOML; or the id of a run to go on with.")],
     detach: Annotated[bool, typer.Option("--detach", help="Start it, and do not watch.")] = False,
@@ -99,7 +103,7 @@ def _started(place: "RunFolder", executor: "Executor") -> "Job":
 
 
 def _trained(place: "RunFolder", executor: "Executor", *, quiet: bool) -> None:
-    """Trains a run to its end, and shows how it goes. Raises TrainingError when it fails."""
+    """Trains a run to its end, and shows how it goes. Raises TrainingError when it fails, and typer.Exit when nobody watches any longer."""
     from freehold.cli.train_show import draw, watch
     from freehold.errors import TrainingError
     from freehold.training.executor import said
@@ -107,7 +111,8 @@ def _trained(place: "RunFolder", executor: "Executor", *, quiet: bool) -> None:
 
     earlier = place.log.stat().st_size if place.log.exists() else 0
     job = _started(place, executor)
-    watch(place, job.running, quiet=quiet)
+    if not watch(place, job.running, quiet=quiet):
+        raise typer.Exit(INTERRUPTED)
     code = job.wait()
     tell_if_possible(place)
     draw(place)

@@ -38,8 +38,9 @@ def show(
         Console().print(picture(place, stands))
 
 
-def watch(place: "RunFolder", running: Callable[[], bool], *, quiet: bool = False) -> None:
-    """Shows a run on stderr until it ends; a Ctrl-C ends the watching alone."""
+def watch(place: "RunFolder", running: Callable[[], bool], *, quiet: bool = False) -> bool:
+    """Shows a run on stderr until it ends; a Ctrl-C ends the watching alone. Says whether the run has ended."""
+    import sys
     import time
 
     from rich.console import Console
@@ -51,7 +52,7 @@ def watch(place: "RunFolder", running: Callable[[], bool], *, quiet: bool = Fals
         if quiet:
             while running():
                 time.sleep(LOOK_SECONDS)
-            return
+            return True
         with Live(console=Console(stderr=True), auto_refresh=False) as live:
             going = True
             while going:
@@ -59,8 +60,10 @@ def watch(place: "RunFolder", running: Callable[[], bool], *, quiet: bool = Fals
                 live.update(picture(place, standing(place)), refresh=True)
                 if going:
                     time.sleep(LOOK_SECONDS)
+        return True
     except KeyboardInterrupt:
-        print(f"The run goes on: freehold train show {place.path.name} --follow")
+        print(f"The run goes on: freehold train show {place.path.name} --follow", file=sys.stderr)
+        return False
 
 
 def picture(place: "RunFolder", stands: "Standing") -> Any:

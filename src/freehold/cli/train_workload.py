@@ -194,10 +194,12 @@ def _forbidden(recipe: Recipe, item: Item, asked: Asked) -> str | None:
 
 def _leaking(task: WorkloadTask, items: Sequence[Item], data: Path) -> tuple[int, dict[str, str]]:
     """How many sealed items there are, and which items give one away."""
-    examples = {_example(task, item).hash: item for item in items}
     rows = [_example(task, item) for item in items]
     gate = Gate(sealed_items(data), common={one.asked for one in rows})
-    return gate.size, {examples[leak.row].id: "they give a sealed item away" for leak in gate.leaks(rows)}
+    gone = {leak.row for leak in gate.leaks(rows)}
+    return gate.size, {
+        item.id: "they give a sealed item away" for item, row in zip(items, rows, strict=True) if row.hash in gone
+    }
 
 
 def _example(task: WorkloadTask, item: Item) -> Example:

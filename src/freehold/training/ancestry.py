@@ -24,7 +24,7 @@ from freehold.catalog.terms import Terms
 from freehold.errors import ConfigError, RowForbidden
 from freehold.training import tasks
 from freehold.training.dataset import Dataset, admit
-from freehold.training.lineage import Lineage, Source, sources_of
+from freehold.training.lineage import LINEAGE, Lineage, Source, lineage_beside, sources_of
 from freehold.training.provenance import Override, Pedigree, Student, Use, may_use, pedigree_of_answer, use_of
 from freehold.training.recipe import REWARDED, Portion, Recipe, folder_of
 from freehold.training.runs import ANCESTRY, RunFolder
@@ -32,7 +32,6 @@ from freehold.training.tasks.kept_workload import read_kept
 from freehold.training.tasks.task import WORKLOAD
 from freehold.training.traces import behind_item, of_customer
 
-LINEAGE = "lineage.json"
 WEIGHTS = "model"
 """The folder of weights inside that of a run."""
 
@@ -178,7 +177,7 @@ def _taught(recipe: Recipe, terms: Terms, on: str) -> Ancestry | None:
 
 
 def _behind(folder: str, made_by: str, terms: Terms, on: str, seen: frozenset[Path] = frozenset()) -> Ancestry | None:
-    """What the weights of a folder were made from; None without a folder."""
+    """What the weights of a folder, or of a file, were made from; None without one. Papers beside a file are its own where they name its SHA-256."""
     if not folder:
         return None
     path = folder_of(folder).absolute()
@@ -189,7 +188,10 @@ def _behind(folder: str, made_by: str, terms: Terms, on: str, seen: frozenset[Pa
         if (place / "run.json").is_file():
             return _agreed(_of_run(RunFolder(place), terms, on, seen), made_by, folder)
         if (place / LINEAGE).is_file():
-            return _agreed(_of_lineage(place / LINEAGE), made_by, folder)
+            return _agreed(_of_lineage(_lineage_in(place / LINEAGE)), made_by, folder)
+    papers = lineage_beside(path)
+    if papers is not None:
+        return _agreed(_of_lineage(papers), made_by, folder)
     if made_by:
         return Ancestry(base=made_by)
     if not path.exists():
@@ -216,11 +218,7 @@ def _of_run(folder: RunFolder, terms: Terms, on: str, seen: frozenset[Path]) -> 
     return replace(trace(recipe, terms, on, folder.dataset(), start, taught), start=run.id)
 
 
-def _of_lineage(path: Path) -> Ancestry:
-    try:
-        lineage = msgspec.json.decode(path.read_bytes(), type=Lineage)
-    except msgspec.MsgspecError as error:
-        raise ConfigError(f"{path} is no lineage: {error}.", "Take the folder that an export wrote.") from None
+def _of_lineage(lineage: Lineage) -> Ancestry:
     return Ancestry(
         base=lineage.base,
         start=lineage.run,
@@ -229,6 +227,13 @@ def _of_lineage(path: Path) -> Ancestry:
         sources=lineage.sources,
         overrides=lineage.overrides,
     )
+
+
+def _lineage_in(path: Path) -> Lineage:
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Lineage)
+    except msgspec.MsgspecError as error:
+        raise ConfigError(f"{path} is no lineage: {error}.", "Take the folder that an export wrote.") from None
 
 
 def _agreed(found: Ancestry, made_by: str, folder: str) -> Ancestry:

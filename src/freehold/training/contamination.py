@@ -70,7 +70,7 @@ class Gate:
         items.sort(key=lambda item: not item.captured)  # of two with the same words the one whose words tell is found
         self._problems = {(item.task, item.problem): item for item in items if item.problem}
         self._grams = _rare(items, common)
-        self._short = [(text, item) for item in items if len(text := _short(item.asked)) >= SHORTEST]
+        self._short = [(text, item) for item in items if len(text := _short(item.own or item.asked)) >= SHORTEST]
         self._tasks = {item.task for item in items if not item.captured}
         self._captured = any(item.captured for item in items)
         self._neighbours = Neighbours(alike)

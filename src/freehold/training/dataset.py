@@ -160,10 +160,15 @@ def write_dataset(dataset: Dataset, path: Path) -> None:
 
 
 def read_dataset(path: Path) -> Dataset:
-    """The dataset of a file. Raises MalformedDataset, with the line, for what is no row and for a row that does not have its hash."""
+    """The dataset of a file. Raises MalformedDataset, with the line, for what is no row and for a row that does not have its hash, and for a file that cannot be
+    read."""
     examples: list[Example] = []
     ancestors: dict[str, Pedigree] = {}
-    with path.open("rb") as file:
+    try:
+        file = path.open("rb")
+    except OSError as error:
+        raise MalformedDataset(f"The rows of {path} cannot be read: {error.strerror}.") from None
+    with file:
         for place, line in enumerate(file, 1):
             if not line.strip():
                 continue

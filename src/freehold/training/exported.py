@@ -23,12 +23,12 @@ from msgspec import Struct
 
 from freehold.catalog.terms import Terms
 from freehold.errors import ConfigError, RegistryError, TrainingError
-from freehold.training.ancestry import LINEAGE, Ancestry, pedigree_of_base
+from freehold.training.ancestry import Ancestry, pedigree_of_base
 from freehold.training.bom import bill_of_materials
 from freehold.training.card import model_card
 from freehold.training.dataset import Dataset
 from freehold.training.executor import LocalExecutor, Parity
-from freehold.training.lineage import ADAPTER_ARCHITECTURE, ARCHITECTURE, Lineage, Measured, Owed, owed_for
+from freehold.training.lineage import ADAPTER_ARCHITECTURE, ARCHITECTURE, LINEAGE, Lineage, Measured, Owed, owed_for
 from freehold.training.provenance import Pedigree
 from freehold.training.runs import ANCESTRY, RunFolder, Standing, standing
 

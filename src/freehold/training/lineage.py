@@ -6,12 +6,18 @@ flow down) cannot be forgotten between a source and the last student of its stud
 
 from collections import Counter
 from collections.abc import Iterable
+from pathlib import Path
 
+import msgspec
 from msgspec import Struct
 
 from freehold.catalog.terms import Contract, Terms
+from freehold.catalog.weights import digest
 from freehold.training.dataset import Dataset
 from freehold.training.provenance import Override, Pedigree
+
+LINEAGE = "lineage.json"
+"""The file of a lineage, beside the weights that it tells of."""
 
 ARCHITECTURE = "LlamaForCausalLM"
 ADAPTER_ARCHITECTURE = f"low-rank adapters of a {ARCHITECTURE}"
@@ -100,7 +106,18 @@ def both(one: Owed, other: Owed) -> Owed:
     return Owed(one.name_prefix or other.name_prefix, tuple(notices), tuple(flowing))
 
 
+def lineage_beside(weights: Path) -> Lineage | None:
+    """The lineage that lies beside a file of weights; None where there is none, or that of other weights."""
+    try:
+        found = msgspec.json.decode(weights.with_name(LINEAGE).read_bytes(), type=Lineage)
+        return found if found.weights == digest(weights) else None
+    except (OSError, msgspec.MsgspecError):
+        return None
+
+
 def _contracts(pedigrees: Iterable[Pedigree], terms: Terms) -> list[Contract]:
     found = (terms.find(one.terms, one.terms_date) for one in pedigrees)
-    every = {together.id: together for one in found if one is not None for together in terms.together(one)}
+    every = {
+        (together.id, together.date): together for one in found if one is not None for together in terms.together(one)
+    }
     return [every[name] for name in sorted(every)]

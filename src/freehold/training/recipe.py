@@ -156,7 +156,7 @@ class Recipe(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_f
     `own/NAME` for those that come with the package, or the name of weights that `freehold models fetch` knows (`sft`, `grpo` and `dpo` need one); `base` who made those weights, `vendor/model`, for the terms. `data` is a dataset for `sft`, and `clean` what it is cleaned of before a run keeps it. `direct` is the share of examples without
     steps; `offered` whether others get the model; `declares` what whoever trains answers for."""
 
-    model: Annotated[str, Meta(pattern=r"^own/[a-z0-9][a-z0-9.-]{0,62}$")]
+    model: Annotated[str, Meta(pattern=r"^own/[A-Za-z0-9][A-Za-z0-9.-]{0,62}$")]
     stage: Stage
     learning: Learning
     shape: Shape | None = None
