@@ -201,14 +201,59 @@ async def test_more_than_one_trace_of_an_item_can_be_wanted_and_progress_is_told
     assert told == [(1, 1)]
 
 
-async def test_a_refusal_that_is_final_is_not_asked_again_and_an_item_without_a_reference_is_unscored(
+async def test_a_refusal_of_the_question_is_never_asked_again_and_an_item_without_a_reference_is_unscored(
     tmp_path: Path,
 ) -> None:
     teacher = Teacher({"2+3?": [Unanswered("400: too long", final=True)]})
-    made = await made_by(teacher, tmp_path, wanted(samples=2), items=[ITEMS[0], item("n", "why?", None)])
-    assert teacher.asked.count(("2+3?", 0)) == 1
-    assert ("2+3?", 1) not in teacher.asked
-    assert made.outcomes == {"failed": 1, "unscored": 2}
+    for _ in range(2):
+        made = await made_by(teacher, tmp_path, wanted(samples=2), items=[ITEMS[0], item("n", "why?", None)])
+        assert teacher.asked == [("2+3?", 0), ("why?", 0), ("why?", 1)]
+        assert made.outcomes == {"failed": 1, "unscored": 2}
+
+
+async def test_an_answer_that_a_corrected_reference_finds_wrong_is_no_row_and_the_item_is_asked_anew(
+    tmp_path: Path,
+) -> None:
+    said: Said = {"Which?": [Answered("A"), Answered("B")]}
+    before = await made_by(Teacher(said), tmp_path, wanted(samples=1), items=[item("x", "Which?", "A")])
+    assert [example.reply for example in before.dataset.examples] == ["A"]
+    corrected = Teacher(said)
+    after = await made_by(corrected, tmp_path, wanted(samples=2), items=[item("x", "Which?", "B")])
+    assert corrected.asked == [("Which?", 0), ("Which?", 1)]
+    assert [example.reply for example in after.dataset.examples] == ["B"]
+    assert after.outcomes == {"wrong": 1, "kept": 1}
+    back = Teacher(said)
+    again = await made_by(back, tmp_path, wanted(samples=2), items=[item("x", "Which?", "A")])
+    assert (back.asked, again.dataset) == ([], before.dataset)
+
+
+@pytest.mark.parametrize(
+    ("other", "body"),
+    [
+        (item("a", "3+2?", "5"), {"max_tokens": 9}),
+        (item("a", "2+3?", "5"), {"max_tokens": 99}),
+        (replace(item("a", "2+3?", "5"), metadata={"path": "total"}), {"max_tokens": 9}),
+    ],
+)
+async def test_attempts_at_another_text_or_with_another_body_do_not_count(
+    tmp_path: Path, other: Item, body: dict[str, Any]
+) -> None:
+    first = item("a", "2+3?", "5")
+    await made_by(Teacher({"2+3?": [Answered("6")]}), tmp_path, wanted(samples=1, body={"max_tokens": 9}), [first])
+    teacher = Teacher({"2+3?": [Answered("5", "2 + 3 = 5")], "3+2?": [Answered("5", "3 + 2 = 5")]})
+    made = await made_by(teacher, tmp_path, wanted(samples=1, body=body), [other])
+    assert (len(teacher.asked), made.outcomes) == (1, {"kept": 1})
+
+
+def test_a_log_whose_attempts_do_not_say_what_decided_them_is_not_gone_on_with(tmp_path: Path) -> None:
+    path = tmp_path / "log.jsonl"
+    AttemptLog(path, ASKED).close()
+    with path.open("a") as log:
+        log.write('{"item":"a","number":0,"outcome":"wrong"}\n')
+    before = path.read_bytes()
+    with pytest.raises(ConfigError, match="of an earlier version"):
+        AttemptLog(path, ASKED)
+    assert path.read_bytes() == before
 
 
 def test_the_log_is_its_owners_alone_and_a_broken_line_is_an_error(tmp_path: Path) -> None:
