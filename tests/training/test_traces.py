@@ -204,11 +204,21 @@ async def test_more_than_one_trace_of_an_item_can_be_wanted_and_progress_is_told
 async def test_a_refusal_of_the_question_is_never_asked_again_and_an_item_without_a_reference_is_unscored(
     tmp_path: Path,
 ) -> None:
-    teacher = Teacher({"2+3?": [Unanswered("400: too long", final=True)]})
+    teacher = Teacher({"2+3?": [Unanswered("400: too long", "never")]})
     for _ in range(2):
         made = await made_by(teacher, tmp_path, wanted(samples=2), items=[ITEMS[0], item("n", "why?", None)])
         assert teacher.asked == [("2+3?", 0), ("why?", 0), ("why?", 1)]
         assert made.outcomes == {"failed": 1, "unscored": 2}
+
+
+async def test_a_refusal_that_somebody_may_mend_ends_the_item_for_this_run_alone(tmp_path: Path) -> None:
+    teacher = Teacher({"2+3?": [Unanswered("400: it has no price", "later")]})
+    made = await made_by(teacher, tmp_path, wanted(samples=2), items=ITEMS[:1])
+    assert (teacher.asked, made.without) == ([("2+3?", 0)], ("a",))
+    mended = Teacher(GOOD)
+    made = await made_by(mended, tmp_path, wanted(samples=2), items=ITEMS[:1])
+    assert mended.asked == [("2+3?", 0)]
+    assert (len(made.dataset.examples), made.without) == (1, ())
 
 
 async def test_an_answer_that_a_corrected_reference_finds_wrong_is_no_row_and_the_item_is_asked_anew(

@@ -36,6 +36,9 @@ from freehold.training.tasks.workload import WorkloadTask, turns, unaskable
 
 INPUT: Final = "input"
 
+Again = Literal["now", "later", "never"]
+"""When asking an item again may help: at once, in another run when somebody has mended something, or never."""
+
 Outcome = Literal["kept", "wrong", "refuted", "unscored", "failed"]
 """What became of an attempt: kept; the grader found it wrong, or a verifier a step; the grader could not tell; no answer came."""
 
@@ -49,10 +52,10 @@ class Answered(Struct, frozen=True):
 
 
 class Unanswered(Struct, frozen=True):
-    """No answer came, and why. `final` says that asking again would not help."""
+    """No answer came, and why, and when to ask the item again."""
 
     reason: str
-    final: bool = False
+    again: Again = "now"
 
 
 Ask = Callable[[dict[str, Any], int], Awaitable[Answered | Unanswered]]
@@ -218,7 +221,8 @@ async def make_traces(
                 attempt = await asyncio.to_thread(_judged, item, number, said, task, pedigrees[item.id], wanted, terms)
                 # 5
                 await asyncio.to_thread(log.append, replace(attempt, decided=decided[item.id]))
-            if problems or attempt.final or _enough(log.of(item.id, decided[item.id]), wanted):
+            refused = isinstance(said, Unanswered) and said.again != "now"
+            if problems or refused or _enough(log.of(item.id, decided[item.id]), wanted):
                 return
 
     async def work() -> None:
@@ -310,7 +314,7 @@ def _judged(
     terms: Terms,
 ) -> Attempt:
     if isinstance(answer, Unanswered):
-        return Attempt(item.id, number, "failed", answer.reason, final=answer.final)
+        return Attempt(item.id, number, "failed", answer.reason, final=answer.again == "never")
     if not answer.whole or not answer.text.strip():
         return Attempt(item.id, number, "wrong", "the answer was cut off, or is empty")
     reply = "\n".join((THINK, answer.chain.strip(), END, answer.text)) if answer.chain.strip() else answer.text
