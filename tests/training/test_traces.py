@@ -16,6 +16,7 @@ from freehold.training.tasks.workload import WorkloadTask
 from freehold.training.traces import (
     Answered,
     Asked,
+    Attempt,
     AttemptLog,
     Made,
     Unanswered,
@@ -266,14 +267,31 @@ def test_a_log_whose_attempts_do_not_say_what_decided_them_is_not_gone_on_with(t
     assert path.read_bytes() == before
 
 
+def test_a_second_run_on_a_log_is_refused_and_spoils_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "log.jsonl"
+    one = AttemptLog(path, ASKED)
+    one.append(Attempt("a", 0, "wrong", "no", decided="d"))
+    (tmp_path / "link.jsonl").symlink_to(path)
+    for name in ("log.jsonl", "link.jsonl"):
+        with pytest.raises(ConfigError, match=r"Another run is writing its attempts to .*/log\.jsonl") as caught:
+            AttemptLog(tmp_path / name, ASKED)
+        assert "--out" in caught.value.advice
+    one.append(Attempt("a", 1, "wrong", "no", decided="d"))
+    one.close()
+    two = AttemptLog(path, ASKED)
+    assert [attempt.number for attempt in two.of("a", "d")] == [0, 1]
+    two.close()
+
+
 def test_the_log_is_its_owners_alone_and_a_broken_line_is_an_error(tmp_path: Path) -> None:
     path = tmp_path / "log.jsonl"
     AttemptLog(path, ASKED).close()
     assert path.stat().st_mode & 0o777 == 0o600
     with path.open("a") as log:
         log.write("{}\n")
-    with pytest.raises(MalformedDataset, match="Line 2"):
-        AttemptLog(path, ASKED)
+    for _ in range(2):  # one that cannot be read is held by nobody
+        with pytest.raises(MalformedDataset, match="Line 2"):
+            AttemptLog(path, ASKED)
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from, while what the company's own users asked may: so the inputs are taken, and
 """
 
 import asyncio
+import fcntl
 import hashlib
 import os
 from collections import Counter, defaultdict
@@ -114,29 +115,30 @@ class AttemptLog:
     another `max_tokens` leaves the line where it is, and has the item asked anew."""
 
     def __init__(self, path: Path, asked: Asked) -> None:
-        """Opens the log, or makes it. A last line that was cut off is dropped; any other that cannot be read raises MalformedDataset. Raises ConfigError for the
-        log of another teacher or grader: its attempts would count as this one's; and for one whose attempts do not say what decided them, as versions before
-        wrote it: they may be right or not, and whether to pay for them again is for its owner to say."""
+        """Opens the log, or makes it, and holds it until `close`. A last line that was cut off is dropped; any other that cannot be read raises
+        MalformedDataset. Raises ConfigError while another run holds the log; for that of another teacher or grader: its attempts would count as this one's;
+        and for one whose attempts do not say what decided them, as versions before wrote it: they may be right or not, and whether to pay for them again is
+        for its owner to say."""
+        self.path = path.resolve()
         self._of: dict[tuple[str, str], list[Attempt]] = defaultdict(list)
-        decode = msgspec.json.Decoder(Attempt).decode
-        self._file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600), "r+b")
-        good = self._begun(path, asked)
-        for place, line in enumerate(self._file, 2):
-            if not line.endswith(b"\n"):
-                break
-            try:
-                attempt = decode(line)
-            except msgspec.MsgspecError as error:
-                raise MalformedDataset(f"Line {place} of {path.name} is no attempt: {error}.") from None
-            if not attempt.decided:
-                raise ConfigError(
-                    f"The attempts in {path.name} are of an earlier version, and do not say what was asked and what was right then.",
-                    "Name another file, `--out`, or remove that log; what it holds is asked and paid anew then.",
-                )
-            self._keep(attempt)
-            good += len(line)
-        self._file.seek(good)
-        self._file.truncate()
+        self._file = os.fdopen(os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600), "a+b")
+        try:
+            self._hold()
+            self._file.seek(0)
+            self._file.truncate(self._read(path, self._begun(path, asked)))
+        except BaseException:
+            self.close()
+            raise
+
+    def _hold(self) -> None:
+        """Locks the file until it is closed, as two runs on one log would pay twice and answer for each other's samples."""
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ConfigError(
+                f"Another run is writing its attempts to {self.path}.",
+                "Wait for it, or end it; or name another file, `--out`.",
+            ) from None
 
     def _begun(self, path: Path, asked: Asked) -> int:
         """How long the first line is, once it is there and says what it must."""
@@ -154,7 +156,6 @@ class AttemptLog:
         except msgspec.MsgspecError:
             before = None
         if before != asked:
-            self._file.close()
             whom = "of nobody it names" if before is None else f"of {before.teacher} ({before.route})"
             whom += ", and graded otherwise" if before is not None and before.grader != asked.grader else ""
             raise ConfigError(
@@ -162,6 +163,25 @@ class AttemptLog:
                 "Name another file, `--out`, or remove that log.",
             )
         return len(first)
+
+    def _read(self, path: Path, good: int) -> int:
+        """Reads the attempts, behind a first line of `good` bytes. Gives where the last whole line ends."""
+        decode = msgspec.json.Decoder(Attempt).decode
+        for place, line in enumerate(self._file, 2):
+            if not line.endswith(b"\n"):
+                break
+            try:
+                attempt = decode(line)
+            except msgspec.MsgspecError as error:
+                raise MalformedDataset(f"Line {place} of {path.name} is no attempt: {error}.") from None
+            if not attempt.decided:
+                raise ConfigError(
+                    f"The attempts in {path.name} are of an earlier version, and do not say what was asked and what was right then.",
+                    "Name another file, `--out`, or remove that log; what it holds is asked and paid anew then.",
+                )
+            self._keep(attempt)
+            good += len(line)
+        return good
 
     def append(self, attempt: Attempt) -> None:
         """Keeps an attempt; it is with the disk afterwards."""
@@ -175,7 +195,7 @@ class AttemptLog:
         return self._of.get((item, decided), ())
 
     def close(self) -> None:
-        """Closes the file."""
+        """Closes the file, which lets other runs at it."""
         self._file.close()
 
     def _keep(self, attempt: Attempt) -> None:
