@@ -100,7 +100,7 @@ async def test_the_same_command_goes_on_and_asks_nothing_twice(tmp_path: Path) -
         assert here.vendor.asked.total() == first == 30
         assert again["traces"] == len(read_dataset(tmp_path / "rows.jsonl").examples)
         with contextlib.closing(open_database(tmp_path)) as db:
-            made = [key for key in list_keys(db) if key.name == "traces by skilled/right-80"]
+            made = [key for key in list_keys(db) if key.name.startswith("traces of sums by skilled/right-80 (")]
         assert len(made) == 2
         assert all(key.revoked_at is not None and key.models == ("skilled/right-80",) for key in made)
 
