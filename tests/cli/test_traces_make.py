@@ -100,9 +100,22 @@ async def test_the_same_command_goes_on_and_asks_nothing_twice(tmp_path: Path) -
         assert here.vendor.asked.total() == first == 30
         assert again["traces"] == len(read_dataset(tmp_path / "rows.jsonl").examples)
         with contextlib.closing(open_database(tmp_path)) as db:
-            made = [key for key in list_keys(db) if key.name == "traces by skilled/right-80"]
+            made = [key for key in list_keys(db) if key.name.startswith("traces of sums by skilled/right-80 (")]
         assert len(made) == 2
         assert all(key.revoked_at is not None and key.models == ("skilled/right-80",) for key in made)
+
+
+async def test_an_item_whose_reference_was_corrected_is_asked_anew(tmp_path: Path) -> None:
+    async with desk(tmp_path) as here:
+        await make(here, "--samples", "1", count=5)
+        file = tmp_path / "items-5.jsonl"
+        items: list[dict[str, Any]] = [msgspec.json.decode(line) for line in file.read_bytes().splitlines()]
+        items[1]["reference"] = "7"
+        file = tmp_path / "corrected.jsonl"
+        file.write_bytes(b"".join(msgspec.json.encode(item) + b"\n" for item in items))
+        told = await make(here, "--samples", "1", "--items", str(file))
+        assert here.vendor.asked.total() == 6
+        assert items[1]["id"] in msgspec.convert(told["without"], list[str])
 
 
 async def test_a_hard_limit_ends_the_run_and_what_was_answered_is_kept(tmp_path: Path) -> None:
@@ -111,7 +124,7 @@ async def test_a_hard_limit_ends_the_run_and_what_was_answered_is_kept(tmp_path:
             await make(here, "--most-usd", "0.0003", "--max-tokens", "16", "--concurrency", "1", "--samples", "1")
         asked = here.vendor.asked.total()
         assert 0 < asked < 30
-        await make(here, "--samples", "1")
+        await make(here, "--max-tokens", "16", "--samples", "1")
         assert here.vendor.asked.total() == 30
 
 

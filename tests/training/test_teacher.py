@@ -7,7 +7,7 @@ from cli.commands import canned
 from freehold.errors import BudgetExhausted, OutOfScope
 from freehold.training import teacher as module
 from freehold.training.teacher import Teacher
-from freehold.training.traces import Answered, Unanswered
+from freehold.training.traces import Again, Answered, Unanswered
 
 
 def http(status: int, body: object, *headers: str) -> bytes:
@@ -57,7 +57,7 @@ async def test_an_answer_by_another_model_is_none() -> None:
     other = completion(content="5").replace(b"deepseek/deepseek-chat", b"openai/gpt-5-mini-xyz ")
     said, _ = await ask(other)
     assert isinstance(said, Unanswered)
-    assert (said.final, "openai/gpt-5-mini-xyz" in said.reason) == (True, True)
+    assert (said.again, "openai/gpt-5-mini-xyz" in said.reason) == ("later", True)
 
 
 async def test_a_busy_door_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -67,18 +67,31 @@ async def test_a_busy_door_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> No
     assert (said, len(requests)) == (Answered("5"), 3)
     never, asked = await ask(*[busy] * (module.PATIENCE + 1))
     assert isinstance(never, Unanswered)
-    assert (never.final, len(asked)) == (False, module.PATIENCE + 1)
+    assert (never.again, len(asked)) == ("now", module.PATIENCE + 1)
 
 
 async def test_a_used_up_budget_and_a_refused_key_end_the_run() -> None:
     with pytest.raises(BudgetExhausted):
         await ask(refusal(429, "insufficient_quota"))
-    with pytest.raises(OutOfScope):
-        await ask(refusal(401, "unknown-key"))
+    for status, code in ((401, "unknown-key"), (403, "out-of-scope"), (403, "")):
+        with pytest.raises(OutOfScope):
+            await ask(refusal(status, code))
 
 
-async def test_a_question_that_is_refused_is_final_and_a_failure_is_not() -> None:
-    refused, _ = await ask(refusal(400, "context-too-long"))
-    failed, _ = await ask(refusal(502, "vendor-garbled"))
-    assert refused == Unanswered("400: No.", final=True)
-    assert failed == Unanswered("502: No.")
+@pytest.mark.parametrize(
+    ("status", "code", "again"),
+    [
+        (400, "context-too-long", "never"),
+        (400, "context_length_exceeded", "never"),
+        (403, "content_filter", "never"),
+        (400, "unpriced-model", "later"),
+        (400, "unsupported", "later"),
+        (404, "unknown-model", "later"),
+        (413, "body-too-large", "later"),
+        (403, "blocked", "later"),
+        (502, "vendor-garbled", "now"),
+    ],
+)
+async def test_only_a_refusal_of_the_question_itself_is_for_ever(status: int, code: str, again: Again) -> None:
+    said, _ = await ask(refusal(status, code))
+    assert said == Unanswered(f"{status}: No.", again)

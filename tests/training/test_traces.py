@@ -16,6 +16,7 @@ from freehold.training.tasks.workload import WorkloadTask
 from freehold.training.traces import (
     Answered,
     Asked,
+    Attempt,
     AttemptLog,
     Made,
     Unanswered,
@@ -201,14 +202,85 @@ async def test_more_than_one_trace_of_an_item_can_be_wanted_and_progress_is_told
     assert told == [(1, 1)]
 
 
-async def test_a_refusal_that_is_final_is_not_asked_again_and_an_item_without_a_reference_is_unscored(
+async def test_a_refusal_of_the_question_is_never_asked_again_and_an_item_without_a_reference_is_unscored(
     tmp_path: Path,
 ) -> None:
-    teacher = Teacher({"2+3?": [Unanswered("400: too long", final=True)]})
-    made = await made_by(teacher, tmp_path, wanted(samples=2), items=[ITEMS[0], item("n", "why?", None)])
-    assert teacher.asked.count(("2+3?", 0)) == 1
-    assert ("2+3?", 1) not in teacher.asked
-    assert made.outcomes == {"failed": 1, "unscored": 2}
+    teacher = Teacher({"2+3?": [Unanswered("400: too long", "never")]})
+    for _ in range(2):
+        made = await made_by(teacher, tmp_path, wanted(samples=2), items=[ITEMS[0], item("n", "why?", None)])
+        assert teacher.asked == [("2+3?", 0), ("why?", 0), ("why?", 1)]
+        assert made.outcomes == {"failed": 1, "unscored": 2}
+
+
+async def test_a_refusal_that_somebody_may_mend_ends_the_item_for_this_run_alone(tmp_path: Path) -> None:
+    teacher = Teacher({"2+3?": [Unanswered("400: it has no price", "later")]})
+    made = await made_by(teacher, tmp_path, wanted(samples=2), items=ITEMS[:1])
+    assert (teacher.asked, made.without) == ([("2+3?", 0)], ("a",))
+    mended = Teacher(GOOD)
+    made = await made_by(mended, tmp_path, wanted(samples=2), items=ITEMS[:1])
+    assert mended.asked == [("2+3?", 0)]
+    assert (len(made.dataset.examples), made.without) == (1, ())
+
+
+async def test_an_answer_that_a_corrected_reference_finds_wrong_is_no_row_and_the_item_is_asked_anew(
+    tmp_path: Path,
+) -> None:
+    said: Said = {"Which?": [Answered("A"), Answered("B")]}
+    before = await made_by(Teacher(said), tmp_path, wanted(samples=1), items=[item("x", "Which?", "A")])
+    assert [example.reply for example in before.dataset.examples] == ["A"]
+    corrected = Teacher(said)
+    after = await made_by(corrected, tmp_path, wanted(samples=2), items=[item("x", "Which?", "B")])
+    assert corrected.asked == [("Which?", 0), ("Which?", 1)]
+    assert [example.reply for example in after.dataset.examples] == ["B"]
+    assert after.outcomes == {"wrong": 1, "kept": 1}
+    back = Teacher(said)
+    again = await made_by(back, tmp_path, wanted(samples=2), items=[item("x", "Which?", "A")])
+    assert (back.asked, again.dataset) == ([], before.dataset)
+
+
+@pytest.mark.parametrize(
+    ("other", "body"),
+    [
+        (item("a", "3+2?", "5"), {"max_tokens": 9}),
+        (item("a", "2+3?", "5"), {"max_tokens": 99}),
+        (replace(item("a", "2+3?", "5"), metadata={"path": "total"}), {"max_tokens": 9}),
+    ],
+)
+async def test_attempts_at_another_text_or_with_another_body_do_not_count(
+    tmp_path: Path, other: Item, body: dict[str, Any]
+) -> None:
+    first = item("a", "2+3?", "5")
+    await made_by(Teacher({"2+3?": [Answered("6")]}), tmp_path, wanted(samples=1, body={"max_tokens": 9}), [first])
+    teacher = Teacher({"2+3?": [Answered("5", "2 + 3 = 5")], "3+2?": [Answered("5", "3 + 2 = 5")]})
+    made = await made_by(teacher, tmp_path, wanted(samples=1, body=body), [other])
+    assert (len(teacher.asked), made.outcomes) == (1, {"kept": 1})
+
+
+def test_a_log_whose_attempts_do_not_say_what_decided_them_is_not_gone_on_with(tmp_path: Path) -> None:
+    path = tmp_path / "log.jsonl"
+    AttemptLog(path, ASKED).close()
+    with path.open("a") as log:
+        log.write('{"item":"a","number":0,"outcome":"wrong"}\n')
+    before = path.read_bytes()
+    with pytest.raises(ConfigError, match="of an earlier version"):
+        AttemptLog(path, ASKED)
+    assert path.read_bytes() == before
+
+
+def test_a_second_run_on_a_log_is_refused_and_spoils_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "log.jsonl"
+    one = AttemptLog(path, ASKED)
+    one.append(Attempt("a", 0, "wrong", "no", decided="d"))
+    (tmp_path / "link.jsonl").symlink_to(path)
+    for name in ("log.jsonl", "link.jsonl"):
+        with pytest.raises(ConfigError, match=r"Another run is writing its attempts to .*/log\.jsonl") as caught:
+            AttemptLog(tmp_path / name, ASKED)
+        assert "--out" in caught.value.advice
+    one.append(Attempt("a", 1, "wrong", "no", decided="d"))
+    one.close()
+    two = AttemptLog(path, ASKED)
+    assert [attempt.number for attempt in two.of("a", "d")] == [0, 1]
+    two.close()
 
 
 def test_the_log_is_its_owners_alone_and_a_broken_line_is_an_error(tmp_path: Path) -> None:
@@ -217,8 +289,9 @@ def test_the_log_is_its_owners_alone_and_a_broken_line_is_an_error(tmp_path: Pat
     assert path.stat().st_mode & 0o777 == 0o600
     with path.open("a") as log:
         log.write("{}\n")
-    with pytest.raises(MalformedDataset, match="Line 2"):
-        AttemptLog(path, ASKED)
+    for _ in range(2):  # one that cannot be read is held by nobody
+        with pytest.raises(MalformedDataset, match="Line 2"):
+            AttemptLog(path, ASKED)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,8 @@
 """A key that asks one teacher and nothing else, within a hard budget, for as long as traces are made."""
 
 import contextlib
+import hashlib
+import os
 import time
 from collections.abc import Generator
 from pathlib import Path
@@ -11,6 +13,7 @@ from freehold.store.callers import KeyBudget, create_key, list_keys, revoke_key
 from freehold.store.counters import Counters
 from freehold.store.database import open_database
 from freehold.store.folder import COUNTERS
+from freehold.training.traces import AttemptLog
 
 KEY_DAYS = 7
 """After a `kill -9` nobody revokes the key that a run asked with; it runs out by itself."""
@@ -19,11 +22,11 @@ PROJECT = "training"
 
 
 @contextlib.contextmanager
-def teacher_key(data: Path, teacher: str, most_usd: str | None) -> Generator[str]:
-    """The secret of a key for this teacher; the door holds it to `most_usd` dollars. Revoked at the end, as is one that an earlier run,
-    killed, left behind. Raises InvalidField for an amount that is none."""
+def teacher_key(data: Path, log: AttemptLog, workload: str, teacher: str, most_usd: str | None) -> Generator[str]:
+    """The secret of a key for this teacher; the door holds it to `most_usd` dollars. Revoked at the end, as is one that an earlier run on the same
+    log, killed, left behind: who holds the log knows that no run asks with that one. Raises InvalidField for an amount that is none."""
     budgets = () if most_usd is None else (KeyBudget(_nano(most_usd), "month"),)
-    name = f"traces by {teacher}"
+    name = f"traces of {workload} by {teacher} ({hashlib.sha256(os.fsencode(log.path)).hexdigest()[:12]})"
     with contextlib.closing(open_database(data)) as db:
         for key in list_keys(db):
             if key.name == name and key.revoked_at is None:

@@ -126,7 +126,7 @@ def make(
         door = find_door(url, key or "unused", folder)
         if key is None:
             key = (
-                stack.enter_context(teacher_key(folder, teacher, most_usd))
+                stack.enter_context(teacher_key(folder, log, workload, teacher, most_usd))
                 if url is None
                 else find_door(url, None, folder).key
             )

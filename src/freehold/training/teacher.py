@@ -10,7 +10,7 @@ from typing import Any, Final
 import msgspec
 
 from freehold.dialects.openai_chat import DIALECT
-from freehold.errors import BudgetExhausted, OutOfScope, VendorError
+from freehold.errors import Blocked, BudgetExhausted, ContextTooLong, OutOfScope, VendorError
 from freehold.messages import Reasoning, Reply, Text
 from freehold.outbound.pool import Pool, endpoint
 from freehold.training.traces import Answered, Unanswered
@@ -24,6 +24,20 @@ PATIENCE: Final = 8
 """How often a question is asked again while the door is busy: with the pauses below, about a minute."""
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.25, 20.0
+
+OF_THE_QUESTION: Final = frozenset(
+    {
+        ContextTooLong.code,
+        "context_length_exceeded",
+        "string_above_max_length",
+        "model_context_window_exceeded",
+        "content_filter",
+        "content_policy_violation",
+        "data_inspection_failed",
+    }
+)
+"""Codes of a refusal, the door's and those that it passes on from vendors, that nothing mends but another question. All others, such as a price
+that is missing, somebody may mend; asking a refused question again costs nothing."""
 
 
 class Teacher:
@@ -69,7 +83,7 @@ class Teacher:
             return _refusal(response.status, response.headers, raw)
         by = response.headers.get("x-freehold-model", "")
         if by != self._model:
-            return Unanswered(f"it was answered by {by or 'an unknown model'}, not by {self._model}", final=True)
+            return Unanswered(f"it was answered by {by or 'an unknown model'}, not by {self._model}", "later")
         try:
             return _said(DIALECT.read_reply(raw))
         except VendorError as error:
@@ -92,8 +106,10 @@ def _refusal(status: int, headers: dict[str, str], raw: bytes) -> Unanswered | s
         code, said = "", "an answer that is no error of the door"
     if status == 429 and (code == "insufficient_quota" or headers.get("x-should-retry") == "false"):
         raise BudgetExhausted(said, "Raise --most-usd, then run it again; what was asked is not asked twice.")
-    if status in (401, 403):
+    if status == 401 or (status == 403 and code not in OF_THE_QUESTION | {Blocked.code}):
         raise OutOfScope(f"The door refuses the key: {said}", "Give another one with --key.")
     if status in (429, 503):
         return f"{status}: {said}"
-    return Unanswered(f"{status}: {said}", final=status < 500)
+    if code in OF_THE_QUESTION:
+        return Unanswered(f"{status}: {said}", "never")
+    return Unanswered(f"{status}: {said}", "later" if status < 500 else "now")

@@ -7,22 +7,25 @@ from, while what the company's own users asked may: so the inputs are taken, and
 
 1. may this teacher teach this student? Else nothing is asked
 2. an item whose input holds what another model said has that model as an ancestor; where its terms forbid the use, the item is left out
-3. each item that has too few traces yet is asked again, up to `samples` times, counting what earlier runs have asked
+3. each item that has too few traces yet is asked again, up to `samples` times, counting what earlier runs have asked with the same body of an
+   item that said the same and was graded by the same
 4. an answer is kept when the workload's grader gives it the full score and no verifier refutes a step of it
 5. every attempt is a line on the disk before the next one counts, so a run that is cut off goes on where it was
 """
 
 import asyncio
+import fcntl
 import hashlib
 import os
 from collections import Counter, defaultdict
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, Literal
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from freehold.catalog.terms import Terms
 from freehold.errors import ConfigError, FreeholdError, MalformedDataset, RowForbidden
@@ -33,6 +36,9 @@ from freehold.training.tasks.task import END, THINK, Problem, judge
 from freehold.training.tasks.workload import WorkloadTask, turns, unaskable
 
 INPUT: Final = "input"
+
+Again = Literal["now", "later", "never"]
+"""When asking an item again may help: at once, in another run when somebody has mended something, or never."""
 
 Outcome = Literal["kept", "wrong", "refuted", "unscored", "failed"]
 """What became of an attempt: kept; the grader found it wrong, or a verifier a step; the grader could not tell; no answer came."""
@@ -47,10 +53,10 @@ class Answered(Struct, frozen=True):
 
 
 class Unanswered(Struct, frozen=True):
-    """No answer came, and why. `final` says that asking again would not help."""
+    """No answer came, and why, and when to ask the item again."""
 
     reason: str
-    final: bool = False
+    again: Again = "now"
 
 
 Ask = Callable[[dict[str, Any], int], Awaitable[Answered | Unanswered]]
@@ -58,7 +64,8 @@ Ask = Callable[[dict[str, Any], int], Awaitable[Answered | Unanswered]]
 
 
 class Attempt(Struct, frozen=True, omit_defaults=True):
-    """One line of the log of a run. `example` stands there when it was kept."""
+    """One line of the log of a run. `decided` is the digest of what decided it (`decided_by`); lines of versions before this have none. `example`
+    stands there when it was kept; `final` says that asking again would never help."""
 
     item: str
     number: int
@@ -66,6 +73,7 @@ class Attempt(Struct, frozen=True, omit_defaults=True):
     reason: str = ""
     example: Example | None = None
     final: bool = False
+    decided: str = ""
 
 
 class Wanted(Struct, frozen=True, kw_only=True):
@@ -101,25 +109,36 @@ class Asked(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class AttemptLog:
-    """The attempts of a run and of those before it, as lines of a file that only its owner reads: it holds what callers wrote."""
+    """The attempts of a run and of those before it, as lines of a file that only its owner reads: it holds what callers wrote.
+
+    An attempt counts for the item that it was made at as long as what decided it is the same: a corrected reference, another item of the same id or
+    another `max_tokens` leaves the line where it is, and has the item asked anew."""
 
     def __init__(self, path: Path, asked: Asked) -> None:
-        """Opens the log, or makes it. A last line that was cut off is dropped; any other that cannot be read raises MalformedDataset. Raises ConfigError for the
-        log of another teacher or grader: its attempts would count as this one's."""
-        self._of: dict[str, list[Attempt]] = defaultdict(list)
-        decode = msgspec.json.Decoder(Attempt).decode
-        self._file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600), "r+b")
-        good = self._begun(path, asked)
-        for place, line in enumerate(self._file, 2):
-            if not line.endswith(b"\n"):
-                break
-            try:
-                self._keep(decode(line))
-            except msgspec.MsgspecError as error:
-                raise MalformedDataset(f"Line {place} of {path.name} is no attempt: {error}.") from None
-            good += len(line)
-        self._file.seek(good)
-        self._file.truncate()
+        """Opens the log, or makes it, and holds it until `close`. A last line that was cut off is dropped; any other that cannot be read raises
+        MalformedDataset. Raises ConfigError while another run holds the log; for that of another teacher or grader: its attempts would count as this one's;
+        and for one whose attempts do not say what decided them, as versions before wrote it: they may be right or not, and whether to pay for them again is
+        for its owner to say."""
+        self.path = path.resolve()
+        self._of: dict[tuple[str, str], list[Attempt]] = defaultdict(list)
+        self._file = os.fdopen(os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600), "a+b")
+        try:
+            self._hold()
+            self._file.seek(0)
+            self._file.truncate(self._read(path, self._begun(path, asked)))
+        except BaseException:
+            self.close()
+            raise
+
+    def _hold(self) -> None:
+        """Locks the file until it is closed, as two runs on one log would pay twice and answer for each other's samples."""
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ConfigError(
+                f"Another run is writing its attempts to {self.path}.",
+                "Wait for it, or end it; or name another file, `--out`.",
+            ) from None
 
     def _begun(self, path: Path, asked: Asked) -> int:
         """How long the first line is, once it is there and says what it must."""
@@ -137,7 +156,6 @@ class AttemptLog:
         except msgspec.MsgspecError:
             before = None
         if before != asked:
-            self._file.close()
             whom = "of nobody it names" if before is None else f"of {before.teacher} ({before.route})"
             whom += ", and graded otherwise" if before is not None and before.grader != asked.grader else ""
             raise ConfigError(
@@ -146,6 +164,25 @@ class AttemptLog:
             )
         return len(first)
 
+    def _read(self, path: Path, good: int) -> int:
+        """Reads the attempts, behind a first line of `good` bytes. Gives where the last whole line ends."""
+        decode = msgspec.json.Decoder(Attempt).decode
+        for place, line in enumerate(self._file, 2):
+            if not line.endswith(b"\n"):
+                break
+            try:
+                attempt = decode(line)
+            except msgspec.MsgspecError as error:
+                raise MalformedDataset(f"Line {place} of {path.name} is no attempt: {error}.") from None
+            if not attempt.decided:
+                raise ConfigError(
+                    f"The attempts in {path.name} are of an earlier version, and do not say what was asked and what was right then.",
+                    "Name another file, `--out`, or remove that log; what it holds is asked and paid anew then.",
+                )
+            self._keep(attempt)
+            good += len(line)
+        return good
+
     def append(self, attempt: Attempt) -> None:
         """Keeps an attempt; it is with the disk afterwards."""
         self._file.write(msgspec.json.encode(attempt) + b"\n")
@@ -153,16 +190,16 @@ class AttemptLog:
         os.fsync(self._file.fileno())
         self._keep(attempt)
 
-    def of(self, item: str) -> Sequence[Attempt]:
-        """The attempts at an item, in their order."""
-        return self._of.get(item, ())
+    def of(self, item: str, decided: str) -> Sequence[Attempt]:
+        """The attempts at an item that this decides, in their order."""
+        return self._of.get((item, decided), ())
 
     def close(self) -> None:
-        """Closes the file."""
+        """Closes the file, which lets other runs at it."""
         self._file.close()
 
     def _keep(self, attempt: Attempt) -> None:
-        self._of[attempt.item].append(attempt)
+        self._of[attempt.item, attempt.decided].append(attempt)
 
 
 async def make_traces(
@@ -188,6 +225,7 @@ async def make_traces(
         for item in items
         if (why := unaskable(item) or forbidden_by(pedigrees[item.id], wanted.student, terms, overrides))
     }
+    decided = {item.id: decided_by(item, wanted) for item in items}
     waiting = iter([item for item in items if item.id not in left_out])
     judging = asyncio.Lock()  # verifiers hold processes of their own, and answer one question at a time
     done = 0
@@ -197,13 +235,14 @@ async def make_traces(
 
     async def answer(item: Item) -> None:
         # 3
-        for number in _numbers(log.of(item.id), wanted):
+        for number in _numbers(log.of(item.id, decided[item.id]), wanted):
             said = await ask(_body(item, wanted), number)
             async with judging:
                 attempt = await asyncio.to_thread(_judged, item, number, said, task, pedigrees[item.id], wanted, terms)
                 # 5
-                await asyncio.to_thread(log.append, attempt)
-            if problems or attempt.final or _enough(log.of(item.id), wanted):
+                await asyncio.to_thread(log.append, replace(attempt, decided=decided[item.id]))
+            refused = isinstance(said, Unanswered) and said.again != "now"
+            if problems or refused or _enough(log.of(item.id, decided[item.id]), wanted):
                 return
 
     async def work() -> None:
@@ -223,7 +262,8 @@ async def make_traces(
             group.create_task(work())
     if problems:
         raise problems[0]
-    return _made([item for item in items if item.id not in left_out], log, pedigrees, left_out, wanted)
+    attempts = {item.id: log.of(item.id, decided[item.id]) for item in items if item.id not in left_out}
+    return _made(attempts, pedigrees, left_out, wanted)
 
 
 def require_teacher(wanted: Wanted, terms: Terms, overrides: Sequence[Override] = ()) -> None:
@@ -235,6 +275,13 @@ def require_teacher(wanted: Wanted, terms: Terms, overrides: Sequence[Override] 
             f"{wanted.teacher} may not teach {wanted.student.name}: {decision.reason.partition(': ')[2] or decision.reason}",
             "Take a teacher whose terms permit it, such as open weights that run here; docs/concepts/pedigree.md lists them.",
         )
+
+
+def decided_by(item: Item, wanted: Wanted) -> str:
+    """SHA-256, in hexadecimal, of what decides an attempt at an item beside teacher and grader: what it says, what it is graded by, and the body wanted
+    of the teacher."""
+    decides = [item.input, item.reference, item.metadata, wanted.body]
+    return hashlib.sha256(msgspec.json.encode(decides, order="deterministic")).hexdigest()
 
 
 def behind_item(item: Item, on: str, terms: Terms) -> dict[str, Pedigree]:
@@ -287,7 +334,7 @@ def _judged(
     terms: Terms,
 ) -> Attempt:
     if isinstance(answer, Unanswered):
-        return Attempt(item.id, number, "failed", answer.reason, final=answer.final)
+        return Attempt(item.id, number, "failed", answer.reason, final=answer.again == "never")
     if not answer.whole or not answer.text.strip():
         return Attempt(item.id, number, "wrong", "the answer was cut off, or is empty")
     reply = "\n".join((THINK, answer.chain.strip(), END, answer.text)) if answer.chain.strip() else answer.text
@@ -316,8 +363,7 @@ def _judged(
 
 
 def _made(
-    items: Sequence[Item],
-    log: AttemptLog,
+    attempts: Mapping[str, Sequence[Attempt]],
     known: dict[str, dict[str, Pedigree]],
     left_out: dict[str, str],
     wanted: Wanted,
@@ -326,12 +372,12 @@ def _made(
     ancestors = dict(wanted.lineage)
     outcomes: Counter[str] = Counter()
     without: list[str] = []
-    for item in items:
-        kept = [attempt.example for attempt in log.of(item.id) if attempt.example is not None]
-        outcomes.update(attempt.outcome for attempt in log.of(item.id))
+    for item, mine in attempts.items():
+        kept = [attempt.example for attempt in mine if attempt.example is not None]
+        outcomes.update(attempt.outcome for attempt in mine)
         examples += kept
-        ancestors |= known[item.id] if kept else {}
-        without += [] if kept else [item.id]
+        ancestors |= known[item] if kept else {}
+        without += [] if kept else [item]
     return Made(Dataset(tuple(examples), ancestors), dict(outcomes), tuple(without), left_out)
 
 
