@@ -89,6 +89,7 @@ def test_every_command_is_in_the_reference() -> None:
         "usage_invoice",
         "usage_left",
         "overrides",
+        "run_key",
         "written",
     }
     assert len(COMMANDS) == len(files - helpers) + 5, "keys.py holds three commands, audit_key.py four; others hold one"

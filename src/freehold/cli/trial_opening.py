@@ -16,6 +16,7 @@ from msgspec import Struct
 
 from freehold.cli.audit import OpenLedger
 from freehold.cli.audit_contents import storage_of
+from freehold.cli.run_key import run_key
 from freehold.cli.running import Running, get
 from freehold.config.settings import Storage
 from freehold.errors import FreeholdError, NotFound, StoreError, TrialError, UnknownModel
@@ -23,11 +24,9 @@ from freehold.gateway.ledger_folder import LedgerFolder
 from freehold.gateway.ledger_storage import open_contents
 from freehold.ledger.contents import Contents
 from freehold.ledger.subjects import Subjects
-from freehold.store.callers import KeyBudget, create_key, list_keys, revoke_key
-from freehold.store.counters import Counters
 from freehold.store.database import open_database
 from freehold.store.events import find_waiting
-from freehold.store.folder import COUNTERS, door_secret
+from freehold.store.folder import door_secret
 from freehold.store.places import find_places
 from freehold.trials.plan import Arm, Plan, TrialFolder, list_trials
 from freehold.trials.results import Results, read_results
@@ -38,9 +37,6 @@ ENDED = "trial.ended"
 
 LEDGER_SECONDS = 10.0
 """How long the ledger's writer may take to note a plan before a run gives up; a round of it takes under a second."""
-
-KEY_DAYS = 7
-"""After a `kill -9` nobody revokes the key that a run asked with; it runs out by itself."""
 
 
 class Shelf(Struct, frozen=True):
@@ -147,24 +143,11 @@ def trial_key(opened: Shelf, plan: Plan, most_nano: int | None) -> Generator[str
     """A key for this run, which asks the plan's models and nothing else, within `most_nano` nano-dollars; revoked at the end.
 
     A key that an earlier run left behind, killed, is revoked too."""
-    name = f"trial {plan.id}"
-    for key in list_keys(opened.db):
-        if key.name == name and key.revoked_at is None:
-            revoke_key(opened.db, key.id)
-    key, secret = create_key(
-        opened.db,
-        name=name,
-        project="trials",
-        expires_at=time.time() + KEY_DAYS * 86400,
-        models=tuple(arm.model for arm in (plan.candidate, plan.incumbent, *plan.judges)),
-        budgets=() if most_nano is None else (KeyBudget(most_nano, "month"),),
-    )
-    _tell_workers(opened.data)
-    try:
+    models = tuple(arm.model for arm in (plan.candidate, plan.incumbent, *plan.judges))
+    with run_key(
+        opened.data, opened.db, name=f"trial {plan.id}", project="trials", models=models, most_nano=most_nano
+    ) as secret:
         yield secret
-    finally:
-        revoke_key(opened.db, key.id)
-        _tell_workers(opened.data)
 
 
 def pilot_of(data: Path, workload: str, candidate: str, incumbent: str) -> Results | None:
@@ -194,10 +177,3 @@ def _storage(data: Path) -> Storage | None:
         return storage_of(OpenLedger(data))
     except StoreError:
         return None
-
-
-def _tell_workers(data: Path) -> None:
-    """Has every worker of a running door read the keys anew."""
-    if (data / COUNTERS).exists():
-        with contextlib.closing(Counters.open(data / COUNTERS, None)) as counters:
-            counters.bump()

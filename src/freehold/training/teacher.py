@@ -107,7 +107,10 @@ def _refusal(status: int, headers: dict[str, str], raw: bytes) -> Unanswered | s
     if status == 429 and (code == "insufficient_quota" or headers.get("x-should-retry") == "false"):
         raise BudgetExhausted(said, "Raise --most-usd, then run it again; what was asked is not asked twice.")
     if status == 401 or (status == 403 and code not in OF_THE_QUESTION | {Blocked.code}):
-        raise OutOfScope(f"The door refuses the key: {said}", "Give another one with --key.")
+        raise OutOfScope(
+            f"The door refuses the key: {said}",
+            "Give another one with --key, or run it again where it had run out: what was asked is not asked twice.",
+        )
     if status in (429, 503):
         return f"{status}: {said}"
     if code in OF_THE_QUESTION:

@@ -280,7 +280,10 @@ def _refusal(status: int, headers: dict[str, str], raw: bytes) -> Failed | _Busy
     if status == 429 and (code == "insufficient_quota" or headers.get("x-should-retry") == "false"):
         raise BudgetExhausted(said, "Raise the budget that it names, then run the trial again; nothing is asked twice.")
     if status in (401, 403):
-        raise TrialError(f"The door refuses the trial's key: {said}", "Give another one with --key.")
+        raise TrialError(
+            f"The door refuses the trial's key: {said}",
+            "Give another one with --key, or run it again where it had run out: nothing is asked twice.",
+        )
     if status == 429 or (status == 503 and code in BUSY):
         return _Busy(reason, _seconds(headers.get("retry-after")))
     return Failed(reason, final=status < 500)
