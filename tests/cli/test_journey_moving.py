@@ -2,10 +2,16 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
+import pytest
+
+from cli.canaries import begin, newest
 from cli.test_journey_stages import road
-from freehold.cli.journey_moving import arms_of, gates_of, held_out_file
-from freehold.cli.journey_stages import job
+from freehold.cli.journey_door import Commands
+from freehold.cli.journey_moving import arms_of, canary_of, gates_of, held_out_file
+from freehold.cli.journey_stages import Road, job
+from freehold.cli.journey_state import OWN_MODEL, SABOTAGED, WORKLOAD
 from freehold.cli.trial_items import clusters_of, read_file
 from freehold.trials.results import Gate, Results, Row, Told, Verdict
 
@@ -55,3 +61,46 @@ def test_held_out_problems_are_items_that_a_trial_takes_each_a_cluster_of_its_ow
     assert (first["input"]["max_tokens"], first["input"]["temperature"], first["metadata"]) == (352, 0, {"level": "1"})
     task, _ = job(on_the_way)
     assert first["input"]["messages"][0]["content"].startswith(task.render(task.generate(1, 1)).splitlines()[0])
+
+
+class Starting(Commands):
+    """`canary start` on a store without a door. The first `dies` calls end the journey when the canary is begun."""
+
+    def __init__(self, on_the_way: Road, dies: int = 0) -> None:
+        self._at, self._dies = on_the_way.data, dies
+
+    def __call__(self, *words: str, codes: tuple[int, ...] = (0,)) -> Any:
+        assert words[:4] == ("canary", "start", WORKLOAD, "--candidate")
+        begun = begin(self._at, workload=WORKLOAD, candidate=words[4])
+        if self._dies:
+            self._dies -= 1
+            raise KeyboardInterrupt
+        return {"id": begun.id}
+
+
+@pytest.mark.parametrize(("stage", "model"), [("move", OWN_MODEL), ("sabotage", SABOTAGED)])
+def test_a_canary_that_was_begun_and_not_noted_is_gone_on_with(stage: str, model: str, tmp_path: Path) -> None:
+    on_the_way = road(tmp_path)
+    on_the_way.state.note("door", url="http://127.0.0.1:8080")
+    on_the_way.commands = Starting(on_the_way, dies=1)
+    with pytest.raises(KeyboardInterrupt):
+        canary_of(on_the_way, stage, f"own/{model}")
+    assert on_the_way.state.facts(stage) == {}
+    again = road(tmp_path)
+    again.commands = on_the_way.commands
+    begun = newest(tmp_path)
+    assert canary_of(again, stage, f"own/{model}") == begun.id
+    assert again.state.facts(stage) == {"canary": begun.id, "candidate": f"own/{model}"}
+
+
+def test_a_canary_of_another_model_or_from_before_the_journey_is_not_gone_on_with(tmp_path: Path) -> None:
+    on_the_way = road(tmp_path)
+    on_the_way.commands = Starting(on_the_way)
+    others = [
+        begin(
+            tmp_path, workload=WORKLOAD, candidate=f"own/{OWN_MODEL}", route="a", now=on_the_way.state.kept.began - 1
+        ),
+        begin(tmp_path, workload=WORKLOAD, candidate=f"own/{SABOTAGED}", route="b"),
+    ]
+    assert canary_of(on_the_way, "move", f"own/{OWN_MODEL}") == newest(tmp_path).id
+    assert newest(tmp_path).id not in {one.id for one in others}

@@ -71,6 +71,22 @@ def test_once_the_ledger_has_it_its_place_is_known(tmp_path: Path) -> None:
     assert found.place == 1
 
 
+def test_results_that_are_on_their_way_to_the_ledger_count_before_those_that_it_has(tmp_path: Path) -> None:
+    tried(tmp_path, ended_at=1)
+    settle(tmp_path)
+    folder = TrialFolder(tmp_path, "trial_1")
+    content = folder.results.read_bytes().replace(b'"labels": ""', b'"labels": "ab"')
+    folder.write_results(content)
+    with pytest.raises(PromotionRefused, match="are not those that the ledger holds"):
+        find_passed(tmp_path, [WEIGHTS], "trial_1")
+    with contextlib.closing(open_database(tmp_path)) as db:
+        body = {"plan": folder.read_plan()[1], "results": digest(content), "verdict": "pass"}
+        keep_event(db, ENDED, "trial_1", body)
+    found = find_passed(tmp_path, [WEIGHTS], "trial_1")
+    assert found is not None
+    assert (found.results, found.place) == (digest(content), None)
+
+
 def test_the_newest_of_several_is_taken(tmp_path: Path) -> None:
     for trial, ended_at in (("trial_1", 5), ("trial_2", 9), ("trial_3", 7)):
         tried(tmp_path, trial=trial, ended_at=ended_at)

@@ -7,6 +7,10 @@ from pathlib import Path
 from cli.commands import run
 from cli.ledgers import settle
 from cli.model_shelf import GGUF, added, models, promoted, word
+from freehold.cli.audit import OpenLedger
+from freehold.gateway.ledger_folder import LedgerFolder
+from freehold.ledger.entry import read_entry
+from freehold.ledger.tiles import CHECKPOINT
 from freehold.store.database import open_database
 
 
@@ -42,6 +46,33 @@ def test_what_was_done_becomes_signed_entries_of_the_ledger(tmp_path: Path) -> N
             ("model.promoted", "own/nano@2"),
             ("model.rolled-back", "own/nano@1"),
         ]
+
+
+def test_deeds_reach_the_ledger_although_another_registry_had_them_and_each_once(tmp_path: Path) -> None:
+    path, other = tmp_path / "b.gguf", ("--registry", str(tmp_path / "other"))
+    path.write_bytes(GGUF + b"b")
+    models(tmp_path, "add", "nano", str(path), "--licence", "MIT", *other)
+    models(tmp_path, "promote", "nano@1", *word(tmp_path), *other)
+    checkpoint = LedgerFolder(tmp_path).log / CHECKPOINT
+    settle(tmp_path)
+    before = checkpoint.read_bytes()
+    promoted(tmp_path, 1)
+    settle(tmp_path)
+    after = checkpoint.read_bytes()
+    checkpoint.write_bytes(before)  # as the writer leaves it between committing entries and publishing them
+    added(tmp_path, 1)
+    checkpoint.write_bytes(after)
+    settle(tmp_path)
+    ledger = OpenLedger(tmp_path)
+    entries = [read_entry(leaf) for _, leaf in ledger.leaves(range(ledger.size))]
+    assert [(entry.kind, entry.body.get("registry", "")) for entry in entries] == [
+        ("model.registered", other[1]),
+        ("model.promoted", other[1]),
+        ("model.registered", ""),
+        ("model.promoted", ""),
+    ]
+    (tmp_path / "models" / "log.jsonl").write_bytes(b"")
+    assert models(tmp_path, "verify").exit_code == 1
 
 
 def test_a_version_is_described_with_what_serves(tmp_path: Path) -> None:

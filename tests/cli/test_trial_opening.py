@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import time
 from pathlib import Path
 
 import pytest
@@ -9,13 +10,14 @@ import pytest
 from cli.trial_desk import desk
 from freehold.cli import trial_opening
 from freehold.cli.running import Running
-from freehold.cli.trial_opening import arm_of, find_noted, pilot_of, require_noted, shelf, trial_key
+from freehold.cli.trial_opening import arm_of, find_ended, find_noted, pilot_of, require_noted, shelf, trial_key
 from freehold.errors import NotFound, TrialError, UnknownModel
 from freehold.gateway.ledger_folder import LedgerFolder
 from freehold.ledger.tiles import CHECKPOINT
 from freehold.store.callers import list_keys
 from freehold.store.database import open_database
 from freehold.store.events import keep_event
+from freehold.store.places import find_places
 from freehold.trials.plan import TrialFolder
 from trials.test_plan import plan_of
 
@@ -45,6 +47,34 @@ async def test_a_plan_counts_as_noted_once_the_ledger_has_it(tmp_path: Path, mon
             keep_event(db, "trial.planned", "trial_x", {"plan": "another"})
             await asyncio.to_thread(here.door.write_ledger)
             assert require_noted(tmp_path, db, "trial_x", digest).digest == digest  # the first one counts
+
+
+async def test_the_end_that_was_noted_last_is_found_wherever_it_is_on_its_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with desk(tmp_path) as here:
+        checkpoint = LedgerFolder(tmp_path).log / CHECKPOINT
+        await asyncio.to_thread(here.door.write_ledger)
+        with contextlib.closing(open_database(tmp_path)) as db:
+            assert find_ended(tmp_path, db, "trial_x") is None
+            for results in ("ab", "cd"):
+                keep_event(db, "trial.ended", "trial_x", {"results": results})
+                waiting = find_ended(tmp_path, db, "trial_x")
+                assert waiting is not None
+                assert (waiting.body["results"], waiting.place) == (results, None)
+                before = checkpoint.read_bytes()
+                await asyncio.to_thread(here.door.write_ledger)
+            after = checkpoint.read_bytes()
+            checkpoint.write_bytes(before)  # as the writer leaves it between committing the entry and publishing it
+
+            def publish(_: float) -> None:
+                checkpoint.write_bytes(after)
+
+            with monkeypatch.context() as patched:
+                patched.setattr(time, "sleep", publish)
+                there = find_ended(tmp_path, db, "trial_x")
+            assert there is not None
+            assert (there.body["results"], there.place) == ("cd", find_places(tmp_path, "trial_x")[-1].place)
 
 
 async def test_the_key_of_a_run_asks_its_models_within_its_budget_and_is_revoked(tmp_path: Path) -> None:

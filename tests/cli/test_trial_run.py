@@ -13,6 +13,7 @@ from cli.house_running import clean, command, until
 from cli.trial_desk import Desk, desk
 from freehold.cli.trial_opening import ENDED, PLANNED, entries_about
 from freehold.errors import TrialError
+from freehold.store import events
 from freehold.trials.plan import TrialFolder, digest
 from freehold.trials.results import read_results
 from freehold.trials.samples import read_samples
@@ -103,6 +104,47 @@ async def test_kill_9_in_the_middle_loses_nothing_and_pays_nothing_twice(tmp_pat
         assert all(before[question] == 1 for question in twice)
         kept = read_samples(TrialFolder(tmp_path, trial).samples.read_bytes(), "log")
         assert all(kept[key].receipt == sample.receipt for key, sample in log.items())
+
+
+async def ends(here: Desk, trial: str) -> list[str]:
+    """The digests of results that the ledger holds of a trial, the oldest first."""
+    await asyncio.to_thread(here.door.write_ledger)
+    return [entry["results"] for entry, _ in entries_about(here.data, trial) if entry["kind"] == ENDED]
+
+
+async def test_the_ledger_has_each_results_once_whatever_the_verdict(tmp_path: Path) -> None:
+    async with desk(tmp_path) as here:
+        trial = await here.plan(20)
+        results = TrialFolder(tmp_path, trial).results
+        await here.trial("run", trial)
+        first = digest(results.read_bytes())
+        await here.trial("run", trial)
+        assert await ends(here, trial) == [first] == [digest(results.read_bytes())]
+        verdict = read_results(results)[0].verdict
+        item = msgspec.json.decode((await here.trial("label", trial, "--json")).stdout)["item"]
+        await here.trial("label", trial, "--item", item, "--skip")
+        await here.trial("run", trial)
+        labelled = digest(results.read_bytes())
+        assert labelled != first
+        assert read_results(results)[0].verdict == verdict
+        assert await ends(here, trial) == [first, labelled]
+
+
+async def test_results_that_a_death_kept_from_being_noted_are_noted_by_the_next_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def die(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    async with desk(tmp_path) as here:
+        trial = await here.plan(20)
+        with monkeypatch.context() as patched:
+            patched.setattr(events, "keep_event", die)
+            assert (await here.trial("run", trial)).exit_code not in (0, 2, 3)
+        written = TrialFolder(tmp_path, trial).results.read_bytes()
+        assert await ends(here, trial) == []
+        await here.trial("run", trial)
+        assert await ends(here, trial) == [digest(written)]
 
 
 async def test_a_plan_that_was_changed_or_made_elsewhere_is_not_run(tmp_path: Path) -> None:

@@ -101,3 +101,10 @@ def test_the_entries_of_the_ledger_give_the_same_lines_or_the_invoice_is_refused
         StoreError, match=r"own/nano of shop differ\. The records say 712 nano-dollars, and the entries 713\."
     ):
         invoice(tmp_path, "2026-11", None, check=True)
+
+
+def test_the_ledger_gives_the_last_instant_of_a_month_the_day_that_the_records_give_it(tmp_path: Path) -> None:
+    answer(tmp_path, 1, ended_at=DECEMBER - 0.0003, cost_nano=7, deployment="own/nano", key_id="key_1")
+    settle(tmp_path)
+    (line,) = invoice(tmp_path, "2026-11", None, check=True)["lines"]
+    assert (line["first_day"], line["last_day"], line["cost_nano"]) == ("2026-11-30", "2026-11-30", 7)

@@ -13,6 +13,7 @@ from freehold.store.events import (
     find_waiting,
     keep_event,
     keep_policy,
+    not_taken,
     set_aside,
     take_events,
 )
@@ -97,3 +98,11 @@ def test_what_was_told_of_something_is_counted_wherever_it_is_by_now(db: sqlite3
     set_aside(db, Event("training.started", "run_1", 1, {}), "too large")
     assert count_told(db, "training.started", "run_1") == 3
     assert count_told(db, "training.ended", "run_2") == 0
+
+
+def test_what_the_ledger_has_not_taken_waits_or_was_set_aside(db: sqlite3.Connection) -> None:
+    keep_event(db, "model.registered", "own/nano@1", {"line": "ab"})
+    keep_event(db, "model.registered", "own/nano@2", {"line": "cd"})
+    set_aside(db, Event("model.promoted", "own/nano@1", 1, {"line": "ef"}), "too large")
+    assert not_taken(db, "own/nano@1") == [{"line": "ab"}, {"line": "ef"}]
+    assert not_taken(db, "own/nano@3") == []

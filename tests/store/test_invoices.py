@@ -80,6 +80,13 @@ def test_a_price_that_changed_makes_two_lines_and_the_day_of_a_price_does_not(db
     assert (found[1].input_tokens, found[1].output_tokens, found[1].source) == (17, 5, "settings")
 
 
+def test_the_last_instant_of_a_day_is_of_that_day(tmp_path: Path) -> None:
+    kept(tmp_path, record(DECEMBER - 0.0003, cost_nano=1), record(NOVEMBER + DAY - 0.0003, cost_nano=2))
+    with contextlib.closing(open_database(tmp_path)) as db:
+        (line,) = bill(db, NOVEMBER, DECEMBER)
+    assert (line.first_day, line.last_day, line.cost_nano) == ("2026-11-01", "2026-11-30", 3)
+
+
 def test_one_project_gets_its_own_lines_only(db: sqlite3.Connection) -> None:
     assert [line.cost_nano for line in bill(db, NOVEMBER, DECEMBER, "other")] == [9]
     assert bill(db, NOVEMBER, DECEMBER, "nobody") == []

@@ -4,11 +4,13 @@ import contextlib
 import hashlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -139,13 +141,13 @@ def test_every_line_becomes_one_event_however_often_it_is_noted(registry: Regist
     one = add(registry, "nano", ONE)
     two = add(registry, "nano", TWO)
     with contextlib.closing(open_database(tmp_path)) as db:
-        assert registry.note(db) == 2
+        assert registry.note(db, nothing) == 2
         registry.promote(one, TRIED)
         registry.promote(two, word_for(two.manifest), KEYS)
         registry.roll_back("nano", {})
         registry.promote(two, {"trial": "trial_2"})
-        assert registry.note(db) == 4
-        assert registry.note(db) == 0
+        assert registry.note(db, nothing) == 4
+        assert registry.note(db, nothing) == 0
     events = taken(tmp_path)
     assert [(event.kind, event.id) for event in events] == [
         ("model.registered", "own/nano@1"),
@@ -159,6 +161,27 @@ def test_every_line_becomes_one_event_however_often_it_is_noted(registry: Regist
     assert events[3].body["override"] == "urgent"
     raw = (registry.folder / "log.jsonl").read_bytes().splitlines()
     assert [event.body["line"] for event in events] == [hashlib.sha256(line).hexdigest() for line in raw]
+    with contextlib.closing(open_database(tmp_path)) as db:
+        assert registry.note(db, lambda about: [event.body for event in events if event.id == about]) == 0
+
+
+def test_a_registry_s_deeds_are_told_whatever_another_one_has_of_the_same_name(tmp_path: Path) -> None:
+    mine, other, copy = (Registry(tmp_path / name) for name in ("models", "other", "copy"))
+    add(other, "nano", ONE)
+    add(mine, "nano", TWO)
+    shutil.copytree(mine.folder, copy.folder)
+    with contextlib.closing(open_database(tmp_path)) as db:
+        for registry, about in ((other, {"registry": "/other"}), (mine, {}), (copy, {"registry": "/copy"})):
+            assert registry.note(db, nothing, about) == 1
+            assert registry.note(db, nothing, about) == 0
+    events = taken(tmp_path)
+    assert [event.body.get("registry") for event in events] == ["/other", None, "/copy"]
+    assert {event.id for event in events} == {"own/nano@1"}
+
+
+def nothing(_: str) -> list[dict[str, Any]]:
+    """What a ledger has that has taken nothing."""
+    return []
 
 
 def test_a_torn_line_is_not_there_and_the_next_one_takes_its_place(registry: Registry) -> None:

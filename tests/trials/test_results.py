@@ -4,9 +4,10 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from freehold.errors import NotFound, TrialError
-from freehold.trials.results import Gate, Results, Row, Told, Verdict, encode, read_results
+from freehold.trials.results import Gate, Results, Row, Told, Verdict, encode, find_same, read_results
 
 
 def results_of(*rows: Row) -> Results:
@@ -41,3 +42,15 @@ def test_a_trial_that_has_not_ended_has_none_and_damage_is_named(tmp_path: Path)
     (tmp_path / "results.json").write_bytes(b"{}")
     with pytest.raises(TrialError, match="cannot be read"):
         read_results(tmp_path / "results.json")
+
+
+def test_results_that_ended_at_another_time_only_are_the_same(tmp_path: Path) -> None:
+    path = tmp_path / "results.json"
+    results = results_of(*ROWS)
+    assert find_same(path, results) is None
+    path.write_bytes(encode(results))
+    assert find_same(path, replace(results, ended_at=9)) == results
+    for other in (replace(results, labels="ab"), replace(results, spent_nano=3), results_of(ROWS[0])):
+        assert find_same(path, other) is None
+    path.write_bytes(b"{}")
+    assert find_same(path, results) is None

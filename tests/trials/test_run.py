@@ -95,8 +95,10 @@ async def test_what_a_model_cannot_answer_is_unscored_and_voids_the_trial(tmp_pa
         assert results.rows[3].candidate.scores == {"exact": None}
         assert results.rows[3].candidate.reasons["exact"].startswith("no answer: 400: Too long.")
         before = vendor.asked.total()
-        assert (await ran(opened, plan, door)).verdict == results.verdict
+        written = TrialFolder(opened.data, plan.id).results.read_bytes()
+        assert await ran(opened, plan, door) == results
         assert vendor.asked.total() == before  # asking again would not help
+        assert TrialFolder(opened.data, plan.id).results.read_bytes() == written
 
 
 async def test_a_model_that_never_answers_ends_the_run_early(tmp_path: Path) -> None:

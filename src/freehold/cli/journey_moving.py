@@ -21,7 +21,7 @@ from freehold.cli.journey_sabotage import sabotage as sabotaged_copy
 from freehold.cli.journey_stages import Road, ask, is_right, job, most_tokens, problems
 from freehold.cli.journey_state import KEY, ON_TRIAL, OWN_MODEL, SABOTAGED, WORKLOAD, Setup
 from freehold.errors import JourneyError
-from freehold.store.canaries import UNFINISHED, Canary, find_canary
+from freehold.store.canaries import UNFINISHED, Canary, find_canary, list_canaries
 from freehold.store.database import open_database
 from freehold.training.registry import MODELS, Registry
 from freehold.trials.plan import ARMS, TrialFolder
@@ -215,6 +215,16 @@ def held_out_file(road: Road, wanted: int) -> Path:
     return path
 
 
+def canary_of(road: Road, stage: str, model: str) -> str:
+    """The id of a stage's canary, which is begun where there is none. One that an earlier call began and was ended before it could note it is found in
+    the store: before the stage no configuration had its model."""
+    if "canary" not in road.state.facts(stage):
+        rules = ("--margin", str(MARGIN), "--harm", str(MARGIN), "--min-items", str(road.sizes.conversations))
+        words = ("canary", "start", WORKLOAD, "--candidate", model, "--steps", STEPS, *rules)
+        road.state.note(stage, canary=_unnoted(road, model) or road.commands(*words)["id"], candidate=model)
+    return str(road.state.facts(stage)["canary"])
+
+
 def arms_of(results: Results) -> dict[str, Any]:
     """Of each model: how many were right of how many, with Wilson's interval; the 95th percentile of seconds; tokens and dollars an answer."""
     found: dict[str, Any] = {}
@@ -277,12 +287,7 @@ def _shadow(road: Road, model: str) -> dict[str, Any]:
 
 def _canary(road: Road, stage: str, model: str) -> tuple[Canary, int]:
     """The canary of a model, begun or gone on with, and traffic until it has ended; gives it, and how many conversations that took."""
-    if "canary" not in road.state.facts(stage):
-        rules = ("--margin", str(MARGIN), "--harm", str(MARGIN), "--min-items", str(road.sizes.conversations))
-        begun = road.commands("canary", "start", WORKLOAD, "--candidate", model, "--steps", STEPS, *rules)
-        road.state.note(stage, canary=begun["id"], candidate=model)
-    name = road.state.facts(stage)["canary"]
-    look = _looking(road, name)
+    look = _looking(road, canary_of(road, stage, model))
 
     def ended() -> bool:
         time.sleep(PACE_SECONDS)
@@ -308,6 +313,15 @@ def _canary(road: Road, stage: str, model: str) -> tuple[Canary, int]:
             f"The canary of {model} had not decided after {count} conversations.", "The same command goes on with it."
         )
     return found, count
+
+
+def _unnoted(road: Road, model: str) -> str | None:
+    """The canary of a model that this journey began, and that goes on."""
+    with contextlib.closing(open_database(road.data)) as db:
+        known = list_canaries(db, WORKLOAD)
+    began = road.state.kept.began
+    going = (one for one in known if one.phase in UNFINISHED and one.created_at >= began)
+    return next((one.id for one in going if one.candidate == model), None)
 
 
 def _looking(road: Road, name: str) -> Callable[[], Canary]:

@@ -8,17 +8,15 @@ import contextlib
 import sys
 from collections.abc import Collection, Iterator
 from pathlib import Path
-from typing import Any
 
 from msgspec.structs import replace
 
 from freehold.cli.items import open_items
 from freehold.cli.trial_items import read_file
-from freehold.cli.trial_opening import ENDED, entries_about, find_noted
+from freehold.cli.trial_opening import find_ended, find_noted
 from freehold.errors import FreeholdError, PromotionRefused
 from freehold.items import Item
 from freehold.store.database import open_database
-from freehold.store.events import find_waiting
 from freehold.store.folder import DATABASE
 from freehold.training.ancestry import started_from
 from freehold.training.contamination import Sealed, sealed_of
@@ -132,26 +130,13 @@ def _passed(data: Path, trial_id: str, weights: Collection[str]) -> tuple[int, P
         raise PromotionRefused(f"{trial_id} ended with {results.verdict.outcome}: {results.verdict.sentence}")
     with contextlib.closing(open_database(data)) as db:
         noted = find_noted(data, db, trial_id)
-        told, place = _ended(data, trial_id)
-        if told is None:
-            waiting = find_waiting(db, ENDED, trial_id)
-            told = None if waiting is None else waiting.body
-    same = (
-        noted is not None
-        and noted.digest == plan_digest == results.plan
-        and told is not None
-        and (told.get("plan"), told.get("results"), told.get("verdict")) == (plan_digest, digest(content), "pass")
-    )
-    if not same:
+        ended = find_ended(data, db, trial_id)
+    if (
+        noted is None
+        or not noted.digest == plan_digest == results.plan
+        or ended is None
+        or tuple(map(ended.body.get, ("plan", "results", "verdict"))) != (plan_digest, digest(content), "pass")
+    ):
         raise PromotionRefused(f"The plan or the results of {trial_id} are not those that the ledger holds.")
-    shown = PassedTrial(trial=trial_id, plan=plan_digest, results=digest(content), weights=tried, place=place)
+    shown = PassedTrial(trial=trial_id, plan=plan_digest, results=digest(content), weights=tried, place=ended.place)
     return results.ended_at, shown
-
-
-def _ended(data: Path, trial_id: str) -> tuple[dict[str, Any] | None, int | None]:
-    """The newest entry about the end of a trial, and its place."""
-    last: tuple[dict[str, Any] | None, int | None] = (None, None)
-    for entry, place in entries_about(data, trial_id):
-        if entry.get("kind") == ENDED:
-            last = (entry, place)
-    return last

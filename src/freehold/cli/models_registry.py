@@ -1,6 +1,7 @@
 """What the commands of `freehold models` have in common: the registry opened, its deeds noted for the ledger, a version as it is shown."""
 
 import contextlib
+import sqlite3
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,7 +10,11 @@ import typer
 
 from freehold.cli.audit import when
 from freehold.config.paths import data_dir, environment
+from freehold.gateway.ledger_folder import LedgerFolder
+from freehold.ledger.entry import read_entry
+from freehold.ledger.tiles import WIDTH, TileReader
 from freehold.store.database import open_database
+from freehold.store.places import find_places
 from freehold.training.registry import MODELS, Line, Registry, Version
 
 Data = Annotated[Path | None, typer.Option(help="The data folder.")]
@@ -32,7 +37,7 @@ def note(registry: Registry, data: Path | None) -> None:
     """Has the ledger of the data folder told what was done in the registry, and what an earlier death kept from it."""
     folder = data_dir(data, environment())
     with contextlib.closing(open_database(folder)) as db:
-        registry.note(db, where(registry, folder))
+        registry.note(db, lambda about: _taken(folder, db, about), where(registry, folder))
 
 
 def unserved(registry: Registry, data: Path | None) -> str:
@@ -64,3 +69,14 @@ def told(line: Line) -> str:
     shown = {name: value for name, value in line.evidence.items() if name != "note" and value not in ("", None)}
     why = ", ".join(f"{name} {str(value)[:64]}" for name, value in shown.items())
     return f"{when(line.at)}  {line.deed:11}  {line.id}  {why}"
+
+
+def _taken(data: Path, db: sqlite3.Connection, about: str) -> list[dict[str, Any]]:
+    """The bodies of the ledger's entries about one id. Those are among them that are committed and not published yet: they wait nowhere any more."""
+    head = db.execute("SELECT size FROM ledger_head").fetchone()
+    if head is None:
+        return []
+    log = LedgerFolder(data).log
+    reader = TileReader(lambda path: (log / path).read_bytes(), int(head[0]))
+    places = (place.place for place in find_places(data, about))
+    return [read_entry(reader.entries(place // WIDTH)[place % WIDTH]).body for place in places]

@@ -69,6 +69,13 @@ class Noted(Struct, frozen=True):
     place: int | None
 
 
+class Ended(Struct, frozen=True):
+    """What is noted of the end of a trial, and its place in the ledger, None while it is on its way there."""
+
+    body: dict[str, Any]
+    place: int | None
+
+
 def require_noted(data: Path, db: sqlite3.Connection, trial_id: str, digest: str) -> Noted:
     """Returns once the ledger holds this digest of the trial's plan. Without a ledger the store's event does.
 
@@ -101,6 +108,21 @@ def find_noted(data: Path, db: sqlite3.Connection, trial_id: str) -> Noted | Non
             return Noted(str(entry.get("plan")), place)
     waiting = find_waiting(db, PLANNED, trial_id)
     return None if waiting is None else Noted(str(waiting.body.get("plan")), None)
+
+
+def find_ended(data: Path, db: sqlite3.Connection, trial_id: str) -> Ended | None:
+    """The end of a trial that was noted last: on its way to the ledger, else there. None when none was."""
+    deadline = time.monotonic() + LEDGER_SECONDS
+    while True:
+        waiting = find_waiting(db, ENDED, trial_id)
+        if waiting is not None:
+            return Ended(waiting.body, None)
+        taken = [place.place for place in find_places(data, trial_id) if place.kind == ENDED]
+        published = [Ended(entry, place) for entry, place in entries_about(data, trial_id) if place in taken]
+        # As with a plan: what is taken is not published yet, for a moment.
+        if len(published) == len(taken) or time.monotonic() > deadline:
+            return published[-1] if published else None
+        time.sleep(0.1)
 
 
 def entries_about(data: Path, trial_id: str) -> Iterator[tuple[dict[str, Any], int]]:

@@ -81,10 +81,8 @@ def run(
         bars = stack.enter_context(contextlib.closing(Bars()))
         job = Job(plan=plan, digest=digest, folder=place, items=items, graders=graders, secret=opened.secret, door=door,
                   concurrency=concurrency, most_nano=most_nano, bills=partial(find_costs, opened.db))  # fmt: skip
-        before = _verdict_of(place.results)
         results = uvloop.run(Run(job, log, opened.replies, bars).go())
-        if before != results.verdict:
-            _note(opened.db, plan.id, results, place.results)
+        _note(folder, opened.db, results, place.results)
     if json:
         print_json({"trial": plan.id, "verdict": results.verdict, "asked": results.asked, "cached": results.cached,
                     "captured": results.captured, "spent_usd": results.spent_nano / 1e9})  # fmt: skip
@@ -104,23 +102,21 @@ def _nano(usd: str) -> int:
         raise InvalidField(f"--most-usd {error}, not {usd!r}.", "Write --most-usd 20.") from None
 
 
-def _verdict_of(path: Path) -> Any:
-    from freehold.trials.results import read_results
-
-    return read_results(path)[0].verdict if path.exists() else None
-
-
-def _note(db: Any, trial_id: str, results: "Results", path: Path) -> None:
-    """Notes the end of the trial for the ledger: digests, outcome, and how each gate stands."""
-    from freehold.cli.trial_opening import ENDED
+def _note(folder: Path, db: Any, results: "Results", path: Path) -> None:
+    """Notes the end of the trial for the ledger, unless these very results are noted: digests, outcome, and how each gate stands."""
+    from freehold.cli.trial_opening import ENDED, find_ended
     from freehold.store.events import keep_event
     from freehold.trials.plan import digest
 
+    written = digest(path.read_bytes())
+    noted = find_ended(folder, db, results.trial)
+    if noted is not None and noted.body.get("results") == written:
+        return
     verdict = results.verdict
     gates = [{"gate": gate.name[:200], "outcome": gate.outcome} for gate in verdict.gates[:64] if gate.judged]
-    told: dict[str, Any] = {"plan": results.plan, "results": digest(path.read_bytes()), "verdict": verdict.outcome,
+    told: dict[str, Any] = {"plan": results.plan, "results": written, "verdict": verdict.outcome,
                             "void": bool(verdict.void), "gates": gates, "cost": results.spent_nano}  # fmt: skip
-    keep_event(db, ENDED, trial_id, told, results.ended_at / 1000)
+    keep_event(db, ENDED, results.trial, told, results.ended_at / 1000)
 
 
 def _print(results: "Results") -> None:

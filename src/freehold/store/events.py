@@ -96,6 +96,14 @@ def count_told(db: sqlite3.Connection, kind: str, about: str) -> int:
     return int(count)
 
 
+def not_taken(db: sqlite3.Connection, about: str) -> list[dict[str, Any]]:
+    """The bodies of the events about one id that are not in the ledger: on their way there, or set aside."""
+    rows = db.execute(
+        "SELECT body FROM events WHERE id = ?1 UNION ALL SELECT body FROM unwritten_events WHERE id = ?1", (about,)
+    )
+    return [msgspec.json.decode(body) for (body,) in rows]
+
+
 def find_waiting(db: sqlite3.Connection, kind: str, about: str) -> Event | None:
     """The newest event of a kind about one id that the ledger has not taken yet, None when there is none."""
     row = db.execute(

@@ -30,6 +30,9 @@ COUNTED: Final = (
     "cost_nano",
 )
 
+ENDED_ON: Final = "date(CAST(ended_at AS INTEGER), 'unixepoch')"
+"""The day of a record in SQL. Of a fraction of a second `date` takes the nearest millisecond, which after half of the last one is the next day's."""
+
 
 class Use(Struct, frozen=True, kw_only=True):
     """One record as a bill sees it. `rates` are nano-dollars per million tokens by kind of token, `day` is UTC."""
@@ -88,7 +91,7 @@ def bill(db: sqlite3.Connection, since: int, until: int, project: str | None = N
     sums = ", ".join(f"sum({name})" for name in COUNTED)
     rows = db.execute(
         "SELECT project, deployment, json_extract(body, '$.price.rates'), coalesce(json_extract(body, '$.price.source'), ''), "  # noqa: S608 (ours)
-        f"min(date(ended_at, 'unixepoch')), max(date(ended_at, 'unixepoch')), count(*), {sums} FROM records "
+        f"min({ENDED_ON}), max({ENDED_ON}), count(*), {sums} FROM records "
         f"WHERE ended_at >= :since AND ended_at < :until AND key_id != '{SHADOW_KEY}' AND deployment != '' {named} "
         "GROUP BY 1, 2, 3, 4",
         {"since": since, "until": until, "project": project},

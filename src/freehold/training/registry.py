@@ -15,7 +15,7 @@ import hashlib
 import os
 import sqlite3
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -26,7 +26,7 @@ from freehold.errors import PromotionRefused, RegistryError
 from freehold.ledger.folder import alone, flush_folder
 from freehold.ledger.notes import VerifierKey
 from freehold.store.database import transaction
-from freehold.store.events import count_told, keep_event
+from freehold.store.events import keep_event, not_taken
 from freehold.store.folder import make_private, write_once
 from freehold.training.manifest import File, Manifest, Named, check_paths, decode, digest_of, encode, named
 from freehold.training.word import PROMOTED, require_signed
@@ -45,6 +45,7 @@ KINDS: Final[Mapping[Deed, str]] = {"registered": REGISTERED, "promoted": PROMOT
 _encode = msgspec.json.Encoder(order="sorted").encode
 
 Progress = Callable[[int, int], None]  # bytes that are through, of how many
+Taken = Callable[[str], Iterable[Mapping[str, Any]]]  # the bodies of the ledger's entries about an id
 
 
 class Line(Struct, frozen=True, kw_only=True):
@@ -225,24 +226,23 @@ class Registry:
         """The SHA-256 of each line, as its entry in the ledger holds it."""
         return {hashlib.sha256(raw).hexdigest() for raw in self._raw()}
 
-    def note(self, db: sqlite3.Connection, about: Mapping[str, Any] = {}) -> int:
-        """Gives the store an event for each line that it has none of yet, so that the ledger gets them all, once each, with what else is to be said
-        `about` them; says how many."""
+    def note(self, db: sqlite3.Connection, taken: Taken, about: Mapping[str, Any] = {}) -> int:
+        """Gives the store an event for each line that has none yet, so that the ledger gets them all, once each, with what else is to be said `about`
+        them; says how many. An event is a line's that has its hash, and names the same registry: a copy has the same lines. `taken` tells what the
+        ledger has."""
         noted = 0
         with self._alone(), transaction(db):
-            counts: dict[tuple[str, str], int] = {}
+            told: dict[str, set[tuple[Any, Any]]] = {}
             for line, raw in zip(self.lines(), self._raw(), strict=True):
-                key = (KINDS[line.deed], line.id)
-                left = counts.get(key)
-                if left is None:
-                    left = count_told(db, *key)
-                if left == 0:
+                if line.id not in told:
+                    bodies = (*not_taken(db, line.id), *taken(line.id))
+                    told[line.id] = {(body.get("registry"), body.get("line")) for body in bodies}
+                key, sha256 = (KINDS[line.deed], line.id), hashlib.sha256(raw).hexdigest()
+                if (about.get("registry"), sha256) not in told[line.id]:
                     body = {**about, "model": f"own/{line.model}", "version": line.version, "digest": line.digest}
-                    keep_event(
-                        db, *key, {**body, **line.evidence, "line": hashlib.sha256(raw).hexdigest()}, line.at / 1000
-                    )
+                    body |= {**line.evidence, "line": sha256}
+                    keep_event(db, *key, body, line.at / 1000)
                     noted += 1
-                counts[key] = max(0, left - 1)
         return noted
 
     # --- checking ---

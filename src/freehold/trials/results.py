@@ -8,6 +8,7 @@ from typing import Any, Final, Literal
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from freehold.errors import NotFound, TrialError
 
@@ -145,3 +146,12 @@ def read_results(path: Path) -> tuple[Results, bytes]:
         return msgspec.json.decode(content, type=Results), content
     except msgspec.MsgspecError as error:
         raise TrialError(f"{path} cannot be read: {error}.", "Restore it, or run the trial again.") from None
+
+
+def find_same(path: Path, results: Results) -> Results | None:
+    """The results in a file, where they say what these say and only ended at another time; None for others, for none, and where they cannot be read."""
+    try:
+        before, content = read_results(path)
+    except (NotFound, TrialError):
+        return None
+    return before if encode(replace(results, ended_at=before.ended_at)) == content else None

@@ -6,7 +6,7 @@
 4 graders that need models say what to ask; that is asked and kept in the same way
 5 what everything cost is taken from the door's records, and everything is graded
 6 the verdict
-7 the results are written
+7 the results are written, unless those that are there say the same: the ledger has the digest of that file
 
 It knows the door by its URL only, and items as whoever calls it has read them.
 """
@@ -95,7 +95,7 @@ class Run:
         self._counts: dict[Source, int] = {"door": 0, "cache": 0, "captured": 0}
 
     async def go(self) -> Results:
-        """The results of the trial, written. Raises BudgetExhausted or TrialError when it cannot go on; what was answered until
+        """The results of the trial, as they are written. Raises BudgetExhausted or TrialError when it cannot go on; what was answered until
         then is kept."""
         job = self._job
         wallet = Wallet(job.most_nano, self._spent())
@@ -138,8 +138,10 @@ class Run:
             labels=labels_digest,
             notes=tuple(_notes(job.plan, self._counts, unbilled)),
         )
-        job.folder.write_results(results_file.encode(results))
-        return results
+        same = results_file.find_same(job.folder.results, results)
+        if same is None:
+            job.folder.write_results(results_file.encode(results))
+        return same or results
 
     # --- 1 ---
 
