@@ -175,8 +175,11 @@ def test_ctrl_c_ends_the_watching_at_once_and_what_stands_on_the_run_is_not_begu
         def wait(self) -> int:
             raise AssertionError("nobody waits for it")
 
+    def endless(*_: object) -> Endless:
+        return Endless()
+
     monkeypatch.setattr("freehold.training.executor.require_libraries", lambda: None)
-    monkeypatch.setattr("freehold.training.executor.LocalExecutor.start", lambda *_: Endless())
+    monkeypatch.setattr("freehold.training.executor.LocalExecutor.start", endless)
     first = recipe(tmp_path)
     second = tmp_path / "second.toml"
     second.write_text(f'start = "{Path(first).name}"\n{RECIPE}')
