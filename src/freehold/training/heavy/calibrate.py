@@ -46,6 +46,7 @@ def calibrate(recipe: Recipe) -> Calibration:
 
 def _from_nothing(recipe: Recipe, folder: Path) -> Calibration:
     training = Training(recipe, folder)
+    training.choose_precision()
     training.one_step()
     before = training.tokens
     began = time.perf_counter()
