@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from freehold.errors import ConfigError
-from freehold.training.heavy import reinforce
+from freehold.training.heavy import reinforce, tuning
 from freehold.training.heavy.reinforce import grpo, prove, rewarding, worth
 from freehold.training.progress import Alarm, Ended, Rewarded, Scored, read_progress
 from freehold.training.recipe import Recipe, Reinforcing, tasks_of
@@ -141,6 +141,31 @@ def test_the_steps_of_an_alarm_are_counted_over_the_lives_of_a_run(
     assert grpo(made, tmp_path).step == 2
     told = read_progress(tmp_path / "progress.jsonl")
     assert [(line.step, line.what) for line in told if isinstance(line, Alarm)] == [(2, "dead-groups")]
+
+
+def test_an_alarm_of_a_run_that_was_killed_before_its_weights_were_written_ends_its_next_life_too(
+    base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = iter([0.0, 0.4])
+
+    def killed(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    def once(*_: Any) -> float:
+        return next(found, 0.0)
+
+    monkeypatch.setattr(reinforce, "mismatch", once)
+    made = reinforcing(base, {"dead": 1.0, "unfinished": 1.0}, learning__steps=5)
+    with monkeypatch.context() as patched:
+        patched.setattr(tuning, "save_model", killed)
+        with pytest.raises(KeyboardInterrupt):
+            grpo(made, tmp_path)
+    ended = grpo(made, tmp_path)
+    assert (ended.step, ended.done, ended.why) == (2, True, "Sampler and trainer disagree by 0.400 nats a token.")
+    told = read_progress(tmp_path / "progress.jsonl")
+    assert [(line.step, line.what) for line in told if isinstance(line, Alarm)] == [(2, "mismatch")]
+    assert [line.step for line in told if isinstance(line, Rewarded)] == [1, 2]
+    assert (tmp_path / "model" / "model.safetensors").exists()
 
 
 def test_a_sampler_that_is_not_the_trainer_raises_the_alarm(

@@ -24,7 +24,7 @@ from freehold.training.heavy.processes import PATIENCE, agreed, first, shared, t
 from freehold.training.heavy.rows import Mix
 from freehold.training.heavy.taught import taught, thoughts_of
 from freehold.training.heavy.thoughts import NO_PLACE, place_thoughts
-from freehold.training.progress import Alarm, Ended, Line, Note, Progress, Rewarded, Step, read_progress, rewind
+from freehold.training.progress import Alarm, Ended, Line, Note, Progress, Rewarded, Scored, Step, read_progress, rewind
 from freehold.training.recipe import Learning, Recipe, folder_of, tasks_of
 from freehold.training.runs import RunFolder
 
@@ -146,7 +146,7 @@ class Telling:
     def __init__(self, recipe: Recipe, folder: Path, stopping: Stopping, mix: Mix, tokenizer: Any) -> None:
         self.recipe, self.folder, self.stopping, self.mix, self.tokenizer = recipe, folder, stopping, mix, tokenizer
         self.checkpoint = _newest(folder / "checkpoints")
-        begins = int(self.checkpoint.name.rpartition("-")[2]) if self.checkpoint is not None else 0
+        begins = self._begins = int(self.checkpoint.name.rpartition("-")[2]) if self.checkpoint is not None else 0
         if first():
             rewind(folder / "progress.jsonl", begins)
         told = [line for line in read_progress(folder / "progress.jsonl") if line.step <= begins]
@@ -156,8 +156,9 @@ class Telling:
         self._progress = Progress(folder / "progress.jsonl") if first() else None
         self.callback = Callback(self)
         self.mismatch = 0.0
-        self.alarmed = ""
-        self.mastered = False
+        self.alarmed = next((line.sentence for line in reversed(told) if isinstance(line, Alarm)), "")
+        scores = (line for line in told if isinstance(line, Scored) and line.step == begins and line.items)
+        self.mastered = self._due(begins) and self._reached(min((one.right / one.items for one in scores), default=0.0))
         self._rewards = [line for line in told if isinstance(line, Rewarded)]
         self._step, self._tokens, self._elapsed = 0, earlier, self._before
 
@@ -182,11 +183,15 @@ class Telling:
             )
 
     def finish(self, trainer: Any) -> Ended:
-        """Trains to the end or until told to stop; writes the weights when it is done, and adapters beside the weights that they are merged into."""
-        trainer.train(resume_from_checkpoint=str(self.checkpoint) if self.checkpoint else None)
-        self._step = int(trainer.state.global_step)
-        over = self.over(0.0)
-        done = self._step >= self.recipe.learning.steps or over or self.mastered or bool(self.alarmed)
+        """Trains to the end or until told to stop; writes the weights when it is done, and adapters beside the weights that they are merged into. An earlier
+        life that came to the end and was killed before that has left nothing to train: its last checkpoint has the weights."""
+        if self.checkpoint is not None and self._done(self._begins):
+            trainer._load_from_checkpoint(str(self.checkpoint))
+            self._step = self._begins
+        else:
+            trainer.train(resume_from_checkpoint=str(self.checkpoint) if self.checkpoint else None)
+            self._step = int(trainer.state.global_step)
+        done, over = self._done(self._step), self.over(0.0)
         if done and first():
             model = trainer.accelerator.unwrap_model(trainer.model)
             merged = self._merged(model)
@@ -196,6 +201,10 @@ class Telling:
         self._tell(ended)
         together()
         return ended
+
+    def _done(self, step: int) -> bool:
+        """Whether a run that has come to this step goes no further."""
+        return step >= self.recipe.learning.steps or self.over(0.0) or self.mastered or bool(self.alarmed)
 
     def _merged(self, model: Any) -> Any:
         """The model with its adapters in its weights; they are kept as they are, too."""
@@ -243,11 +252,16 @@ class Telling:
     def looks(self, model: Any, step: int) -> None:
         """Tries held-out problems where it is time to, and sees whether the target is reached on every level. The first process does; the others wait for
         what it says at the end of the step."""
-        watch = self.recipe.watch
-        if not self.mix or not first() or step % watch.every or step >= self.recipe.learning.steps:
-            return
-        worst = self.watch(model, step)
-        self.mastered = watch.target < 1 and worst >= watch.target
+        if self.mix and first() and self._due(step):
+            self.mastered = self._reached(self.watch(model, step))
+
+    def _due(self, step: int) -> bool:
+        """Whether a look at this step may end the run."""
+        return step % self.recipe.watch.every == 0 and 0 < step < self.recipe.learning.steps
+
+    def _reached(self, worst: float) -> bool:
+        """Whether that share of right answers on the worst level is the target."""
+        return self.recipe.watch.target < 1 and worst >= self.recipe.watch.target
 
     def watch(self, model: Any, step: int) -> float:
         """Tries held-out problems; gives the share of right answers on the worst level, 0 where there is none."""
