@@ -45,6 +45,15 @@ def tokenizer_with(split: Callable[[Any], list[Any]]) -> Any:
     return fast
 
 
+def twice_begun(tokenizer: Any) -> Any:
+    """The tokenizer as Llama 3's is: it puts its start token before any text, and its template writes the same one."""
+    before = library("tokenizers").processors.TemplateProcessing
+    start = tokenizer.bos_token = "<|endoftext|>"
+    tokenizer.backend_tokenizer.post_processor = before(single=f"{start} $A", special_tokens=[(start, 0)])
+    tokenizer.chat_template = f"{{{{ bos_token }}}}{TEMPLATE}"
+    return tokenizer
+
+
 def digits_first(made: Any) -> list[Any]:
     pre = made.pre_tokenizers
     return [pre.Digits(individual_digits=True), pre.ByteLevel(add_prefix_space=False)]

@@ -6,10 +6,13 @@ import pytest
 from freehold.errors import ConfigError
 from freehold.training.heavy import reinforce, tuning
 from freehold.training.heavy.reinforce import grpo, prove, rewarding, worth
+from freehold.training.heavy.rows import chat_prompt
 from freehold.training.progress import Alarm, Ended, Rewarded, Scored, read_progress
 from freehold.training.recipe import Recipe, Reinforcing, tasks_of
 from freehold.training.tasks.refund_desk import RefundDesk
 from freehold.training.tasks.task import Check, Problem, Solution, StepCheck, Task, write_reply
+from training.heavy.test_foreign import base as foreign_base
+from training.heavy.test_foreign import digits_first, tokenizer_with, twice_begun
 from training.heavy.tiny import assert_exact, begun_on, executed, finished, kept_sevens, mix_of, recipe, trained
 
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -111,6 +114,30 @@ def test_reinforcement_that_was_stopped_half_way_ends_with_the_same_bits(
     monkeypatch.setattr(reinforce, "worth", by_letters)
     made = reinforcing(base, learning__steps=6, learning__accumulate=2, watch__every=2, watch__items=2, lora=lora)
     assert_exact(tmp_path, 3, lambda folder, stopping: grpo(made, folder, stopping))
+
+
+def test_a_prompt_is_learned_as_it_is_looked_at_with_one_start_token(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A tokenizer that would put another one before the template's."""
+    words = twice_begun(tokenizer_with(digits_first))
+    start = foreign_base(tmp_path / "base", words)
+    asked: list[list[int]] = []
+    real = reinforce.generate
+
+    def noted(model: Any, prompts: list[list[int]], **more: Any) -> Any:
+        asked.extend(prompts)
+        return real(model, prompts, **more)
+
+    monkeypatch.setattr(reinforce, "generate", noted)
+    made = reinforcing(start, {"group": 2, "prompts": 2}, learning__steps=1, watch__items=1)
+    problems = reinforce.drawn(made, tasks_of(made), 2)
+    wanted = words([chat_prompt(task.turns(problem), words) for task, problem in problems], add_special_tokens=False)[
+        "input_ids"
+    ]
+    assert all(ids[:2] == [0, 1] for ids in wanted)
+    grpo(made, tmp_path)
+    assert sorted(asked) == sorted([*wanted, *wanted])
 
 
 def test_groups_without_a_spread_of_rewards_end_the_run_with_an_alarm(
