@@ -11,6 +11,7 @@ from typing import Any
 from freehold.errors import ConfigError
 from freehold.training.heavy.generate import generate
 from freehold.training.heavy.libraries import library, torch
+from freehold.training.heavy.reference import held_to_start
 from freehold.training.heavy.reinforce import prove, recorded
 from freehold.training.heavy.rows import chat_prompt, tokens_of
 from freehold.training.heavy.tuning import Stopping, Telling, adapters, arguments, opened
@@ -53,14 +54,15 @@ def preferred(
     settings = trl.DPOConfig(**arguments(recipe, folder), beta=reward.beta or BETA, max_length=learning.length)
     with Telling(recipe, folder, stopping, tasks_of(recipe), tokenizer) as telling:
         telling.left_out(len(found) - len(fitting), len(found), "pair")
-        trainer = trainer_of_cut(trl.DPOTrainer)(
-            model=model,
-            args=settings,
-            train_dataset=library("datasets").Dataset.from_list(fitting),
-            processing_class=tokenizer,
-            peft_config=adapters(recipe),
-            callbacks=[telling.callback],
-        )
+        with held_to_start(recipe, model, folder):
+            trainer = trainer_of_cut(trl.DPOTrainer)(
+                model=model,
+                args=settings,
+                train_dataset=library("datasets").Dataset.from_list(fitting),
+                processing_class=tokenizer,
+                peft_config=adapters(recipe),
+                callbacks=[telling.callback],
+            )
         return telling.finish(trainer)
 
 

@@ -14,6 +14,7 @@ from freehold.errors import ConfigError
 from freehold.training.heavy.generate import Reply, generate, mismatch
 from freehold.training.heavy.libraries import library, torch
 from freehold.training.heavy.processes import first, greatest, number, shared
+from freehold.training.heavy.reference import held_to_start
 from freehold.training.heavy.rows import NOWHERE, Mix, chat_prompt, rows
 from freehold.training.heavy.tuning import Stopping, Telling, adapters, arguments, opened
 from freehold.training.progress import Ended
@@ -58,15 +59,16 @@ def reinforced(recipe: Recipe, folder: Path, stopping: Stopping, begun: tuple[An
         "place": list(range(len(problems))),
     }
     with Telling(recipe, folder, stopping, mix, tokenizer) as telling:
-        trainer = sampling_trainer(trl.GRPOTrainer, telling, reward, tokenizer)(
-            model=model,
-            args=settings,
-            reward_funcs=rewarding(problems, reward, int(tokenizer.eos_token_id), recipe.watch.tokens),
-            train_dataset=library("datasets").Dataset.from_dict(columns),
-            processing_class=tokenizer,
-            peft_config=adapters(recipe),
-            callbacks=[telling.callback],
-        )
+        with held_to_start(recipe, model, folder, held=reward.beta > 0):
+            trainer = sampling_trainer(trl.GRPOTrainer, telling, reward, tokenizer)(
+                model=model,
+                args=settings,
+                reward_funcs=rewarding(problems, reward, int(tokenizer.eos_token_id), recipe.watch.tokens),
+                train_dataset=library("datasets").Dataset.from_dict(columns),
+                processing_class=tokenizer,
+                peft_config=adapters(recipe),
+                callbacks=[telling.callback],
+            )
         return telling.finish(trainer)
 
 
