@@ -25,9 +25,7 @@ def _start(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
     place.mkdir()
     export_gguf(base(tmp_path / "base", words), place / "base.gguf", "F32", "own/tiny")
     if request.param == "another model":
-        base(tmp_path / "other", words, initializer_range=0.1)
-        for name in ("config.json", "model.safetensors"):
-            (tmp_path / "other" / name).rename(place / name)
+        base(place, words, initializer_range=0.1)
     return place / "base.gguf"
 
 
@@ -53,11 +51,11 @@ def test_a_reinforced_model_is_held_to_the_gguf_file_where_it_is_held(
     start: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, beta: float
 ) -> None:
     found: list[Any] = []
-    plain = library("trl").GRPOTrainer
+    plain: Any = library("trl").GRPOTrainer
 
     class Noted(plain):
         def __init__(self, **given: Any) -> None:
-            super().__init__(**given)
+            plain.__init__(self, **given)
             found.append(None if self.ref_model is None else dict(self.ref_model.state_dict()))
 
     monkeypatch.setattr(library("trl"), "GRPOTrainer", Noted)
@@ -75,9 +73,9 @@ def test_a_reinforced_model_is_held_to_the_gguf_file_where_it_is_held(
     assert sorted(path.name for path in folder.glob("start-*")) == []
 
 
-def test_weights_in_a_folder_are_not_written_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_weights_in_a_folder_are_not_written_again(tmp_path: Path) -> None:
     made = started("grpo", base(tmp_path / "base", tokenizer_with(digits_first)), beta=0.04)
     model, _ = opened(made)
-    monkeypatch.setattr(type(model), "save_pretrained", None)
+    model.save_pretrained = None
     with reinforce.held_to_start(made, model, tmp_path):
         assert model.config._name_or_path == str(tmp_path / "base")
