@@ -83,6 +83,13 @@ def test_a_task_that_fails_its_self_test_may_not_reward(monkeypatch: pytest.Monk
         prove(MIX)
 
 
+def test_the_levels_that_are_rewarded_are_proven_and_one_that_has_no_problems_is_an_error() -> None:
+    minima = {"task": "refund-policy", "options": {"kinds": ["minimum"]}}
+    prove(tasks_of(recipe(mix=[{**minima, "levels": [0]}])))
+    with pytest.raises(ValueError, match="of which 1 have an effect"):
+        prove(tasks_of(recipe(mix=[{**minima, "levels": [0, 1]}])))
+
+
 @pytest.fixture(scope="module", name="base")
 def _base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return trained(tmp_path_factory.mktemp("base") / "run", learning__steps=20)

@@ -73,9 +73,9 @@ def reinforced(recipe: Recipe, folder: Path, stopping: Stopping, begun: tuple[An
 
 
 def prove(mix: Mix) -> None:
-    """Raises ConfigError for a task whose verifier lets a wrong reply pass, or a right one fail."""
-    for task, _, _ in mix:
-        wrong = self_test(task, range(1))
+    """Raises ConfigError for a task whose verifier lets a wrong reply pass, or a right one fail, on a level that is rewarded."""
+    for task, _, levels in mix:
+        wrong = self_test(task, range(1), levels=levels)
         if wrong:
             raise ConfigError(
                 f"{task.called} may not reward: {'; '.join(wrong[:5])}.",

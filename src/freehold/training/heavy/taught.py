@@ -20,7 +20,7 @@ from freehold.training.recipe import Recipe
 from freehold.training.runs import RunFolder
 from freehold.training.tasks.drawing import held_out
 from freehold.training.tasks.drawn import DRAWN, Record
-from freehold.training.tasks.task import NO_THINK, THINK
+from freehold.training.tasks.task import NO_THINK, THINK, Problem, Task
 
 
 def thoughts_of(recipe: Recipe, folder: Path) -> dict[str, bool]:
@@ -72,10 +72,20 @@ def as_tokens(examples: Sequence[Example], tokenizer: Any) -> list[Tokens]:
 def _sealed(mix: Mix, items: int) -> Iterator[Sealed]:
     for task, _, levels in mix:
         listed = task.listed("val")
-        yield from (sealed_of(task, one) for one in listed or ())
-        for level in (*levels, *task.beyond) if listed is None else ():
-            for one in (*held_out(task, "val", level, items), *held_out(task, "test", level, items)):
-                yield sealed_of(task, one)
+        found = _held_out(task, levels, items) if listed is None else listed
+        yield from (sealed_of(task, one) for one in found)
+
+
+def _held_out(task: Task, levels: Sequence[int], items: int) -> Iterator[Problem]:
+    """Problems of both held-out splits: of these levels, and of those for what lies outside of training, as far as the task's options leave any there."""
+    for level in dict.fromkeys((*levels, *task.beyond)):
+        try:
+            found = [*held_out(task, "val", level, items), *held_out(task, "test", level, items)]
+        except ValueError:
+            if level in levels:
+                raise
+            continue
+        yield from found
 
 
 def asked_of(example: Example, tokenizer: Any) -> str:
