@@ -204,7 +204,7 @@ def compare(
         splits=splits,
         items=len(tried),
         same=len(tried) - len(others),
-        rounded=len(again) - len(wrong),
+        rounded=len(again) - len(wrong) if half else 0,
         moved=sum(tuple(a) != tuple(b) for a, b in zip(trained, mine, strict=True)),
         right_before=_right(tried, trained, tokenizer),
         right_after=after,
