@@ -125,6 +125,18 @@ def test_processes_share_the_rows_of_tuning_evenly_and_those_of_a_run_from_nothi
     assert parse_recipe(odd.encode()).learning.processes == 2
 
 
+@pytest.mark.parametrize("stage", ["sft", "dpo"])
+def test_parts_of_a_step_of_tuning_hold_as_many_rows_each(stage: str) -> None:
+    written = (
+        f'model = "own/t"\nstage = "{stage}"\nstart = "w"\n[[mix]]\ntask = "arithmetic-chains"\n[reward]\n'
+        "[learning]\nsteps = 5\nrows = 8\n"
+    )
+    assert parse_recipe(f"{written}accumulate = 4\n".encode()).learning.accumulate == 4
+    error = refused(f"{written}accumulate = 3\n")
+    assert "`rows` cannot be shared evenly" in error.sentence
+    assert error.advice == "Make it a multiple of `accumulate` times `processes`."
+
+
 def test_parts_of_a_step_of_reinforcement_hold_as_many_replies_each() -> None:
     written = (
         'model = "own/t"\nstage = "grpo"\nstart = "w"\n[[mix]]\ntask = "arithmetic-chains"\n[reward]\nprompts = 3\ngroup = 2\n'

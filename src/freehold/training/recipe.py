@@ -281,8 +281,9 @@ def _wrong(recipe: Recipe) -> tuple[str, str] | None:
         return "At some steps no task of the mix is drawn.", "Let `begins` and `ends` of the portions overlap."
     if learning.rows < learning.accumulate:
         return "`accumulate` is more than `rows`.", "A part of a step has at least one row."
-    trl = recipe.stage not in ("pretrain", "distil")  # these cut a step between examples wherever that is nearly even
-    if trl and learning.processes > 1 and learning.rows % (learning.accumulate * learning.processes):
+    # `pretrain` and `distil` cut a step between examples wherever that is nearly even; TRL would drop what is left over.
+    whole = recipe.stage in ("sft", "dpo") or (recipe.stage == "grpo" and learning.processes > 1)
+    if whole and learning.rows % (learning.accumulate * learning.processes):
         return "`rows` cannot be shared evenly.", "Make it a multiple of `accumulate` times `processes`."
     reward = recipe.reward
     if recipe.stage == "grpo" and reward and reward.prompts * reward.group % (learning.accumulate * learning.processes):

@@ -6,6 +6,7 @@ import pytest
 from freehold.errors import ConfigError
 from freehold.training.dataset import Dataset, Example, Turn, write_dataset
 from freehold.training.heavy import calibrate as calibrating
+from freehold.training.heavy import pretrain
 from freehold.training.heavy.calibrate import calibrate
 from freehold.training.provenance import Pedigree
 from training.heavy.tiny import recipe, trained
@@ -24,6 +25,28 @@ def test_a_step_is_measured() -> None:
     assert 150 < found.tokens <= 4 * 64
     assert 0 < found.seconds < 30
     assert found.memory > 100 * 2**20
+
+
+@pytest.mark.parametrize("faster", ["float32", "bfloat16"])
+@pytest.mark.parametrize("optimizer", ["adamw", "muon"])
+def test_a_step_is_measured_in_the_precision_that_the_run_would_choose(
+    optimizer: str, faster: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    computed: list[str] = []
+    real = pretrain.computing
+
+    def noted(precision: str, device: str) -> Any:
+        computed.append(precision)
+        return real(precision, device)
+
+    def chosen(*_: Any) -> str:
+        return faster
+
+    monkeypatch.setattr(pretrain, "faster_precision", chosen)
+    monkeypatch.setattr(pretrain, "computing", noted)
+    found = calibrate(recipe(learning__precision="auto", learning__optimizer=optimizer))
+    assert found.precision == faster
+    assert set(computed) == {faster}
 
 
 @pytest.mark.parametrize("lora", [None, {"rank": 2, "alpha": 4}])

@@ -2,17 +2,22 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import msgspec
 import pytest
 
 from freehold.errors import ConfigError
 from freehold.training.heavy import direct
 from freehold.training.heavy.direct import dpo, pairs, preferred
 from freehold.training.heavy.generate import Reply
+from freehold.training.heavy.libraries import library
 from freehold.training.heavy.model import load_model
+from freehold.training.heavy.rows import chat_prompt
 from freehold.training.heavy.tuning import opened
 from freehold.training.progress import Note, Step, read_progress
 from freehold.training.recipe import Reinforcing, tasks_of
 from freehold.training.tasks.task import Problem, Task, write_reply
+from training.heavy.test_foreign import base as foreign_base
+from training.heavy.test_foreign import digits_first, tokenizer_with, twice_begun
 from training.heavy.tiny import assert_exact, begun_on, executed, finished, kept_sevens, mix_of, recipe, trained
 
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -78,6 +83,40 @@ def test_a_pair_of_which_a_text_is_too_long_is_left_out_and_told(base: Path, tmp
     assert notes == ["1 of 4 pairs is longer than 64 tokens and not learned."]
     with pytest.raises(ConfigError, match="No pair fits into 64 tokens"):
         preferred(made, tmp_path, lambda: False, begun, [long])
+
+
+def test_a_prompt_is_learned_as_the_model_was_asked_with_one_start_token(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A tokenizer that would put another one before the template's; nor does it count in what is too long."""
+    words = twice_begun(tokenizer_with(digits_first))
+    start = foreign_base(tmp_path / "base", words)
+    asked = chat_prompt(TASK.turns(TASK.generate(2, 1)), words)
+    pair = {"prompt": asked, "chosen": "3", "rejected": "12345"}
+    wanted = words(asked, add_special_tokens=False)["input_ids"]
+    assert wanted[:2] == [0, 1]
+    learned: list[dict[str, list[int]]] = []
+    plain: Any = library("trl").DPOTrainer
+
+    class Noted(plain):
+        def __init__(self, **given: Any) -> None:
+            plain.__init__(self, **given)
+            learned.extend(self.train_dataset)
+
+    monkeypatch.setattr(library("trl"), "DPOTrainer", Noted)
+    long = len(wanted) + 6
+    made = recipe(
+        stage="dpo", start=str(start), shape=None, reward={}, learning__steps=1, learning__length=long, watch__items=1
+    )
+    folder = tmp_path / "run"
+    folder.mkdir()
+    preferred(made, folder, lambda: False, opened(made), [pair] * 4)
+    assert [one["prompt_ids"] for one in learned] == [wanted] * 4
+    three, five = (words(text, add_special_tokens=False)["input_ids"] for text in ("3<|im_end|>", "12345<|im_end|>"))
+    assert (learned[0]["chosen_ids"], learned[0]["rejected_ids"]) == (three, five)
+    short = msgspec.structs.replace(made, learning=msgspec.structs.replace(made.learning, length=long - 1))
+    with pytest.raises(ConfigError, match="No pair fits"):
+        preferred(short, folder, lambda: False, opened(made), [pair] * 4)
 
 
 def proven_by_letters(_task: Task, _problem: Problem, text: str) -> SimpleNamespace:

@@ -1,5 +1,6 @@
 """Bases that others made: their vocabulary in llama.cpp's words, and weights that are read from a GGUF file."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -43,6 +44,15 @@ def tokenizer_with(split: Callable[[Any], list[Any]]) -> Any:
     )
     fast.chat_template = TEMPLATE
     return fast
+
+
+def twice_begun(tokenizer: Any) -> Any:
+    """The tokenizer as Llama 3's is: it puts its start token before any text, and its template writes the same one."""
+    before = library("tokenizers").processors.TemplateProcessing
+    start = tokenizer.bos_token = "<|endoftext|>"
+    tokenizer.backend_tokenizer.post_processor = before(single=f"{start} $A", special_tokens=[(start, 0)])
+    tokenizer.chat_template = f"{{{{ bos_token }}}}{TEMPLATE}"
+    return tokenizer
 
 
 def digits_first(made: Any) -> list[Any]:
@@ -124,6 +134,19 @@ def test_weights_are_read_from_a_gguf_file_with_the_way_it_cuts_texts(tmp_path: 
     assert (one - other).abs().max() < 1e-4
     save_model(after, words, tmp_path / "again")
     assert "quantization_config" not in (tmp_path / "again" / "config.json").read_text()
+
+
+def test_a_gguf_file_is_read_for_itself_whatever_lies_beside_it(tmp_path: Path) -> None:
+    """Another model, with another vocabulary and no template."""
+    words, other = tokenizer_with(digits_first), tokenizer_with(as_llama_3)
+    other.chat_template = None
+    export_gguf(base(tmp_path / "base", words), tmp_path / "alone.gguf", "F32", "own/tiny")
+    beside = base(tmp_path / "beside", other, hidden_size=64)
+    shutil.copy(tmp_path / "alone.gguf", beside / "m.gguf")
+    (one, cut), (two, again) = (read_gguf(path) for path in (tmp_path / "alone.gguf", beside / "m.gguf"))
+    assert again(TEXT)["input_ids"] == cut(TEXT)["input_ids"]
+    assert again.chat_template == cut.chat_template == TEMPLATE
+    assert all(torch.equal(value, two.state_dict()[name]) for name, value in one.state_dict().items())
 
 
 def test_adapters_are_learned_and_exported_over_a_base_that_is_a_gguf_file(tmp_path: Path) -> None:

@@ -1,5 +1,8 @@
 import re
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -102,6 +105,22 @@ def test_replies_that_part_must_be_the_same_once_nothing_is_rounded(
     spared = compare(folder, wrong, MIX, 24, strings=1, items=10, half=True)
     assert (spared.same, spared.rounded, spared.parted) == (told.same, 10 - told.same, ())
     assert {path.name for path in tmp_path.iterdir()} == {"right.gguf", "wrong.gguf"}
+
+
+def test_each_reply_that_an_adapter_parts_is_counted_once(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server that ends each reply at once, and cuts no text."""
+
+    @contextmanager
+    def silent(*_: Any, **__: Any) -> Generator[Callable[..., dict[str, Any]]]:
+        yield lambda *_: {"tokens": []}
+
+    monkeypatch.setattr(parity, "served", silent)
+    told = compare(folder, tmp_path / "m.gguf", MIX, 24, strings=1, items=8, adapter=tmp_path / "a.gguf")
+    assert (told.items, told.same, told.rounded, len(told.parted)) == (8, 0, 0, 3)
+    whole = msgspec.structs.replace(told, splits=0)
+    assert fault_of(whole, "LORA").startswith("8 of 8 greedy replies are others; the reply to ")
 
 
 def test_in_float32_llama_cpp_and_the_weights_agree_on_every_probability(folder: Path, tmp_path: Path) -> None:

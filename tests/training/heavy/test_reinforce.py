@@ -4,12 +4,15 @@ from typing import Any
 import pytest
 
 from freehold.errors import ConfigError
-from freehold.training.heavy import reinforce
+from freehold.training.heavy import reinforce, tuning
 from freehold.training.heavy.reinforce import grpo, prove, rewarding, worth
+from freehold.training.heavy.rows import chat_prompt
 from freehold.training.progress import Alarm, Ended, Rewarded, Scored, read_progress
 from freehold.training.recipe import Recipe, Reinforcing, tasks_of
 from freehold.training.tasks.refund_desk import RefundDesk
 from freehold.training.tasks.task import Check, Problem, Solution, StepCheck, Task, write_reply
+from training.heavy.test_foreign import base as foreign_base
+from training.heavy.test_foreign import digits_first, tokenizer_with, twice_begun
 from training.heavy.tiny import assert_exact, begun_on, executed, finished, kept_sevens, mix_of, recipe, trained
 
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -80,6 +83,13 @@ def test_a_task_that_fails_its_self_test_may_not_reward(monkeypatch: pytest.Monk
         prove(MIX)
 
 
+def test_the_levels_that_are_rewarded_are_proven_and_one_that_has_no_problems_is_an_error() -> None:
+    minima = {"task": "refund-policy", "options": {"kinds": ["minimum"]}}
+    prove(tasks_of(recipe(mix=[{**minima, "levels": [0]}])))
+    with pytest.raises(ValueError, match="of which 1 have an effect"):
+        prove(tasks_of(recipe(mix=[{**minima, "levels": [0, 1]}])))
+
+
 @pytest.fixture(scope="module", name="base")
 def _base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return trained(tmp_path_factory.mktemp("base") / "run", learning__steps=20)
@@ -113,6 +123,30 @@ def test_reinforcement_that_was_stopped_half_way_ends_with_the_same_bits(
     assert_exact(tmp_path, 3, lambda folder, stopping: grpo(made, folder, stopping))
 
 
+def test_a_prompt_is_learned_as_it_is_looked_at_with_one_start_token(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A tokenizer that would put another one before the template's."""
+    words = twice_begun(tokenizer_with(digits_first))
+    start = foreign_base(tmp_path / "base", words)
+    asked: list[list[int]] = []
+    real = reinforce.generate
+
+    def noted(model: Any, prompts: list[list[int]], **more: Any) -> Any:
+        asked.extend(prompts)
+        return real(model, prompts, **more)
+
+    monkeypatch.setattr(reinforce, "generate", noted)
+    made = reinforcing(start, {"group": 2, "prompts": 2}, learning__steps=1, watch__items=1)
+    problems = reinforce.drawn(made, tasks_of(made), 2)
+    wanted = words([chat_prompt(task.turns(problem), words) for task, problem in problems], add_special_tokens=False)[
+        "input_ids"
+    ]
+    assert all(ids[:2] == [0, 1] for ids in wanted)
+    grpo(made, tmp_path)
+    assert sorted(asked) == sorted([*wanted, *wanted])
+
+
 def test_groups_without_a_spread_of_rewards_end_the_run_with_an_alarm(
     base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -141,6 +175,31 @@ def test_the_steps_of_an_alarm_are_counted_over_the_lives_of_a_run(
     assert grpo(made, tmp_path).step == 2
     told = read_progress(tmp_path / "progress.jsonl")
     assert [(line.step, line.what) for line in told if isinstance(line, Alarm)] == [(2, "dead-groups")]
+
+
+def test_an_alarm_of_a_run_that_was_killed_before_its_weights_were_written_ends_its_next_life_too(
+    base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = iter([0.0, 0.4])
+
+    def killed(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    def once(*_: Any) -> float:
+        return next(found, 0.0)
+
+    monkeypatch.setattr(reinforce, "mismatch", once)
+    made = reinforcing(base, {"dead": 1.0, "unfinished": 1.0}, learning__steps=5)
+    with monkeypatch.context() as patched:
+        patched.setattr(tuning, "save_model", killed)
+        with pytest.raises(KeyboardInterrupt):
+            grpo(made, tmp_path)
+    ended = grpo(made, tmp_path)
+    assert (ended.step, ended.done, ended.why) == (2, True, "Sampler and trainer disagree by 0.400 nats a token.")
+    told = read_progress(tmp_path / "progress.jsonl")
+    assert [(line.step, line.what) for line in told if isinstance(line, Alarm)] == [(2, "mismatch")]
+    assert [line.step for line in told if isinstance(line, Rewarded)] == [1, 2]
+    assert (tmp_path / "model" / "model.safetensors").exists()
 
 
 def test_a_sampler_that_is_not_the_trainer_raises_the_alarm(

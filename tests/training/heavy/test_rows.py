@@ -9,7 +9,7 @@ import pytest
 
 from freehold.errors import ConfigError
 from freehold.training import tasks
-from freehold.training.heavy import lessons, reinforce, tuning
+from freehold.training.heavy import lessons, reinforce, taught
 from freehold.training.heavy.__main__ import train
 from freehold.training.heavy.rows import Mix, Row, chat_prompt, rows, solved, tokens_of
 from freehold.training.heavy.tokenizer import build_tokenizer
@@ -86,7 +86,7 @@ def test_no_stage_draws_a_problem_that_is_set_apart(
             seen.append(row.problem)
             yield row
 
-    for module in (lessons, tuning, reinforce):
+    for module in (lessons, taught, reinforce):
         monkeypatch.setattr(module, "rows", watched)
     changes: dict[str, Any] = {"learning__steps": 2, "watch__items": 1, "watch__tokens": 8}
     if stage == "distil":

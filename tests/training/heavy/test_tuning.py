@@ -25,7 +25,7 @@ from freehold.training.runs import RunFolder, list_runs, new_run, standing
 from freehold.training.tasks.drawing import held_out
 from freehold.training.tasks.task import Problem, write_reply
 from freehold.training.tasks.workload import WorkloadTask
-from training.heavy.tiny import assert_exact, executed, finished, kept_sevens, mix_of, recipe, sevens
+from training.heavy.tiny import assert_exact, executed, finished, kept_sevens, mix_of, recipe, sevens, weights
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -102,6 +102,22 @@ def scored_at(lines: list[Any]) -> list[int]:
     return [line.step for line in lines if isinstance(line, Scored)]
 
 
+def score(share: float) -> Score:
+    """That share of ten answers is right."""
+    return Score(
+        task="t",
+        level=2,
+        thinking=True,
+        items=10,
+        right=round(10 * share),
+        proven=0,
+        unfinished=0,
+        tokens=1.0,
+        low=0.0,
+        high=1.0,
+    )
+
+
 def test_tuning_tries_held_out_problems_on_the_way_and_ends_when_its_target_is_reached(
     base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -111,21 +127,7 @@ def test_tuning_tries_held_out_problems_on_the_way_and_ends_when_its_target_is_r
     shares = iter([0.5, 0.5, 0.9, 0.9])
 
     def better(*_: Any, **__: Any) -> list[Score]:
-        right = round(10 * next(shares))
-        return [
-            Score(
-                task="t",
-                level=2,
-                thinking=True,
-                items=10,
-                right=right,
-                proven=0,
-                unfinished=0,
-                tokens=1.0,
-                low=0.0,
-                high=1.0,
-            )
-        ]
+        return [score(next(shares))]
 
     monkeypatch.setattr(tuning, "evaluate", better)
     lines = tuned(base, tmp_path / "target", **{**changes, "learning__steps": 40}, watch__target=0.9)
@@ -133,6 +135,65 @@ def test_tuning_tries_held_out_problems_on_the_way_and_ends_when_its_target_is_r
     assert isinstance(lines[-1], Ended)
     assert (lines[-1].step, lines[-1].done, lines[-1].why) == (6, True, "its target is reached")
     assert (tmp_path / "target" / "model").is_dir()
+
+
+@pytest.mark.parametrize("lora", [None, LORA])
+@pytest.mark.parametrize(
+    ("shares", "why"), [((0.5, 0.9, 0.9), "its target is reached"), ((0.5, 0.5), "all steps are done")]
+)
+def test_a_run_that_had_come_to_its_end_and_was_killed_before_its_weights_were_written_only_writes_them(
+    base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shares: tuple[float, ...], why: str, lora: Any
+) -> None:
+    """The target is reached at step 4, with many left, or all four steps are done."""
+    steps = 40 if why == "its target is reached" else 4
+    changes = {"learning__steps": steps, "watch__every": 2, "watch__target": 0.9, "watch__save": 2, "lora": lora}
+    made = recipe(stage="sft", start=str(base), shape=None, **changes)
+
+    def run(folder: Path, *seen: float) -> Ended:
+        looks = iter(seen)
+
+        def looked(*_: Any, **__: Any) -> list[Score]:
+            return [score(next(looks))]
+
+        monkeypatch.setattr(tuning, "evaluate", looked)
+        folder.mkdir(exist_ok=True)
+        return sft(made, folder)
+
+    assert run(tmp_path / "whole", *shares).done
+    with monkeypatch.context() as patched:
+        patched.setattr(tuning, "save_model", killed)
+        with pytest.raises(KeyboardInterrupt):
+            run(tmp_path / "killed", *shares)
+    ended = run(tmp_path / "killed", shares[-1])
+    assert (ended.step, ended.done, ended.why) == (4, True, why)
+    told, again = (read_progress(tmp_path / name / "progress.jsonl") for name in ("whole", "killed"))
+    assert [line.step for line in again if isinstance(line, Step)] == [1, 2, 3, 4]
+    assert isinstance(told[-1], Ended)
+    assert (told[-1].step, told[-1].tokens) == (4, ended.tokens)
+    assert scored_at(again) == [*scored_at(told), 4]
+    kept, same = (weights(tmp_path / name) for name in ("whole", "killed"))
+    assert kept.keys() == same.keys()
+    assert all(torch.equal(value, same[name]) for name, value in kept.items())
+
+
+def killed(*_: Any) -> None:
+    raise KeyboardInterrupt
+
+
+def test_a_look_that_misses_the_target_ends_no_later_life(
+    base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One level is as good as the target, the other is not; the life is stopped after that look."""
+
+    def looked(*_: Any, **__: Any) -> list[Score]:
+        return [score(0.9), score(0.8)]
+
+    monkeypatch.setattr(tuning, "evaluate", looked)
+    changes = {"learning__steps": 3, "watch__every": 2, "watch__target": 0.9}
+    made = recipe(stage="sft", start=str(base), shape=None, **changes)
+    before_the_last = iter(range(1))
+    assert sft(made, tmp_path, lambda: next(before_the_last, None) is None).step == 2
+    assert sft(made, tmp_path).step == 3
 
 
 @pytest.mark.parametrize("schedule", ["wsd", "cosine"])

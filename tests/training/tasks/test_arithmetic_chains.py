@@ -3,6 +3,7 @@
 import pytest
 
 from freehold.training.tasks.arithmetic_chains import ArithmeticChains
+from freehold.training.tasks.columns import summed
 from freehold.training.tasks.task import Problem
 
 BY_HAND = [
@@ -111,3 +112,11 @@ def test_the_prompt_shows_the_sum() -> None:
 def test_numbers_have_1_to_12_digits() -> None:
     with pytest.raises(ValueError, match="1 to 12"):
         ArithmeticChains(digits=13)
+
+
+def test_a_sum_is_read_up_to_as_many_digits_as_python_reads() -> None:
+    task = ArithmeticChains(steps="fine")
+    problem = Problem("arithmetic-chains", 2, {"terms": ["+1", "+2"]})
+    widest, wider = (summed(1, "+", 2, width)[0] for width in (4_300, 4_301))
+    assert task.verify(problem, widest).sound
+    assert [step.verdict for step in task.verify(problem, wider).steps] == ["not_checkable"]

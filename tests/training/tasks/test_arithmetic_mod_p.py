@@ -110,6 +110,15 @@ def test_each_line_is_judged_by_the_line_before_it(trace: str, verdicts: list[st
     assert check.answer == answer
 
 
+def test_a_number_is_read_up_to_as_many_digits_as_python_reads() -> None:
+    traces = [f"{'1' * size}*4\n0" for size in (4_300, 4_301)]  # an even number of ones is a multiple of 11
+    checks = [ArithmeticModP().verify(problem_of("2+3*4"), trace) for trace in traces]
+    assert [[step.verdict for step in check.steps] for check in checks] == [
+        ["refuted", "verified"],
+        ["not_checkable", "refuted"],
+    ]
+
+
 def test_operations_may_be_taken_in_another_order_that_gives_the_same() -> None:
     assert ArithmeticModP().verify(problem_of("(1+2)*(3+4)"), "(1+2)*7\n3*7\n10").sound
     assert ArithmeticModP().verify(problem_of("1+2-4"), "1+9\n10").sound

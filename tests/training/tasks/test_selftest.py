@@ -7,6 +7,7 @@ import pytest
 
 from freehold.items import Grade
 from freehold.training.tasks.arithmetic_chains import ArithmeticChains
+from freehold.training.tasks.refund_policy import RefundPolicy
 from freehold.training.tasks.selftest import self_test, wrong_answers, wrong_traces
 from freehold.training.tasks.task import Check, Problem, Solution, StepCheck, Task
 from training.tasks.samples import TASKS, named
@@ -15,6 +16,17 @@ from training.tasks.samples import TASKS, named
 @pytest.mark.parametrize("task", TASKS, ids=named)
 def test_every_task_proves_itself(task: Task) -> None:
     assert self_test(task, range(1), most=15) == []
+
+
+def test_the_levels_that_are_named_are_proven_and_no_others() -> None:
+    """A policy in which all rules beside the two of every policy are minima has no case of the other levels."""
+    task = RefundPolicy(kinds=("minimum",))
+    assert self_test(task, range(1), most=5, levels=(0,)) == []
+    with pytest.raises(ValueError, match="of which 1 have an effect"):
+        self_test(task, range(1), most=5, levels=(0, 1))
+    told = self_test(Credulous(), range(1), levels=(3,))
+    assert told
+    assert all(sentence.startswith("arithmetic-chains, level 3, ") for sentence in told)
 
 
 class Credulous(ArithmeticChains):

@@ -78,6 +78,34 @@ def test_no_text_makes_judging_fail_or_is_proven_by_chance(task: Task, text: str
     task.verify(problem, text)
 
 
+LONG = "9" * 4_301
+"""A number with more digits than Python reads."""
+
+WIDE = "0" * 4_301
+
+
+@each_task
+@pytest.mark.parametrize(
+    "trace",
+    [
+        f"{LONG}+1\n1",
+        f"1+1=2;{LONG}*2\n1",
+        f"1+1={LONG}\n1",
+        f"{WIDE}-1:\n1",
+        f"{WIDE}-1:=5\n1",
+        f"r1*{LONG}:a=1",
+        f"r1*4:{LONG}*4={LONG}",
+        f"{LONG}a={LONG}",
+        f"A. Items can be returned within 30 days. limit {LONG}",
+    ],
+    ids=range(9),
+)
+def test_no_number_is_too_long_to_be_judged(task: Task, trace: str) -> None:
+    for seed in range(8):
+        problem = task.generate(task.levels[1], seed)
+        assert not judge(task, problem, f"<think>\n{trace}\n</think>\n{LONG}").proven
+
+
 @each_task
 def test_texts_are_made_of_the_vocabulary(task: Task) -> None:
     known = task.vocabulary() | set(MARKERS)

@@ -25,7 +25,8 @@ from freehold.training.heavy.packing import Tokens
 from freehold.training.heavy.pretrain import Training
 from freehold.training.heavy.reinforce import drawn, reinforced
 from freehold.training.heavy.rows import chat_prompt
-from freehold.training.heavy.tuning import arguments, as_tokens, enough, made_rows, opened, supervised
+from freehold.training.heavy.taught import as_tokens, enough, made_rows
+from freehold.training.heavy.tuning import arguments, opened, supervised
 from freehold.training.progress import Step, read_progress
 from freehold.training.recipe import Recipe, Reinforcing, tasks_of
 from freehold.training.tasks.task import write_reply
@@ -46,6 +47,7 @@ def calibrate(recipe: Recipe) -> Calibration:
 
 def _from_nothing(recipe: Recipe, folder: Path) -> Calibration:
     training = Training(recipe, folder)
+    training.choose_precision()
     training.one_step()
     before = training.tokens
     began = time.perf_counter()

@@ -4,14 +4,16 @@ The pairs are drawn once, from the model as it starts: problems of which some re
 gives none, and that is an error rather than a run that learns nothing.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from freehold.errors import ConfigError
 from freehold.training.heavy.generate import generate
 from freehold.training.heavy.libraries import library, torch
+from freehold.training.heavy.reference import held_to_start
 from freehold.training.heavy.reinforce import prove, recorded
-from freehold.training.heavy.rows import chat_prompt
+from freehold.training.heavy.rows import chat_prompt, tokens_of
 from freehold.training.heavy.tuning import Stopping, Telling, adapters, arguments, opened
 from freehold.training.progress import Ended
 from freehold.training.recipe import Recipe, Reinforcing, tasks_of
@@ -45,28 +47,55 @@ def preferred(
     cut it, and the run tells how many are. Raises ConfigError where all are."""
     (model, tokenizer), reward, learning = begun, recipe.reward, recipe.learning
     assert reward is not None
-    fitting = [pair for pair in found if _longest(pair, tokenizer) <= learning.length]
+    fitting = [pair for pair in cut(found, tokenizer) if _longest(pair) <= learning.length]
     if not fitting:
         raise ConfigError(f"No pair fits into {learning.length:,} tokens.", "Raise `length`.")
     trl = library("trl")
     settings = trl.DPOConfig(**arguments(recipe, folder), beta=reward.beta or BETA, max_length=learning.length)
     with Telling(recipe, folder, stopping, tasks_of(recipe), tokenizer) as telling:
         telling.left_out(len(found) - len(fitting), len(found), "pair")
-        trainer = trl.DPOTrainer(
-            model=model,
-            args=settings,
-            train_dataset=library("datasets").Dataset.from_list(fitting),
-            processing_class=tokenizer,
-            peft_config=adapters(recipe),
-            callbacks=[telling.callback],
-        )
+        with held_to_start(recipe, model, folder):
+            trainer = trainer_of_cut(trl.DPOTrainer)(
+                model=model,
+                args=settings,
+                train_dataset=library("datasets").Dataset.from_list(fitting),
+                processing_class=tokenizer,
+                peft_config=adapters(recipe),
+                callbacks=[telling.callback],
+            )
         return telling.finish(trainer)
 
 
-def _longest(pair: dict[str, str], tokenizer: Any) -> int:
-    """Tokens of the longer one of its texts, prompt, reply and stop token, as TRL cuts them."""
-    texts = [f"{pair['prompt']}{pair[reply]}{tokenizer.eos_token}" for reply in ("chosen", "rejected")]
-    return max(len(ids) for ids in tokenizer(texts)["input_ids"])
+def cut(found: Sequence[dict[str, str]], tokenizer: Any) -> list[dict[str, list[int]]]:
+    """The pairs as tokens, under TRL's names: the prompt and each reply with the stop token, cut apart and with no token that their texts do not have, as the model
+    was asked and as it is served."""
+    asked = [pair["prompt"] for pair in found]
+    chosen, rejected = (
+        tokens_of(asked, [pair[reply] for pair in found], tokenizer) for reply in ("chosen", "rejected")
+    )
+    return [
+        {
+            "prompt_ids": list(good.ids[: good.reply]),
+            "chosen_ids": list(good.ids[good.reply :]),
+            "rejected_ids": list(bad.ids[bad.reply :]),
+        }
+        for good, bad in zip(chosen, rejected, strict=True)
+    ]
+
+
+def trainer_of_cut(base: Any) -> Any:
+    """TRL's trainer on pairs of `cut`. It would cut texts itself, with what the tokenizer puts before any text: a second start token where the template has one."""
+
+    class OfCut(base):
+        def _prepare_dataset(self, dataset: Any, *_: Any) -> Any:
+            return dataset
+
+    return OfCut
+
+
+def _longest(pair: dict[str, list[int]]) -> int:
+    """Tokens of the longer one of its texts, prompt, reply and stop token."""
+    return len(pair["prompt_ids"]) + max(len(pair["chosen_ids"]), len(pair["rejected_ids"]))
 
 
 def pairs(

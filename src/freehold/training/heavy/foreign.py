@@ -9,6 +9,7 @@ import json
 import struct
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from freehold.errors import ConfigError
@@ -81,8 +82,11 @@ def read_gguf(path: Path) -> tuple[Any, Any]:
     """(model, tokenizer) of a GGUF file, its weights widened to float32. Raises ConfigError for what is no model that `transformers` reads so."""
     transformers, where = library("transformers"), {"gguf_file": path.name, "local_files_only": True}
     try:
-        model = transformers.AutoModelForCausalLM.from_pretrained(str(path.parent), dtype=torch.float32, **where)
-        tokenizer = transformers.AutoTokenizer.from_pretrained(str(path.parent), **where)
+        with TemporaryDirectory(prefix="freehold-gguf-") as alone:
+            # Of a folder `transformers` would take what lies beside the file, such as the tokenizer of another model.
+            (Path(alone) / path.name).symlink_to(path.resolve())
+            model = transformers.AutoModelForCausalLM.from_pretrained(alone, dtype=torch.float32, **where)
+            tokenizer = transformers.AutoTokenizer.from_pretrained(alone, **where)
     except (ValueError, KeyError, OSError, NotImplementedError, struct.error) as error:
         raise ConfigError(
             f"{path} cannot be trained on: {error}.", "Start from a folder of safetensors of the same model."

@@ -35,7 +35,7 @@ from freehold.training.heavy.libraries import torch, transformers
 from freehold.training.heavy.llama import served
 from freehold.training.heavy.model import load_model
 from freehold.training.heavy.rows import Mix, Row, prompt
-from freehold.training.heavy.tuning import asked_of
+from freehold.training.heavy.taught import asked_of
 from freehold.training.recipe import folder_of, tasks_of
 from freehold.training.runs import RunFolder
 from freehold.training.tasks.drawing import held_out
@@ -204,7 +204,7 @@ def compare(
         splits=splits,
         items=len(tried),
         same=len(tried) - len(others),
-        rounded=len(again) - len(wrong),
+        rounded=len(again) - len(wrong) if half else 0,
         moved=sum(tuple(a) != tuple(b) for a, b in zip(trained, mine, strict=True)),
         right_before=_right(tried, trained, tokenizer),
         right_after=after,

@@ -91,8 +91,7 @@ class Training:
         self._began = time.monotonic() - self._clock.elapsed
         self._told = time.monotonic()
         self.model.train()
-        if self.precision == "auto":
-            self.precision = of_first(faster_precision(self.model, self._mine(self.batch(0)), self.lesson))
+        self.choose_precision()
         if self.recipe.watch.before and not self._step and first():
             self._watch_before()
         while self._step < self._last:
@@ -112,6 +111,11 @@ class Training:
             self._tell_passed()
         why = "all steps are done" if self._pace.ends is None else "time or target said so"
         return self._end(why, done=True)
+
+    def choose_precision(self) -> None:
+        """Takes the precision that is faster here where the recipe leaves it to the machine and no earlier life has chosen. To be called before the first step."""
+        if self.precision == "auto":
+            self.precision = of_first(faster_precision(self.model, self._mine(self.batch(0)), self.lesson))
 
     def _after(self, loss: float, at: float) -> None:
         """What follows a step of that loss, which began at that time."""

@@ -14,6 +14,7 @@ from freehold.errors import ConfigError
 from freehold.training.heavy.generate import Reply, generate, mismatch
 from freehold.training.heavy.libraries import library, torch
 from freehold.training.heavy.processes import first, greatest, number, shared
+from freehold.training.heavy.reference import held_to_start
 from freehold.training.heavy.rows import NOWHERE, Mix, chat_prompt, rows
 from freehold.training.heavy.tuning import Stopping, Telling, adapters, arguments, opened
 from freehold.training.progress import Ended
@@ -58,22 +59,23 @@ def reinforced(recipe: Recipe, folder: Path, stopping: Stopping, begun: tuple[An
         "place": list(range(len(problems))),
     }
     with Telling(recipe, folder, stopping, mix, tokenizer) as telling:
-        trainer = sampling_trainer(trl.GRPOTrainer, telling, reward, tokenizer)(
-            model=model,
-            args=settings,
-            reward_funcs=rewarding(problems, reward, int(tokenizer.eos_token_id), recipe.watch.tokens),
-            train_dataset=library("datasets").Dataset.from_dict(columns),
-            processing_class=tokenizer,
-            peft_config=adapters(recipe),
-            callbacks=[telling.callback],
-        )
+        with held_to_start(recipe, model, folder, held=reward.beta > 0):
+            trainer = sampling_trainer(trl.GRPOTrainer, telling, reward, tokenizer)(
+                model=model,
+                args=settings,
+                reward_funcs=rewarding(problems, reward, int(tokenizer.eos_token_id), recipe.watch.tokens),
+                train_dataset=library("datasets").Dataset.from_dict(columns),
+                processing_class=tokenizer,
+                peft_config=adapters(recipe),
+                callbacks=[telling.callback],
+            )
         return telling.finish(trainer)
 
 
 def prove(mix: Mix) -> None:
-    """Raises ConfigError for a task whose verifier lets a wrong reply pass, or a right one fail."""
-    for task, _, _ in mix:
-        wrong = self_test(task, range(1))
+    """Raises ConfigError for a task whose verifier lets a wrong reply pass, or a right one fail, on a level that is rewarded."""
+    for task, _, levels in mix:
+        wrong = self_test(task, range(1), levels=levels)
         if wrong:
             raise ConfigError(
                 f"{task.called} may not reward: {'; '.join(wrong[:5])}.",
@@ -128,6 +130,10 @@ def sampling_trainer(base: Any, telling: Telling, reward: Reinforcing, tokenizer
     """TRL's trainer with our sampler, which is several times as fast for small models and knows the probabilities that it drew by."""
 
     class Sampling(base):
+        def _tokenize_prompts(self, prompts: list[str]) -> tuple[list[list[int]], None, dict[str, Any]]:
+            # TRL lets the tokenizer put a start token before a text that has its own.
+            return tokenizer(prompts, add_special_tokens=False)["input_ids"], None, {}
+
         def _generate_single_turn(self, prompt_ids: Any, *_: Any, **__: Any) -> tuple[list[list[int]], None]:
             apart = (number(),) if shared() else ()  # several processes draw other replies each
             seed = seeded("replies", telling.recipe.learning.seed, self.state.global_step, *apart).randrange(2**62)

@@ -5,34 +5,28 @@ the two texts, prompt and reply, and never from a template; a dataset in which n
 """
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
 from freehold.errors import ConfigError
-from freehold.training import tasks
-from freehold.training.ancestry import admit_recipe
-from freehold.training.contamination import Gate, Sealed, check_splits, sealed_of
-from freehold.training.dataset import Example
 from freehold.training.heavy.adapter import save_adapter
 from freehold.training.heavy.evaluate import evaluate
 from freehold.training.heavy.lessons import weights_in
 from freehold.training.heavy.libraries import library, torch, transformers
 from freehold.training.heavy.model import load_model, save_model
-from freehold.training.heavy.packed import COUNTED, columns, filling, keeps_apart, rows_of, trainer_of_rows
+from freehold.training.heavy.packed import COUNTED, columns, keeps_apart, rows_of, trainer_of_rows
 from freehold.training.heavy.packing import Tokens
 from freehold.training.heavy.precision import has_bfloat16
 from freehold.training.heavy.pretrain import scored
 from freehold.training.heavy.processes import PATIENCE, agreed, first, shared, together
-from freehold.training.heavy.rows import NOWHERE, Mix, rows, solved, tokens_of
+from freehold.training.heavy.rows import Mix
+from freehold.training.heavy.taught import taught, thoughts_of
 from freehold.training.heavy.thoughts import NO_PLACE, place_thoughts
-from freehold.training.progress import Alarm, Ended, Line, Note, Progress, Rewarded, Step, read_progress, rewind
+from freehold.training.progress import Alarm, Ended, Line, Note, Progress, Rewarded, Scored, Step, read_progress, rewind
 from freehold.training.recipe import Learning, Recipe, folder_of, tasks_of
 from freehold.training.runs import RunFolder
-from freehold.training.tasks.drawing import held_out
-from freehold.training.tasks.drawn import DRAWN, Record
-from freehold.training.tasks.task import NO_THINK, THINK
 
 Stopping = Callable[[], bool]
 
@@ -45,8 +39,8 @@ PREPARED = {"skip_prepare_dataset": True}
 def sft(recipe: Recipe, folder: Path, stopping: Stopping = lambda: False) -> Ended:
     """Tunes on the recipe's dataset, or on the solved rows of its mix. Raises RowForbidden and Contaminated before anything is learned."""
     begun = opened(recipe)
-    notes = () if place_thoughts(begun[1], **_thoughts(recipe, folder)) else (NO_PLACE,)
-    return supervised(recipe, folder, stopping, begun, _taught(recipe, tasks_of(recipe), begun[1], folder), notes)
+    notes = () if place_thoughts(begun[1], **thoughts_of(recipe, folder)) else (NO_PLACE,)
+    return supervised(recipe, folder, stopping, begun, taught(recipe, tasks_of(recipe), begun[1], folder), notes)
 
 
 def supervised(
@@ -152,7 +146,7 @@ class Telling:
     def __init__(self, recipe: Recipe, folder: Path, stopping: Stopping, mix: Mix, tokenizer: Any) -> None:
         self.recipe, self.folder, self.stopping, self.mix, self.tokenizer = recipe, folder, stopping, mix, tokenizer
         self.checkpoint = _newest(folder / "checkpoints")
-        begins = int(self.checkpoint.name.rpartition("-")[2]) if self.checkpoint is not None else 0
+        begins = self._begins = int(self.checkpoint.name.rpartition("-")[2]) if self.checkpoint is not None else 0
         if first():
             rewind(folder / "progress.jsonl", begins)
         told = [line for line in read_progress(folder / "progress.jsonl") if line.step <= begins]
@@ -162,8 +156,9 @@ class Telling:
         self._progress = Progress(folder / "progress.jsonl") if first() else None
         self.callback = Callback(self)
         self.mismatch = 0.0
-        self.alarmed = ""
-        self.mastered = False
+        self.alarmed = next((line.sentence for line in reversed(told) if isinstance(line, Alarm)), "")
+        scores = (line for line in told if isinstance(line, Scored) and line.step == begins and line.items)
+        self.mastered = self._due(begins) and self._reached(min((one.right / one.items for one in scores), default=0.0))
         self._rewards = [line for line in told if isinstance(line, Rewarded)]
         self._step, self._tokens, self._elapsed = 0, earlier, self._before
 
@@ -188,11 +183,15 @@ class Telling:
             )
 
     def finish(self, trainer: Any) -> Ended:
-        """Trains to the end or until told to stop; writes the weights when it is done, and adapters beside the weights that they are merged into."""
-        trainer.train(resume_from_checkpoint=str(self.checkpoint) if self.checkpoint else None)
-        self._step = int(trainer.state.global_step)
-        over = self.over(0.0)
-        done = self._step >= self.recipe.learning.steps or over or self.mastered or bool(self.alarmed)
+        """Trains to the end or until told to stop; writes the weights when it is done, and adapters beside the weights that they are merged into. An earlier
+        life that came to the end and was killed before that has left nothing to train: its last checkpoint has the weights."""
+        if self.checkpoint is not None and self._done(self._begins):
+            trainer._load_from_checkpoint(str(self.checkpoint))
+            self._step = self._begins
+        else:
+            trainer.train(resume_from_checkpoint=str(self.checkpoint) if self.checkpoint else None)
+            self._step = int(trainer.state.global_step)
+        done, over = self._done(self._step), self.over(0.0)
         if done and first():
             model = trainer.accelerator.unwrap_model(trainer.model)
             merged = self._merged(model)
@@ -202,6 +201,10 @@ class Telling:
         self._tell(ended)
         together()
         return ended
+
+    def _done(self, step: int) -> bool:
+        """Whether a run that has come to this step goes no further."""
+        return step >= self.recipe.learning.steps or self.over(0.0) or self.mastered or bool(self.alarmed)
 
     def _merged(self, model: Any) -> Any:
         """The model with its adapters in its weights; they are kept as they are, too."""
@@ -249,11 +252,16 @@ class Telling:
     def looks(self, model: Any, step: int) -> None:
         """Tries held-out problems where it is time to, and sees whether the target is reached on every level. The first process does; the others wait for
         what it says at the end of the step."""
-        watch = self.recipe.watch
-        if not self.mix or not first() or step % watch.every or step >= self.recipe.learning.steps:
-            return
-        worst = self.watch(model, step)
-        self.mastered = watch.target < 1 and worst >= watch.target
+        if self.mix and first() and self._due(step):
+            self.mastered = self._reached(self.watch(model, step))
+
+    def _due(self, step: int) -> bool:
+        """Whether a look at this step may end the run."""
+        return step % self.recipe.watch.every == 0 and 0 < step < self.recipe.learning.steps
+
+    def _reached(self, worst: float) -> bool:
+        """Whether that share of right answers on the worst level is the target."""
+        return self.recipe.watch.target < 1 and worst >= self.recipe.watch.target
 
     def watch(self, model: Any, step: int) -> float:
         """Tries held-out problems; gives the share of right answers on the worst level, 0 where there is none."""
@@ -347,72 +355,6 @@ class Callback(transformers.TrainerCallback):
 def _lately(so: Iterable[bool]) -> int:
     """How many steps in a row, the newest first, it has been so."""
     return sum(1 for _ in takewhile(bool, so))
-
-
-def _thoughts(recipe: Recipe, folder: Path) -> dict[str, bool]:
-    """Whether the rows think, and whether some do not."""
-    if not recipe.data:
-        return {"thinks": recipe.direct < 1, "switch": recipe.direct > 0}
-    dataset = RunFolder(folder).dataset()
-    assert dataset is not None
-    thinking = [THINK in one.reply for one in dataset.examples]
-    return {"thinks": any(thinking), "switch": not all(thinking)}
-
-
-def _taught(recipe: Recipe, mix: Mix, tokenizer: Any, folder: Path) -> list[Tokens]:
-    """The rows, admitted and found clean, as tokens. Of a dataset those are learned that the run keeps: that they give no item of a workload away was
-    found before they were kept, and their digest holds them to it."""
-    if not recipe.data:
-        record = Record(folder / DRAWN if first() else None, anew=True)
-        made = made_rows(recipe, mix, tokenizer, record)
-        record.keep()
-        return made
-    place = RunFolder(folder)
-    run, dataset = place.run(), place.dataset()
-    assert dataset is not None
-    admit_recipe(recipe, place.terms(), run.made_at[:10], rows=dataset, overrides=run.overrides)
-    check_splits(dataset.examples, tasks.load())
-    questions = {one.asked for one in dataset.examples}
-    Gate(_sealed(mix, recipe.watch.items), common=questions).check(dataset.examples)
-    return as_tokens(dataset.examples, tokenizer)
-
-
-def made_rows(recipe: Recipe, mix: Mix, tokenizer: Any, record: Record = NOWHERE) -> list[Tokens]:
-    """Rows of the mix, with the tasks' own solutions, as tokens: as many as all steps learn from, each problem in the record."""
-    levels = [dict.fromkeys(levels, 1.0) for _, _, levels in mix]
-    found = rows(mix, levels, recipe.direct, recipe.learning.seed, record=record)
-    return enough(recipe, solved(found, tokenizer))
-
-
-def enough(recipe: Recipe, examples: Iterable[Tokens]) -> list[Tokens]:
-    """Examples of a stream, as many as fill all steps. Raises ConfigError where they are all too long."""
-    learning = recipe.learning
-    return filling(examples, learning.steps * learning.rows * learning.length, learning.length)
-
-
-def as_tokens(examples: Sequence[Example], tokenizer: Any) -> list[Tokens]:
-    """Rows of a dataset as tokens."""
-    return tokens_of([asked_of(one, tokenizer) for one in examples], [one.reply for one in examples], tokenizer)
-
-
-def _sealed(mix: Mix, items: int) -> Iterator[Sealed]:
-    for task, _, levels in mix:
-        listed = task.listed("val")
-        yield from (sealed_of(task, one) for one in listed or ())
-        for level in (*levels, *task.beyond) if listed is None else ():
-            for one in (*held_out(task, "val", level, items), *held_out(task, "test", level, items)):
-                yield sealed_of(task, one)
-
-
-def asked_of(example: Example, tokenizer: Any) -> str:
-    """What stands before the reply to a row, as the tokenizer's template writes it. Raises ConfigError for a tokenizer without one."""
-    messages: Sequence[dict[str, str]] = [{"role": turn.role, "content": turn.text} for turn in example.turns]
-    if tokenizer.chat_template is None:
-        raise ConfigError(
-            "The base has no chat template.", "Start from one that was tuned for chat, or add a template."
-        )
-    options = {} if THINK in example.reply or NO_THINK not in tokenizer.chat_template else {"enable_thinking": False}
-    return str(tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True, **options))
 
 
 def _newest(folder: Path) -> Path | None:

@@ -19,7 +19,18 @@ import msgspec
 from msgspec import Struct
 
 from freehold.training.tasks.columns import summed
-from freehold.training.tasks.task import Check, Problem, Solution, StepCheck, Task, lines_of, pieces, seeded, way_of
+from freehold.training.tasks.task import (
+    MOST_DIGITS,
+    Check,
+    Problem,
+    Solution,
+    StepCheck,
+    Task,
+    lines_of,
+    pieces,
+    seeded,
+    way_of,
+)
 
 Steps = Literal["whole", "fine"]
 
@@ -168,5 +179,5 @@ def _least(terms: Sequence[str]) -> int:
 
 
 def _written(line: str) -> int:
-    """How many digits the first number of a line has."""
-    return len(line) - len(line.lstrip("0123456789"))
+    """How many digits the first number of a line has, up to the most that are read: no line is as wide as one that has more."""
+    return min(MOST_DIGITS, len(line) - len(line.lstrip("0123456789")))

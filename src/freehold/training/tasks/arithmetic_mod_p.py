@@ -21,7 +21,18 @@ from random import Random
 from typing import Any, ClassVar, Literal, get_args
 
 from freehold.training.tasks.residues import combine, inverse, prime
-from freehold.training.tasks.task import Check, Problem, Solution, StepCheck, Task, lines_of, pieces, seeded, way_of
+from freehold.training.tasks.task import (
+    MOST_DIGITS,
+    Check,
+    Problem,
+    Solution,
+    StepCheck,
+    Task,
+    lines_of,
+    pieces,
+    seeded,
+    way_of,
+)
 
 Steps = Literal["whole", "fine"]
 Tokens = tuple[str, ...]
@@ -81,7 +92,7 @@ class ArithmeticModP(Task):
             written = line.rpartition(";")[2]
             if line in allowed:
                 checks.append(StepCheck(line, "verified", line, "One operation was reduced, and rightly."))
-            elif not _EXPRESSION.fullmatch(written) or len(_tokens(written)) > MAX_TOKENS:
+            elif not _is_expression(written):
                 checks.append(StepCheck(line, "not_checkable", found, "It is not an expression."))
                 continue
             else:
@@ -140,6 +151,11 @@ def _read(problem: Problem) -> tuple[str, int]:
 
 def _tokens(expression: str) -> Tokens:
     return tuple(_TOKEN.findall(expression))
+
+
+def _is_expression(written: str) -> bool:
+    tokens = _tokens(written) if _EXPRESSION.fullmatch(written) else ()
+    return 0 < len(tokens) <= MAX_TOKENS and max(map(len, tokens)) <= MOST_DIGITS
 
 
 def _line(said: str, tokens: Tokens, steps: Steps) -> str:

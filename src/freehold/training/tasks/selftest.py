@@ -4,7 +4,7 @@ It knows the contract of `task.py` and no task. It exists because a verifier tha
 one that refuses a right one teaches nothing, both in silence.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from freehold.training.tasks.task import END, THINK, Problem, Solution, Task, judge, seeded, write_reply
 
@@ -25,13 +25,14 @@ MOST = 40
 """Corrupted traces of one problem that are tried; a long trace has thousands, of few kinds."""
 
 
-def self_test(task: Task, seeds: range = range(2), most: int = MOST) -> list[str]:
-    """What the task gets wrong of its own problems, a sentence each, over all levels, or by a test of its own. Empty means that it may reward."""
+def self_test(task: Task, seeds: range = range(2), most: int = MOST, levels: Sequence[int] | None = None) -> list[str]:
+    """What the task gets wrong of its own problems, a sentence each, over these levels, or all, or by a test of its own. Empty means that it may reward.
+    Raises ValueError for a level that its options leave without problems."""
     own = task.own_test()
     if own is not None:
         return own
     wrong: list[str] = []
-    for level in task.levels + task.beyond:
+    for level in task.levels + task.beyond if levels is None else levels:
         for seed in seeds:
             problem = task.generate(level, seed)
             wrong += [f"{task.name}, level {level}, seed {seed}: {said}" for said in _wrong(task, problem, most)]

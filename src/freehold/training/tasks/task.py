@@ -50,6 +50,9 @@ HELD_OUT: Mapping[Split, range] = {"val": range(50), "test": range(50, 100)}
 MOST_TEXT = 100_000
 """Characters of a reply that are read; no trace of ours comes near."""
 
+MOST_DIGITS = 4_300
+"""Digits of a number that is read: Python itself reads no more."""
+
 _PIECE = re.compile(r"</?think>|/no_think| ?[A-Za-z]+|[0-9]|.|\n", re.DOTALL)
 
 
