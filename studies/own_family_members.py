@@ -39,6 +39,9 @@ WITHOUT = tuple(
         (REFUNDS, (0, 1, 2, 3, 4, 5)),
     )
 )
+WITH_FIVE_UNKNOWNS = tuple(
+    Probe(EQUATIONS, (1, 2, 3, 4, 5), True, 1500) if probe.task is EQUATIONS else probe for probe in WITH_STEPS
+)
 
 
 def wide(setting: Setting) -> Recipe:
@@ -54,6 +57,12 @@ def micro(setting: Setting) -> Recipe:
     return read_recipe(ROOT / "recipes" / "micro.toml")
 
 
+def mini(setting: Setting) -> Recipe:
+    """recipes/mini.toml as it stands: it has a seed of its own."""
+    assert setting.seed == 1
+    return read_recipe(ROOT / "recipes" / "mini.toml")
+
+
 def smollm2(setting: Setting) -> Recipe:
     """recipes/smollm2-sft.toml as it stands: it has a seed of its own."""
     assert setting.seed == 1
@@ -63,6 +72,7 @@ def smollm2(setting: Setting) -> Recipe:
 SIZES: tuple[Cell, ...] = (Cell("chains-wide", "size", "five times as many weights", wide, WITH_STEPS[:1], (), 0.3),)
 MEMBERS: tuple[Cell, ...] = (
     Cell("micro", "members", "own/micro", micro, (*WITH_STEPS, *WITHOUT), (), 6.0, 1),
+    Cell("mini", "members", "own/mini", mini, (*WITH_FIVE_UNKNOWNS, *WITHOUT), (), 12.0, 1),
     Cell("smollm2-sft", "members", "own/mini-smollm2", smollm2, returns(960), (), 4.0, 1),
 )
 ALL: tuple[Cell, ...] = (*CELLS, *SIZES, *PASSES, *MEMBERS)
@@ -100,8 +110,8 @@ def members(book: Book) -> str:
         head = ("model", *COSTS)
         parts.append(f"{said}\n\n{table(head, [[f'`{cell.about}`', *costs(records)]])}\n{_levels(book, cell)}")
     return (
-        "## The larger members\n\nEach with a recipe of its own and no part in the comparisons above: those have equal budgets, and these have what their recipes say. `own/micro` is one "
-        "model for all tasks, from nothing; `own/mini-smollm2` an open base tuned on one.\n\n" + "\n".join(parts)
+        "## The larger members\n\nEach with a recipe of its own and no part in the comparisons above: those have equal budgets, and these have what their recipes say. `own/micro` and "
+        "`own/mini` are one model each for all tasks, from nothing; `own/mini-smollm2` is an open base tuned on one.\n\n" + "\n".join(parts)
     )
 
 

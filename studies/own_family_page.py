@@ -146,6 +146,7 @@ def _published(book: Book) -> str:
         "level",
         "ours, direct",
         "ours, with steps",
+        "`own/mini`, with steps, one seed",
         "Feng: direct, 3 layers",
         "Feng: direct, 5 layers",
         "Feng: with steps, 3 layers",
@@ -156,6 +157,7 @@ def _published(book: Book) -> str:
             f"{level} {unit}",
             _within(book, f"{cells}-direct", level),
             _within(book, f"{cells}-steps", level),
+            book.share("mini", _with_steps(task, level)),
             *(f"{one} %" for one in theirs),
         ]
         for task, cells, level, unit, *theirs in PUBLISHED
@@ -175,6 +177,11 @@ def _published(book: Book) -> str:
         f"{table(('task', 'with steps'), mastered)}\nLevel by level (operators, unknowns):\n\n"
         + table(("task", "model", *map(str, range(1, 7))), levels)
     )
+
+
+def _with_steps(task: str, level: int) -> Wanted:
+    """What was tried with steps on one level of a task."""
+    return lambda one: one.thinking and one.level == level and one.task.replace("-mod-p", "-mod-11") == task
 
 
 _FIELDS = (("arithmetic-mod-11", "arithmetic"), ("linear-equations-mod-11", "equations"))
