@@ -34,6 +34,12 @@ from graders.samples import item, score
         ("5/0", "final", "0"),
         ("x -3", "final", "3"),
         ("12 and 12", "only", "12"),
+        ("The answer to question 3 is 42.", "final", "42"),
+        ("Answer for 2024: 42", "final", "42"),
+        ("The answer is 42. Ask again if this answer is not clear within 2 days.", "final", "42"),
+        ("In answer to your 3 questions, it is 42.", "final", "42"),
+        ("To answer part 2: the total is 42.", "final", "42"),
+        ("The answer is not 5, it is 42.", "final", "42"),
     ],
 )
 def test_numbers_are_read_as_people_write_them(text: str, take: str, number: str) -> None:
