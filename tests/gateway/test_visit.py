@@ -126,6 +126,16 @@ def test_usage_that_the_vendor_did_not_report_is_estimated_and_says_so() -> None
     assert (record.estimated, record.input_tokens, record.cost_nano) == (True, 30, 30)
 
 
+def test_an_answer_that_goes_on_without_us_is_billed_at_the_worst_case() -> None:
+    made = answered(visit(bound=100, likely=30, output=20), target(), None)
+    made.tally.finish = "pause"
+    made.attempts.append(Attempt(deployment="a/b", outcome="failed", ms=1.0, cost_nano=7))
+    record = made.record(BEGAN, 100.0)
+    assert (record.cost_nano, record.input_tokens, record.output_tokens) == (7 + 100 + 200, 100, 20)
+    assert record.estimated
+    assert answered(visit(bound=100), target(None), None).record(BEGAN, 100.0).cost_nano == 0
+
+
 def test_an_answer_in_off_peak_hours_is_billed_at_their_rates_and_reserved_at_the_dearer() -> None:
     night = OffPeak(input=100_000, output=1_000_000, windows=(Window(days=(3,), start=0, end=60),))
     cheap = target(replace(PRICE, off_peak=night))
