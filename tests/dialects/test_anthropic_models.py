@@ -36,7 +36,7 @@ def bringing(tool: dict[str, Any]) -> dict[str, Any]:
 def test_what_asks_another_model_is_refused(fields: dict[str, Any], param: str) -> None:
     data = body(**fields)
     for request in (read_request(data), read_count(data)):
-        with pytest.raises(Unsupported, match="another model|other models") as caught:
+        with pytest.raises(Unsupported, match=r"another model|other models") as caught:
             pass_request(request, data, target())
         assert caught.value.param == param
 
