@@ -78,6 +78,14 @@ def test_each_use_of_a_vendors_tool_reads_and_writes_once_more_and_a_search_has_
     assert visit(**needs).worst(target(replace(PRICE, search=77))) == nano
 
 
+@pytest.mark.parametrize(("compactions", "rounds"), [(1, 1), (3, 3)])
+def test_a_summary_of_the_conversation_reads_once_more_and_no_cap_of_the_callers_holds_for_it(
+    compactions: int, rounds: int
+) -> None:
+    made = visit(bound=None, output=20, rounds=rounds, compactions=compactions)
+    assert made.worst(target()) == rounds * (1000 + 200) + compactions * (1000 + 500)
+
+
 def test_an_attempt_without_an_answer_costs_all_that_was_to_come_whole_and_the_input_of_a_stream() -> None:
     made = visit(bound=100, likely=30, output=20)
     assert made.spent_on_failure(target(), whole=True) == 100 + 200

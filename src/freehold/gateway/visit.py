@@ -99,14 +99,14 @@ class Visit(Struct, eq=False):
             read = window or ASSUMED_OUTPUT
         elif window is not None:
             read = min(read, window)
-        written = self.needs.output
-        if written is None:
-            written = (row.max_output_tokens if row is not None else None) or ASSUMED_OUTPUT
+        longest = (row.max_output_tokens if row is not None else None) or ASSUMED_OUTPUT
+        written = longest if self.needs.output is None else self.needs.output
         if self.request is not None and self.request.operation == "embed":
             written = 0
         several = self.request.n if self.request is not None and self.request.n else 1
         rounds = self.needs.rounds or 1
-        return read * rounds, written * several * rounds
+        compactions = self.needs.compactions
+        return read * (rounds + compactions), written * several * rounds + longest * compactions
 
     def spent_on_failure(self, target: Target, *, whole: bool) -> int:
         """What a vendor may bill for a request that it took and that gave no answer, an estimate. Of a `whole` answer it may
