@@ -129,6 +129,8 @@ class Upstream:
         if model == "slow":
             await self._until_left(model, reader)
             return False
+        if model == "queued":  # accepted, and written later
+            body = msgspec.json.encode(msgspec.json.decode(body) | {"status": "queued", "output": [], "usage": None})
         _write_whole(writer, 200, body, "application/json")
         return True
 
