@@ -37,7 +37,8 @@ class Needs(Struct, frozen=True):
     """`bound` None means that no bound is known (a document by reference): only the context window bounds it. `rounds` is
     how often the vendor may read its input and write, in one request: once, and once more after each use of a tool that it
     runs itself; None where nothing caps that. `searches` is how many of these uses may be searches. `files_kept` says that
-    a file is named by an id of the vendor's."""
+    a file is named by an id of the vendor's. `embeds` says that it is a batch of embeddings, each input of which has the
+    window to itself."""
 
     vision: bool = False
     audio: bool = False
@@ -54,6 +55,7 @@ class Needs(Struct, frozen=True):
     rounds: int | None = 1
     searches: int = 0
     files_kept: bool = False
+    embeds: bool = False
 
     def abilities(self) -> tuple[str, ...]:
         """The names of the abilities asked for, as the catalog spells them."""
@@ -117,6 +119,7 @@ def measure(request: Request, size: int) -> Needs:
         rounds=rounds,
         searches=searches,
         files_kept=kept,
+        embeds=request.operation == "embed",
     )
 
 

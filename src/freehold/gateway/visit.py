@@ -97,7 +97,7 @@ class Visit(Struct, eq=False):
         read = self.needs.bound
         if read is None:
             read = window or ASSUMED_OUTPUT
-        elif window is not None:
+        elif window is not None and not self.needs.embeds:
             read = min(read, window)
         written = self.needs.output
         if written is None:
