@@ -95,6 +95,11 @@ class Upstream:
             else:
                 _write_whole(writer, status, words.refusal(*said), "application/json", headers)
             return True
+        if model == "broken-half":
+            writer.write(b"HTTP/1.1 500 X\r\ncontent-type: application/json\r\ncontent-length: 9999\r\n\r\n{")
+            await writer.drain()
+            _reset(writer)
+            return False
         if model == "reset":
             _reset(writer)
             return False
