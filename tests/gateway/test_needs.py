@@ -55,6 +55,13 @@ def test_effort_none_is_no_thinking() -> None:
     assert not measure(asking(Text("hi"), reasoning=ReasoningAsk(effort="none")), 100).reasoning
 
 
+def test_a_batch_of_embeddings_is_told_from_one_input() -> None:
+    raw = msgspec.json.encode({"model": "m", "input": ["word " * 1000] * 20})
+    needs = measure(get("openai-embeddings").read_request(raw), len(raw))
+    assert (needs.embeds, needs.bound) == (True, len(raw))
+    assert not measure(asking(Text("hello")), 400).embeds
+
+
 # --- what bytes do not bound ---
 
 

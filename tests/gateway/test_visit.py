@@ -115,6 +115,13 @@ def test_embeddings_write_nothing_and_counting_costs_nothing() -> None:
     assert visit(count, bound=100).worst(target()) == 0
 
 
+def test_the_window_of_one_input_does_not_bound_a_batch_of_embeddings() -> None:
+    embed = Request(dialect="openai-embeddings", model="m", operation="embed")
+    made = visit(embed, bound=5000, embeds=True)
+    assert made.most_tokens(target()) == (5000, 0)
+    assert made.worst(target()) == 5000
+
+
 def test_an_unknown_price_reserves_nothing() -> None:
     assert visit(bound=100, output=20).worst(target(None)) == 0
 

@@ -54,7 +54,8 @@ class Needs(Struct, frozen=True):
     how often the vendor may read its input and write, in one request: once, and once more after each use of a tool that it
     runs itself; None where nothing caps that. `searches` is how many of these uses may be searches. `compactions` is how
     often it may read the conversation besides, to summarise it in as many tokens as the model can write, whatever the
-    caller's cap. `files_kept` says that a file is named by an id of the vendor's."""
+    caller's cap. `files_kept` says that a file is named by an id of the vendor's. `embeds` says that it is a batch of
+    embeddings, each input of which has the window to itself."""
 
     vision: bool = False
     audio: bool = False
@@ -72,6 +73,7 @@ class Needs(Struct, frozen=True):
     searches: int = 0
     compactions: int = 0
     files_kept: bool = False
+    embeds: bool = False
 
     def abilities(self) -> tuple[str, ...]:
         """The names of the abilities asked for, as the catalog spells them."""
@@ -138,6 +140,7 @@ def measure(request: Request, size: int) -> Needs:
         searches=searches,
         compactions=compactions,
         files_kept=kept,
+        embeds=request.operation == "embed",
     )
 
 

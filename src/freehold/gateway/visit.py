@@ -97,7 +97,7 @@ class Visit(Struct, eq=False):
         read = self.needs.bound
         if read is None:
             read = window or ASSUMED_OUTPUT
-        elif window is not None:
+        elif window is not None and not self.needs.embeds:
             read = min(read, window)
         longest = (row.max_output_tokens if row is not None else None) or ASSUMED_OUTPUT
         written = longest if self.needs.output is None else self.needs.output
