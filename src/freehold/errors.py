@@ -394,9 +394,16 @@ class VendorRefused(VendorError):
 
 
 class VendorUnreachable(VendorError):
-    """No connection, or it broke before the first byte of an answer."""
+    """No connection, or it broke before the answer was complete."""
 
     code = "vendor-unreachable"
+
+    def __init__(
+        self, sentence: str, advice: str | None = None, *, sent: bool = False, deployment: str | None = None
+    ) -> None:
+        """`sent` is whether the vendor may have got the request, and so may bill it."""
+        super().__init__(sentence, advice, deployment=deployment)
+        self.sent = sent
 
 
 class VendorGarbled(VendorError):

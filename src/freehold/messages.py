@@ -171,9 +171,9 @@ class Request(Struct, kw_only=True):
     `fields` are the top-level fields as they came, raw: what passes through within one dialect is taken from here.
     `unknown` names the top-level fields that have no place in this vocabulary: within the same dialect they pass, in
     another they are named as dropped. `max_tokens` caps the output, in tokens. `temperature` is as the caller gave it.
-    `bound` names the field that refers to what only one vendor keeps (an earlier response, a stored prompt, a job in the
-    background): such a request cannot be carried into another dialect, and None means that it can. `references` names all
-    fields that hold an id of such a thing, without `earlier`: the id of the response that this request goes on from.
+    `bound` names the field that refers to what only one vendor keeps (an earlier response, a stored prompt): such a
+    request cannot be carried into another dialect, and None means that it can. `references` names all fields that hold
+    an id of such a thing, without `earlier`: the id of the response that this request goes on from.
     `max_tool_calls` caps how often the vendor may run its own tools in one request, all of them together.
     """
 

@@ -4,7 +4,7 @@ import json
 from typing import Any, get_args
 
 import pytest
-from anthropic.types import StopReason
+from anthropic.types.beta import BetaStopReason
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
@@ -87,6 +87,7 @@ def test_a_refusal_says_why() -> None:
         ("model_context_window_exceeded", "length"),
         ("tool_use", "tool_calls"),
         ("pause_turn", "pause"),
+        ("compaction", "pause"),
         ("refusal", "content_filter"),
         ("newer_than_this_code", "error"),
         ("", "error"),
@@ -97,8 +98,23 @@ def test_every_stop_reason_has_a_finish_and_an_unknown_one_is_never_a_stop(reaso
     assert finish_of(reason) == finish
 
 
+def test_an_answer_that_is_a_summary_of_the_conversation_is_whole_and_all_of_it_is_counted() -> None:
+    spent = {"type": "compaction", "input_tokens": 150_000, "output_tokens": 4000}
+    block = {"type": "compaction", "content": "They spoke of the weather."}
+    reply = read_reply(
+        raw(
+            content=[block],
+            stop_reason="compaction",
+            usage={"input_tokens": 9, "output_tokens": 1, "iterations": [spent]},
+        )
+    )
+    assert (reply.finish, reply.native_finish_reason) == ("pause", "compaction")
+    assert reply.parts == (Opaque("anthropic-messages", "compaction"),)
+    assert reply.usage == Usage(input_tokens=150_009, output_tokens=4001)
+
+
 def test_every_stop_reason_of_the_sdk_is_known() -> None:
-    assert set(FINISHES) == set(get_args(StopReason))
+    assert set(FINISHES) == set(get_args(BetaStopReason))
 
 
 def raw(**fields: Any) -> bytes:
@@ -220,6 +236,7 @@ def test_arguments_that_are_no_object_cannot_be_said(arguments: str) -> None:
         (Finished("length", "model_context_window_exceeded"), False, "model_context_window_exceeded"),
         (Finished("tool_calls", "stop"), False, "tool_use"),
         (Finished("pause"), False, "pause_turn"),
+        (Finished("pause", "compaction"), False, "compaction"),
         (Finished("content_filter", "content_filter"), False, "refusal"),
         (Finished("length", "end_turn"), False, "max_tokens"),
         (Finished("length", "length"), True, "max_tokens"),

@@ -155,6 +155,19 @@ def test_later_counts_replace_earlier_ones_and_what_they_leave_out_still_holds()
     assert usages[-1] == Usage(input_tokens=12, output_tokens=9, cache_read_tokens=7, service_tier="batch")
 
 
+def test_a_stream_that_only_summarises_the_conversation_ends_well_and_all_of_it_is_counted() -> None:
+    spent = {"type": "compaction", "input_tokens": 150_000, "output_tokens": 4000}
+    chunks = told(
+        event("message_start", message={"id": "m", "model": "c", "usage": {"input_tokens": 0, "output_tokens": 0}}),
+        event("content_block_start", index=0, content_block={"type": "compaction", "content": None}),
+        event("content_block_delta", index=0, delta={"type": "compaction_delta", "content": "They spoke."}),
+        event("content_block_stop", index=0),
+        event("message_delta", delta={"stop_reason": "compaction"}, usage={"output_tokens": 0, "iterations": [spent]}),
+    )
+    assert [chunk.usage for chunk in chunks if isinstance(chunk, UsageReport)][-1] == Usage(150_000, 4000)
+    assert chunks[-1] == Finished("pause", "compaction")
+
+
 def test_a_failure_under_a_good_status_is_told_with_the_status_that_it_would_have_had() -> None:
     reader = MessagesReader()
     chunks = read_all(fixture("stream_error.sse"), reader)

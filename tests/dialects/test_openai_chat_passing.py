@@ -83,6 +83,37 @@ def test_of_two_names_for_one_thing_the_vendors_own_counts() -> None:
 
 
 @pytest.mark.parametrize(
+    ("given", "sent", "dropped"),
+    [
+        ({"max_completion_tokens": 1, "max_tokens": 300_000}, 1, ["max_tokens"]),
+        ({"max_tokens": 300_000, "max_completion_tokens": 1}, 1, ["max_tokens"]),
+        ({"max_completion_tokens": 300_000, "max_tokens": 1}, 300_000, ["max_tokens"]),
+        ({"max_completion_tokens": None, "max_tokens": 7}, 7, []),
+        ({"max_completion_tokens": 7, "max_tokens": None}, 7, []),
+    ],
+)
+@pytest.mark.parametrize("renames", [{"max_completion_tokens": "max_tokens"}, {"max_tokens": "max_completion_tokens"}])
+def test_of_two_caps_the_one_that_was_reserved_is_sent_under_the_vendors_name(
+    given: dict[str, int | None], sent: int, dropped: list[str], renames: dict[str, str]
+) -> None:
+    where = target(renames=renames)
+    data = body(**given)
+    assert read_request(data).max_tokens == sent
+    value = fields_of(passed(data, where))
+    ((old, new),) = renames.items()
+    assert (value[new], old in value) == (b"%d" % sent, False)
+    assert where.dropped == dropped
+
+
+def test_of_two_caps_one_is_sent_to_a_vendor_that_knows_both() -> None:
+    where = target()
+    value = fields_of(passed(body(max_completion_tokens=1, max_tokens=300_000), where))
+    assert value["max_completion_tokens"] == b"1"
+    assert "max_tokens" not in value
+    assert where.dropped == ["max_tokens"]
+
+
+@pytest.mark.parametrize(
     ("given_options", "wanted"),
     [
         ({}, {"include_usage": True}),

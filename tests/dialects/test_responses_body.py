@@ -388,12 +388,12 @@ def test_every_value_but_the_model_passes_byte_for_byte() -> None:
 
 
 def test_state_passes_within_the_dialect() -> None:
-    sent, dropped = passed(body(previous_response_id="resp_1", background=True, conversation="c"))
+    sent, dropped = passed(body(previous_response_id="resp_1", background=False, conversation="c"))
     assert json.loads(sent) == {
         "model": "gpt-6-sol",
         "input": "hi",
         "previous_response_id": "resp_1",
-        "background": True,
+        "background": False,
         "conversation": "c",
     }
     assert dropped == []

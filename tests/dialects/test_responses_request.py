@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from dialects.responses_sdk import ORIGIN, body, fixture
 from freehold.dialects.responses_request import read_request
-from freehold.errors import BadInput, InvalidField, MalformedBody
+from freehold.errors import BadInput, InvalidField, MalformedBody, Unsupported
 from freehold.messages import (
     Audio,
     File,
@@ -186,7 +186,6 @@ def test_an_output_that_is_no_text_image_or_file_stays_in_this_dialect() -> None
         ({"previous_response_id": "resp_1"}, "previous_response_id"),
         ({"conversation": "conv_1"}, "conversation"),
         ({"conversation": {"id": "conv_1"}}, "conversation"),
-        ({"background": True}, "background"),
         ({"prompt": {"id": "pmpt_1"}}, "prompt"),
         ({"input": [{"role": "user", "content": "a"}, {"type": "item_reference", "id": "msg_1"}]}, "input[1]"),
         ({"input": [{"id": "msg_1"}]}, "input[0]"),
@@ -199,10 +198,19 @@ def test_what_only_its_vendor_keeps_binds_the_request_to_it(fields: dict[str, An
 
 
 def test_the_field_that_binds_is_also_named_as_unknown() -> None:
-    assert read_request(body(previous_response_id="resp_1", background=True)).unknown == (
+    assert read_request(body(previous_response_id="resp_1", prompt={"id": "pmpt_1"})).unknown == (
         "previous_response_id",
-        "background",
+        "prompt",
     )
+
+
+def test_a_job_in_the_background_is_refused_since_nobody_here_learns_what_it_cost() -> None:
+    with pytest.raises(Unsupported, match="`background` leaves the answer with the vendor") as caught:
+        read_request(body(background=True))
+    assert caught.value.param == "background"
+    for said in (False, None):
+        request = read_request(body(background=said))
+        assert (request.bound, request.unknown) == (None, ())
 
 
 def test_input_may_be_missing_only_where_the_vendor_has_it() -> None:

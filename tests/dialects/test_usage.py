@@ -185,6 +185,33 @@ def test_cache_writes_without_lifetimes_lived_five_minutes() -> None:
     assert (usage.input_tokens, usage.cache_write_5m_tokens) == (51, 50)
 
 
+def test_what_summarising_the_conversation_took_is_added_to_totals_that_leave_it_out() -> None:
+    summing = {"type": "compaction", "input_tokens": 150_000, "output_tokens": 4000, "cache_read_input_tokens": 10}
+    kept = {"cache_creation_input_tokens": 7, "cache_creation": {"ephemeral_1h_input_tokens": 5}}
+    answering = {"type": "message", "input_tokens": 3000, "output_tokens": 50}
+    usage = normalise(
+        "anthropic-messages",
+        {
+            "input_tokens": 3000,
+            "output_tokens": 50,
+            "cache_creation_input_tokens": 100,
+            "iterations": [summing, answering, summing | kept, "no object"],
+        },
+    )
+    assert usage == Usage(
+        input_tokens=3000 + 100 + 150_010 + 150_017,
+        output_tokens=50 + 4000 + 4000,
+        cache_read_tokens=20,
+        cache_write_5m_tokens=100 + 2,
+        cache_write_1h_tokens=5,
+    )
+
+
+@pytest.mark.parametrize("iterations", [None, {}, "x", [None], [{"type": "message", "input_tokens": 5}]])
+def test_iterations_that_are_no_compaction_add_nothing(iterations: Any) -> None:
+    assert normalise("anthropic-messages", {"input_tokens": 5, "iterations": iterations}) == Usage(input_tokens=5)
+
+
 def test_a_fast_answer_is_priced_as_its_own_tier() -> None:
     usage = normalise("anthropic-messages", {"input_tokens": 1, "speed": "fast", "service_tier": "standard"})
     assert usage.service_tier == "fast"

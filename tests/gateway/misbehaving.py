@@ -42,6 +42,9 @@ CUT_POLITELY: dict[str, Callable[[Words, list[bytes]], list[bytes]]] = {
 }
 """Streams that end too early: after some words, in the middle of an event, before the event that closes them."""
 
+FLOOD = "more " * 12_000
+"""The words of one chunk of a vendor that says more than a caller reads."""
+
 FAILS_LATE: dict[str, tuple[str, str, str | None]] = {
     "fails-late": ("The server had a problem.", "server_error", None),
     "overloaded-late": ("Overloaded", "overloaded_error", None),
@@ -95,6 +98,11 @@ class Upstream:
             else:
                 _write_whole(writer, status, words.refusal(*said), "application/json", headers)
             return True
+        if model == "broken-half":
+            writer.write(b"HTTP/1.1 500 X\r\ncontent-type: application/json\r\ncontent-length: 9999\r\n\r\n{")
+            await writer.drain()
+            _reset(writer)
+            return False
         if model == "reset":
             _reset(writer)
             return False
@@ -129,6 +137,8 @@ class Upstream:
         if model == "slow":
             await self._until_left(model, reader)
             return False
+        if model == "queued":  # accepted, and written later
+            body = msgspec.json.encode(msgspec.json.decode(body) | {"status": "queued", "output": [], "usage": None})
         _write_whole(writer, 200, body, "application/json")
         return True
 
@@ -174,8 +184,15 @@ class Upstream:
             await self._until_left(model, reader)
             return False
         if model == "endless":
-            await self._endless(model, writer)
+            await self._endless(model, writer, "more ")
             return False
+        if model == "flood":
+            await self._endless(model, writer, FLOOD)
+            return False
+        if model == "plenty":  # 12 MB, more than all buffers on the way hold, and then its end
+            for _ in range(200):
+                _write_chunk(writer, chunk(model, {"content": FLOOD}))
+                await writer.drain()
         if model == "crumbs":  # every byte alone: code points and events split
             for byte in b"".join(whole):
                 _write_chunk(writer, bytes([byte]))
@@ -186,10 +203,10 @@ class Upstream:
         _write_chunk(writer, b"")
         return True
 
-    async def _endless(self, model: str, writer: asyncio.StreamWriter) -> None:
+    async def _endless(self, model: str, writer: asyncio.StreamWriter, said: str) -> None:
         try:
             while True:
-                _write_chunk(writer, chunk(model, {"content": "more "}))
+                _write_chunk(writer, chunk(model, {"content": said}))
                 await writer.drain()
                 await asyncio.sleep(0.001)
         except ConnectionError:

@@ -189,6 +189,44 @@ async def test_a_moments_weakness_is_retried_on_the_same_deployment(door: Door, 
     assert upstream.asked["flaky"] == 2
 
 
+@pytest.mark.parametrize("name", ["half", "reset"])
+async def test_a_connection_that_breaks_after_the_request_was_sent_may_be_billed(
+    tmp_path: Path, upstream: Upstream, name: str
+) -> None:
+    toml = f"""
+        [vendors.bad]
+        speaks = "openai-chat"
+        base_url = "{upstream.base_url}"
+
+        [prices."bad/{name}"]
+        input = "1"
+        output = "10"
+
+        [workloads.default]
+        route = ["requested"]
+        retries = 2
+        budget = {{ usd = "0.015", per = "day", hard = true }}
+    """
+    async with running(tmp_path, toml) as door:
+        answer = await door.post("/v1/chat/completions", asking(f"bad/{name}", stream=False) | {"max_tokens": 1000})
+        assert (answer.status, answer.json["error"]["code"]) == (429, "insufficient_quota")
+        assert upstream.asked[name] == 1, "the budget does not cover it twice"
+        record = door.records()[0]
+    assert 10_000_000 < record.cost_nano == record.reserved_nano < 10_500_000  # the output, and a little for the input
+    assert [(one.code, one.estimated) for one in record.attempts] == [("vendor-unreachable", True)]
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
+async def test_a_refusal_that_breaks_off_is_a_refusal_and_costs_nothing(
+    door: Door, upstream: Upstream, stream: bool
+) -> None:
+    answer = await door.post("/v1/chat/completions", asking("bad/broken-half", stream=stream))
+    assert answer.status == 500
+    record = door.records()[0]
+    assert [(one.status, one.code) for one in record.attempts] == [(500, "vendor-refused")] * 3
+    assert record.cost_nano == 0
+
+
 async def test_retry_after_is_obeyed_when_it_is_short(door: Door, upstream: Upstream) -> None:
     answer = await door.post("/v1/chat/completions", asking("bad/busy-briefly", stream=False))
     assert answer.status == 429

@@ -49,7 +49,7 @@ def test_an_item_is_the_question_the_reply_and_what_it_cost_and_not_who_asked() 
     assert item.input == {"messages": [{"role": "user", "content": "I am [EMAIL_1]"}], "temperature": 0.5}
     assert item.given is not None
     assert (item.given.text, item.given.finish) == ("Hello [EMAIL_1]", "tool_calls")
-    assert item.given.tool_uses == (ToolUse(name="send", arguments='{"to":"[CARD_1]"}'),)
+    assert item.given.tool_uses == (ToolUse(name="send", arguments='{"to": "[CARD_1]"}'),)
     assert item.metadata == {"team": "[EMAIL_2]"}
     assert (item.id, item.record, item.workload, item.at, item.model) == ("rec_1", "rec_1", "triage", 1000, "echo/echo")
     assert (item.cost_nano, item.total_ms, item.first_token_ms, item.input_tokens, item.output_tokens) == (

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import socket
 import sqlite3
 from collections.abc import AsyncGenerator, AsyncIterator
 from pathlib import Path
@@ -15,6 +16,7 @@ from freehold.store.callers import create_key
 from freehold.store.database import open_database
 from freehold.store.items import list_items
 from gateway.door_in_process import Door, running
+from gateway.misbehaving import misbehaving
 
 CONFIGURED = """
     [vendors.echo]
@@ -347,6 +349,73 @@ async def test_many_at_once_are_all_answered_and_recorded(door: Door) -> None:
     answers = await asyncio.gather(*(door.post("/v1/chat/completions", body) for _ in range(50)))
     assert [answer.status for answer in answers] == [200] * 50
     assert len({record.id for record in door.records()}) == 50
+
+
+# --- callers that read slowly ---
+
+
+@contextlib.asynccontextmanager
+async def streaming(door: Door, model: str) -> AsyncGenerator[socket.socket]:
+    """The caller's side of a stream of which nothing has been read."""
+    host, port = door.url.removeprefix("http://").split(":")
+    body = b'{"model":"bad/%b","stream":true,"messages":[{"role":"user","content":"hi"}]}' % model.encode()
+    head = f"POST /v1/chat/completions HTTP/1.1\r\nhost: d\r\nauthorization: Bearer {door.key}\r\nconnection: close\r\n"
+    with socket.socket() as line:
+        line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65_536)
+        line.setblocking(False)
+        loop = asyncio.get_running_loop()
+        await loop.sock_connect(line, (host, int(port)))
+        await loop.sock_sendall(line, f"{head}content-length: {len(body)}\r\n\r\n".encode() + body)
+        yield line
+
+
+def limited(base_url: str, *, idle: float, total: float) -> str:
+    return f"""
+        [timeouts]
+        idle = {idle}
+        total = {total}
+
+        [vendors.bad]
+        speaks = "openai-chat"
+        base_url = "{base_url}"
+
+        [workloads.default]
+        route = ["requested"]
+    """
+
+
+@pytest.mark.parametrize("idle", [0.2, 60.0])
+async def test_a_caller_who_stops_reading_holds_nothing_beyond_the_total_time(tmp_path: Path, idle: float) -> None:
+    async with (
+        misbehaving() as upstream,
+        running(tmp_path, limited(upstream.base_url, idle=idle, total=1.0)) as door,
+        streaming(door, "flood"),
+    ):
+        while not upstream.asked["flood"]:
+            await asyncio.sleep(0.01)
+        async with asyncio.timeout(10):
+            while door.worker.lifecycle.in_flight:
+                await asyncio.sleep(0.01)
+            assert await upstream.closed.get() == "flood"
+        record = door.records()[0]
+    assert (record.status, record.code) == ("cancelled", None)
+    assert record.total_ms >= 1000
+
+
+async def test_a_caller_who_pauses_and_reads_on_gets_the_whole_answer(tmp_path: Path) -> None:
+    async with (
+        misbehaving() as upstream,
+        running(tmp_path, limited(upstream.base_url, idle=0.2, total=60.0)) as door,
+        streaming(door, "plenty") as line,
+    ):
+        await asyncio.sleep(1)
+        said = bytearray()
+        while data := await asyncio.get_running_loop().sock_recv(line, 1 << 20):
+            said += data
+        assert b"vendor-timeout" not in said
+        assert b"[DONE]" in said
+        assert said.count(b"more ") >= 2_400_000 - 12_000  # a word may be split where the door cuts its chunks
+        assert door.records()[0].status == "answered"
 
 
 async def test_a_stored_response_is_gone_on_from_by_its_own_project_only(door: Door) -> None:

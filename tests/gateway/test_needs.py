@@ -55,6 +55,13 @@ def test_effort_none_is_no_thinking() -> None:
     assert not measure(asking(Text("hi"), reasoning=ReasoningAsk(effort="none")), 100).reasoning
 
 
+def test_a_batch_of_embeddings_is_told_from_one_input() -> None:
+    raw = msgspec.json.encode({"model": "m", "input": ["word " * 1000] * 20})
+    needs = measure(get("openai-embeddings").read_request(raw), len(raw))
+    assert (needs.embeds, needs.bound) == (True, len(raw))
+    assert not measure(asking(Text("hello")), 400).embeds
+
+
 # --- what bytes do not bound ---
 
 
@@ -128,6 +135,48 @@ def test_tools_that_run_at_the_vendor_without_a_cap_have_no_bound_at_all(dialect
 def test_a_tool_that_the_caller_runs_is_used_once_and_its_words_are_the_vendors() -> None:
     needs = read("anthropic-messages", tools=[{"type": "bash_20250124", "name": "bash"}])
     assert (needs.bound, needs.rounds, needs.searches) == (None, 1, 0)
+
+
+COMPACTING = {"edits": [{"type": "clear_tool_uses_20250919"}, {"type": "compact_20260112"}]}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"context_management": COMPACTING},
+        {"context_management": {"edits": [{"type": "newer_than_this_code"}]}},
+        {"context_management": {"edits": "all"}},
+        {"compaction": {"type": "summarize"}},
+    ],
+)
+def test_a_vendor_that_may_summarise_the_conversation_reads_it_once_more(body: dict[str, Any]) -> None:
+    needs = read("anthropic-messages", **body)
+    assert (needs.bound, needs.rounds, needs.compactions) == (None, 1, 1)
+
+
+def test_each_round_may_begin_with_a_summary() -> None:
+    needs = read("anthropic-messages", tools=[web(max_uses=3)], context_management=COMPACTING)
+    assert (needs.rounds, needs.compactions) == (4, 4)
+    assert read("anthropic-messages", tools=[web()], context_management=COMPACTING).rounds is None
+
+
+def test_responses_says_so_in_a_list() -> None:
+    listed = [{"type": "compaction", "compact_threshold": 1000}]
+    assert read("openai-responses", context_management=listed).compactions == 1
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"context_management": {"edits": [{"type": "clear_thinking_20251015", "keep": "all"}]}},
+        {"context_management": {}},
+        {"context_management": None, "compaction": None},
+    ],
+)
+def test_edits_that_only_leave_something_out_cost_nothing_more(body: dict[str, Any]) -> None:
+    needs = read("anthropic-messages", **body)
+    assert needs.bound is not None
+    assert (needs.rounds, needs.compactions) == (1, 0)
 
 
 def test_a_schema_leaves_room_for_the_vendors_own_instructions() -> None:

@@ -9,7 +9,7 @@ import tempfile
 import time
 from collections.abc import Generator, Iterator
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, cast, get_args
 from unittest.mock import patch
 
 import msgspec
@@ -20,7 +20,7 @@ from msgspec.structs import replace
 
 from freehold.catalog.cost import cost
 from freehold.catalog.rows import Model, Price, Service, Tier
-from freehold.config.settings import Timeouts, VendorSettings
+from freehold.config.settings import Hedge, Timeouts, VendorSettings
 from freehold.dialects import get
 from freehold.dialects.dialect import Traits
 from freehold.errors import (
@@ -32,7 +32,7 @@ from freehold.errors import (
     UnpricedModel,
 )
 from freehold.gateway import asking as asking_module
-from freehold.gateway.answer import Whole
+from freehold.gateway.answer import Canned, Whole
 from freehold.gateway.asking import Asking, Trail
 from freehold.gateway.deployments import Deployment, Way
 from freehold.gateway.needs import measure
@@ -40,7 +40,8 @@ from freehold.gateway.placed import Placed
 from freehold.gateway.reserving import reserve, reserve_more
 from freehold.gateway.routing import Target
 from freehold.gateway.visit import Visit
-from freehold.outbound.pool import Pool
+from freehold.outbound.connection import Response
+from freehold.outbound.pool import Endpoint, Pool, endpoint
 from freehold.store.callers import Key
 from freehold.store.canaries import MILLION, Arm
 from freehold.store.counters import Counters
@@ -203,11 +204,13 @@ def opened() -> Generator[Counters]:
             yield counters
 
 
-async def asked_of(counters: Counters, visit: Visit, targets: list[Target]) -> None:
+async def asked_of(
+    counters: Counters, visit: Visit, targets: list[Target], *, pool: Pool | None = None, hedge: Hedge | None = None
+) -> None:
     loop = asyncio.get_running_loop()
     assert visit.request is not None
     asking = Asking(
-        pool=Pool(),
+        pool=pool or Pool(),
         now=loop.time,
         front=get("openai-chat"),
         request=visit.request,
@@ -216,7 +219,7 @@ async def asked_of(counters: Counters, visit: Visit, targets: list[Target]) -> N
         forwarded=b"",
         timeouts=Timeouts(),
         retries=1,
-        hedge=None,
+        hedge=hedge,
         deadline=loop.time() + 60,
         trail=Trail(
             visit.attempts,
@@ -306,6 +309,39 @@ async def test_a_budget_that_covers_both_lets_the_next_one_answer(counters: Coun
     targets = [scripted("bad", "garbled"), scripted("good", "good")]
     budgeted(counters, 2 * WORST, visit, targets)
     await asked_of(counters, visit, targets)
+    assert visit.reserved == 2 * WORST
+    assert visit.record(0.0, 0.0).cost_nano == WORST + 10**3 * 10
+
+
+class AtOnce(Pool):
+    """Answers two requests in the same turn of the loop."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._both = asyncio.Barrier(2)
+
+    async def send(
+        self, target: Endpoint, request: bytes, connect_seconds: float, limit: float | None = None
+    ) -> Response:
+        await self._both.wait()
+        given = Canned(*Scripted(["good"], 5, 5)("m", "openai-chat", b""))
+        return cast("Response", given)
+
+
+async def test_of_two_answers_in_the_same_instant_the_one_that_nobody_takes_may_be_billed_too(
+    counters: Counters,
+) -> None:
+    visit = visit_of("openai-chat", ASKED)
+    targets = [scripted("slow", "good"), scripted("rival", "good")]
+    for target in targets:
+        ways = target.deployment.ways
+        ways["openai-chat"] = replace(ways["openai-chat"], endpoint=endpoint("http://127.0.0.1:1"))
+    budgeted(counters, 2 * WORST, visit, targets)
+    await asked_of(counters, visit, targets, pool=AtOnce(), hedge=Hedge(after=0.01, min_seconds=0.01))
+    assert {(one.outcome, one.cost_nano, one.estimated) for one in visit.attempts} == {
+        ("answered", 0, False),
+        ("cancelled", WORST, True),
+    }
     assert visit.reserved == 2 * WORST
     assert visit.record(0.0, 0.0).cost_nano == WORST + 10**3 * 10
 

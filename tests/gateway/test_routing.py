@@ -231,6 +231,11 @@ def test_a_target_whose_window_is_too_small_is_left_out(route: Route) -> None:
     assert names(pick(route.targets("openai/small"), Needs(likely=10))) == ["small"]
 
 
+def test_each_input_of_a_batch_of_embeddings_has_the_window_to_itself(route: Route) -> None:
+    choice = pick(route.targets("openai/small", "openai/plain"), Needs(likely=1000, bound=4000, embeds=True))
+    assert names(choice) == ["small", "plain"]
+
+
 def test_a_model_that_the_catalog_does_not_know_is_believed(route: Route) -> None:
     needs = Needs(vision=True, tools=True, audio=True, files=True, json_schema=True, likely=10**9)
     assert names(pick(route.targets("unknown"), needs)) == ["unknown"]

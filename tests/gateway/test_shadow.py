@@ -193,6 +193,22 @@ async def test_a_shadow_is_paid_from_a_budget_of_its_own_and_stops_when_that_is_
         assert (left.spent, left.reserved) == (12_000_000, 0)
 
 
+async def test_a_shadow_that_goes_on_without_us_is_billed_at_its_worst_case(upstream: Upstream, tmp_path: Path) -> None:
+    more = f"""
+[vendors.line]
+speaks = "openai-responses"
+base_url = "{upstream.base_url}"
+
+[prices."line/queued"]
+input = 0
+output = 1000
+"""
+    async with door_to(upstream, tmp_path, 'model = "line/queued"', more) as door:
+        await ask(door, "question")
+        record = await until(lambda: next((record for record in door.records() if record.key_id == KEY), None))
+        assert (record.deployment, record.cost_nano) == ("line/queued", 20_000_000)
+
+
 async def test_what_is_not_captured_is_not_shadowed(upstream: Upstream, tmp_path: Path) -> None:
     async with door_to(upstream, tmp_path, 'model = "rack/crumbs"') as door:
         path = door.data / "freehold.toml"

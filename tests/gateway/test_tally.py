@@ -2,6 +2,7 @@
 
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from freehold.gateway.tally import Tally, size
 from freehold.messages import (
@@ -81,6 +82,18 @@ def test_the_end_is_kept_in_both_words() -> None:
     tally.take(Finished("length", "max_tokens"))
     assert tally.finish == "length"
     assert tally.native_finish_reason == "max_tokens"
+
+
+def test_an_answer_that_is_not_finished_and_not_counted_goes_on_without_us() -> None:
+    queued = Reply(id="r", model="m", finish="pause", native_finish_reason="queued")
+    whole, counted, streamed = Tally(), Tally(), Tally()
+    whole.take_reply(queued)
+    counted.take_reply(replace(queued, usage=Usage(input_tokens=9)))
+    streamed.take(Finished("pause", "in_progress"))
+    assert (whole.goes_on, counted.goes_on, streamed.goes_on) == (True, False, True)
+    finished = Tally()
+    finished.take_reply(replace(queued, finish="stop"))
+    assert not finished.goes_on
 
 
 def test_size_counts_bytes() -> None:

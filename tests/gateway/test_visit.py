@@ -78,6 +78,14 @@ def test_each_use_of_a_vendors_tool_reads_and_writes_once_more_and_a_search_has_
     assert visit(**needs).worst(target(replace(PRICE, search=77))) == nano
 
 
+@pytest.mark.parametrize(("compactions", "rounds"), [(1, 1), (3, 3)])
+def test_a_summary_of_the_conversation_reads_once_more_and_no_cap_of_the_callers_holds_for_it(
+    compactions: int, rounds: int
+) -> None:
+    made = visit(bound=None, output=20, rounds=rounds, compactions=compactions)
+    assert made.worst(target()) == rounds * (1000 + 200) + compactions * (1000 + 500)
+
+
 def test_an_attempt_without_an_answer_costs_all_that_was_to_come_whole_and_the_input_of_a_stream() -> None:
     made = visit(bound=100, likely=30, output=20)
     assert made.spent_on_failure(target(), whole=True) == 100 + 200
@@ -107,6 +115,13 @@ def test_embeddings_write_nothing_and_counting_costs_nothing() -> None:
     assert visit(count, bound=100).worst(target()) == 0
 
 
+def test_the_window_of_one_input_does_not_bound_a_batch_of_embeddings() -> None:
+    embed = Request(dialect="openai-embeddings", model="m", operation="embed")
+    made = visit(embed, bound=5000, embeds=True)
+    assert made.most_tokens(target()) == (5000, 0)
+    assert made.worst(target()) == 5000
+
+
 def test_an_unknown_price_reserves_nothing() -> None:
     assert visit(bound=100, output=20).worst(target(None)) == 0
 
@@ -124,6 +139,16 @@ def test_a_record_adds_what_failed_attempts_cost() -> None:
 def test_usage_that_the_vendor_did_not_report_is_estimated_and_says_so() -> None:
     record = answered(visit(likely=30), target(), None).record(BEGAN, 100.0)
     assert (record.estimated, record.input_tokens, record.cost_nano) == (True, 30, 30)
+
+
+def test_an_answer_that_goes_on_without_us_is_billed_at_the_worst_case() -> None:
+    made = answered(visit(bound=100, likely=30, output=20), target(), None)
+    made.tally.finish = "pause"
+    made.attempts.append(Attempt(deployment="a/b", outcome="failed", ms=1.0, cost_nano=7))
+    record = made.record(BEGAN, 100.0)
+    assert (record.cost_nano, record.input_tokens, record.output_tokens) == (7 + 100 + 200, 100, 20)
+    assert record.estimated
+    assert answered(visit(bound=100), target(None), None).record(BEGAN, 100.0).cost_nano == 0
 
 
 def test_an_answer_in_off_peak_hours_is_billed_at_their_rates_and_reserved_at_the_dearer() -> None:

@@ -20,6 +20,7 @@ CITIES = {"A": "Paris", "B": "Paris, Texas", "C": "Rome", "D": "None of these"}
         ("The answer is (A).", "A"),
         ("It was not A. The correct answer is B.", "B"),
         ("\\boxed{C}", "C"),
+        ("A city in France is Paris. The answer to this question is B.", "B"),
         ("rome!", "C"),
         ("I think of Paris, Texas.", "B"),
         ("It could be Rome.\n\nNo: it is in Texas, so Paris, Texas.", "B"),

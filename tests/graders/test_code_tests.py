@@ -47,6 +47,49 @@ def test_a_program_that_only_pretends_is_wrong(source: str) -> None:
     assert score(CodeTests, item(tests=TESTS), fenced(source)) == 0.0
 
 
+HUMANEVAL = "def check(candidate):\n    assert candidate(2) == 4\n"
+
+
+@inside
+@pytest.mark.parametrize(
+    "source", ["def twice(x): return 2 * x", "x = 1", "class Solution:\n    def double(self, x): return 2 * x"]
+)
+@pytest.mark.parametrize("tests", [HUMANEVAL, f"def double(x): return 2 * x\n{HUMANEVAL}"])
+def test_a_reply_without_the_function_that_was_asked_for_fails(source: str, tests: str) -> None:
+    told = grade(CodeTests, item(tests=tests, entry_point="double"), fenced(source))
+    assert told.score == 0.0
+    assert told.details["failed"] == {"test 1": "NameError: name 'double' is not defined"}
+
+
+@inside
+def test_only_a_check_of_the_test_is_called() -> None:
+    source = fenced("def check(x): raise ValueError\ndef double(x): return 2 * x")
+    assert score(CodeTests, item(tests=TESTS[:2], entry_point="double"), source) == 1.0
+    assert score(CodeTests, item(tests=HUMANEVAL, entry_point="double"), source) == 1.0
+    assert score(CodeTests, item(tests=f"{HUMANEVAL}check(double)"), source) == 1.0, "it calls its check itself"
+
+
+@pytest.mark.parametrize(
+    "tests",
+    [
+        HUMANEVAL,
+        ["assert True", HUMANEVAL],
+        f"if True:\n    {HUMANEVAL.replace('    ', '        ')}",
+        "check = lambda f: f(2)",
+    ],
+)
+def test_a_check_that_nobody_would_call_is_unscored_before_anything_runs(
+    tests: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def never(source: str, seconds: float) -> None:
+        raise AssertionError("it was run")
+
+    monkeypatch.setattr(code_tests, "run_python", never)
+    told = grade(CodeTests, item(tests=tests), fenced("def double(x): return 2 * x"))
+    assert told.score is None
+    assert "entry_point" in told.reason
+
+
 @inside
 def test_what_the_program_prints_is_nobodys_verdict() -> None:
     assert score(CodeTests, item(tests=TESTS), fenced("print('x' * 10**6)\ndef double(x): return 2 * x")) == 1.0

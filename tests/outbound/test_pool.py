@@ -147,6 +147,21 @@ async def test_a_request_that_meets_a_closing_connection_is_repeated_once(pool: 
         assert heard == [1, 1, 2]
 
 
+async def test_a_request_that_the_upstream_had_time_to_work_on_is_never_repeated(pool: Pool) -> None:
+    async def script(line: Line) -> None:
+        await line.hear()
+        await line.say(OK)
+        await line.hear()
+        await asyncio.sleep(0.4)
+
+    async with following(script) as upstream:
+        assert await ask(pool, endpoint(upstream.url)) == b"ok"
+        with pytest.raises(VendorUnreachable) as told:
+            await ask(pool, endpoint(upstream.url))
+        assert told.value.sent
+        assert upstream.connections == 1
+
+
 async def test_a_request_is_not_repeated_twice(pool: Pool) -> None:
     asked = 0
 
@@ -171,8 +186,9 @@ async def test_a_request_over_a_fresh_connection_is_never_repeated(pool: Pool) -
         await line.hear()
 
     async with following(script) as upstream:
-        with pytest.raises(VendorUnreachable):
+        with pytest.raises(VendorUnreachable) as told:
             await ask(pool, endpoint(upstream.url))
+        assert told.value.sent
         assert upstream.connections == 1
 
 
@@ -316,8 +332,9 @@ async def test_a_limit_ends_with_the_answer_that_it_was_for(pool: Pool) -> None:
 async def test_a_refused_connection_is_unreachable_and_names_the_host(pool: Pool) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-    with pytest.raises(VendorUnreachable, match=r"Cannot connect to 127\.0\.0\.1"):
+    with pytest.raises(VendorUnreachable, match=r"Cannot connect to 127\.0\.0\.1") as told:
         await ask(pool, endpoint(f"http://127.0.0.1:{port}"))
+    assert not told.value.sent
 
 
 async def test_a_name_that_does_not_exist_is_unreachable(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:

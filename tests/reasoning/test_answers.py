@@ -17,11 +17,57 @@ def unsure(left: Tree, right: Tree) -> bool | None:
         ("Adding up.\n#### 1,200", "1,200"),
         ("The final answer is **42**.", "42"),
         ("Answer: 9 apples", "9 apples"),
+        ("**Answer:** 42", "42"),
+        ("**Answer**: 42", "42"),
+        ("**Answer: 42**", "42"),
+        ("The answer is: **42**.", "42"),
+        ("## Answer\n\n9 apples", "9 apples"),
+        ("**Final Answer**\n42.", "42"),
+        ("Final answer 42", "42"),
+        ("Answer - 42", "42"),
+        ("The answer would be 42 if all 7 came.", "42 if all 7 came"),
+        ("The answer's 42, of 50.", "42, of 50"),
+        ("The answers are 2 and 3.", "2 and 3"),
+        ("The answer to question 3 is 42.", "42"),
+        ("The answer to 3.5 + 1.5 is 5.", "5"),
+        ("Answer for 2024: 42", "42"),
+        ("Answer (in 10 km) = 42", "42"),
+        ("The answer, rounded to 2 places, is 3.14.", "3.14"),
+        ("The answer for 5 boxes is 42", "42"),
+        ("The answer to what is 6 * 7 is 42.", "42"),
+        ("The answer is 42. I hope this answer helps with all 3!", "42"),
+        ("The answer is 42. Ask again if this answer is not clear within 2 days.", "42"),
+        ("The answer is 42. The answer is correct to 2 places.", "42"),
+        ("The answer is 42. To answer the rest: there are 3.", "42"),
+        ("The answer is not guilty.", "not guilty"),
+        ("The answer is 5. Wait, the answer is 7.", "7"),
     ],
 )
 def test_the_last_stated_answer_is_found(text: str, answer: str) -> None:
     ((start, end, found),) = final_answers(text, whole=False)
     assert (found, text[start:end]) == (answer, answer)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "What is the answer? 42",
+        "It has an answer in 3 parts.",
+        "I'll answer in 3 steps: one is 5. So, 42",
+        "The answer is not 5, it is 42.",
+        "The answer to question 3. It is 42",
+    ],
+)
+def test_the_word_alone_states_nothing(text: str) -> None:
+    assert final_answers(text, whole=False) == []
+
+
+@pytest.mark.parametrize(
+    "piece", ["answer ", "answer", "the answer to ", "answer\n", "answer,", " ", "answer is ", "\n"]
+)
+def test_no_text_takes_longer_than_in_proportion_to_its_length(piece: str) -> None:
+    """One that backtracks without bound would not come back from this."""
+    assert len(final_answers(f"answer{piece * (20_000 // len(piece))}", whole=False)) <= 1
 
 
 def test_a_short_text_is_an_answer_only_when_asked() -> None:

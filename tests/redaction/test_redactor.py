@@ -61,6 +61,77 @@ def test_json_stays_json() -> None:
     assert redacted("{4111111111111111") == "{[CARD_1]", "what was no JSON need not be any"
 
 
+FOUND = {
+    "DE89370400440532013000": "[IBAN_1]",
+    "4111111111111111": "[CARD_1]",
+    "0171 2345678": "[PHONE_1]",
+    "192.168.1.10": "[IP_1]",
+    "12345678Z": "[NATIONAL_ID_1]",
+    "sk-proj-abcdefghijklmnop1234": "[SECRET_1]",
+    "ann.müller@example.com": "[EMAIL_1]",
+}
+
+
+@pytest.mark.parametrize("mark", ["\n", "\t", "\r\n", "\f", "\b", "\u0001", '"', "\\", "\u00a0", "€"])
+@pytest.mark.parametrize("ascii_only", [True, False])
+def test_escapes_of_json_hide_nothing(mark: str, *, ascii_only: bool) -> None:
+    body = {"to": "x", "body": "".join(f"Hallo{mark}{value}{mark}" for value in FOUND)}
+    wanted = {"to": "x", "body": "".join(f"Hallo{mark}{name}{mark}" for name in FOUND.values())}
+    inner, outer = json.dumps(body, ensure_ascii=ascii_only), json.dumps(wanted, ensure_ascii=ascii_only)
+    assert redacted(inner) == outer
+    assert redacted(f" {json.dumps([inner, body])}") == f" {json.dumps([outer, wanted])}", "nor does JSON inside JSON"
+    assert redacted(redacted(inner)) == outer, "a second time changes nothing"
+
+
+def test_a_json_text_stays_letter_by_letter_but_for_what_is_replaced() -> None:
+    text = '\n{ "a" : 1.10, "a":1e999, "n": 123456789012345678901234567890, "x":"\\u00fc\\/\\n\\ud800", "b":[-0, 1E+2],\t"c":"ü\\n%s"}\n'
+    assert redacted(text % "Z") == text % "Z"
+    assert redacted(text % "4111111111111111") == text % "[CARD_1]"
+    assert redacted('{"a\\/b":"0171\\/2345678"}') == '{"a\\/b":"[PHONE_1]"}'
+    long = '{"n": ' + "9" * 5000 + ', "x": "\\n4111111111111111", "x": "2"}'
+    assert redacted(long) == long.replace("4111111111111111", "[CARD_1]")
+
+
+def test_a_name_in_json_still_says_what_its_value_is() -> None:
+    assert redacted('{"x":"a\\nb","api_key": "0123456789abcdef", "n": 4111111111111111}') == (
+        '{"x":"a\\nb","api_key": "[SECRET_1]", "n": "[CARD_1]"}'
+    )
+
+
+def test_what_is_found_only_by_breaking_json_is_not_counted() -> None:
+    redaction = Redactor(("card",), {"END": r"\}"}).begin()
+    assert redaction.text('{"n":4111111111111111}') == '{"n":"[CARD_1]"}'
+    assert redaction.counts == {"CARD": 1}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"body":"Hallo,\\nDE89370400440532013000\\n4111111111111111\\n0171 23',
+        'Here:\n```json\n{"body":"Hallo,\\nDE89370400440532013000\\t4111111111111111"}\n```',
+        "[" * 100_000 + '"\\nDE89370400440532013000\\u000a4111111111111111"',
+        '["[\\"\\\\nDE89370400440532013000\\\\n4111111111111111',
+    ],
+)
+def test_json_that_is_cut_short_fenced_or_too_deep_hides_nothing(text: str) -> None:
+    wanted = text.replace("DE89370400440532013000", "[IBAN_1]").replace("4111111111111111", "[CARD_1]")
+    assert redacted(text) == wanted
+
+
+def test_json_as_deep_as_it_is_long_is_read() -> None:
+    deep = "[" * 20_000 + '"\\n4111111111111111"' + "]" * 20_000
+    assert redacted(deep) == deep.replace("4111111111111111", "[CARD_1]")
+
+
+@pytest.mark.parametrize("piece", ["\\", "\\n", '["', '"', '\\"', "[1,", "{", "-1e+", "\\u00"])
+def test_no_text_takes_longer_than_in_proportion_to_its_length(piece: str) -> None:
+    """One that backtracks without bound would not come back from this."""
+    run = piece * (100_000 // len(piece))
+    assert redacted(run) == run
+    assert redacted(f'["{run}"]') == f'["{run}"]'
+    assert redacted(json.dumps([run, 4111111111111111])) == json.dumps([run, "[CARD_1]"])
+
+
 def test_a_body_keeps_its_shape_and_loses_its_values() -> None:
     body = {
         "messages": [

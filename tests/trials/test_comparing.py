@@ -53,6 +53,19 @@ def test_a_gate_never_passes_and_fails_and_its_interval_holds_its_estimate(n: in
         assert (gate.more is None) or (gate.more >= 1 and gate.outcome == "inconclusive")
 
 
+def test_where_all_that_differ_are_worse_a_clustered_gate_says_how_many_more_items_it_wants() -> None:
+    for count in range(40, 60):
+        # Conversations of two turns: one is wrong on both, another on one.
+        differences = [-1.0, -1.0, -1.0, *[0.0] * (2 * count - 3)]
+        some = Pairs(
+            [1 + one for one in differences], [1.0] * 2 * count, differences, [str(at // 2) for at in range(2 * count)]
+        )
+        gate = compare_binary(BLANK, some, 0.05, RULE)
+        assert gate.outcome == "inconclusive"
+        assert gate.more is not None
+        assert gate.more > 1
+
+
 KNOWN = Calibration(grader="judge", model="", q0=0.9, q1=0.9, m0=500, m1=500)
 
 

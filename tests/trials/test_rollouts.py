@@ -331,18 +331,40 @@ def test_a_canary_gets_as_far_as_what_people_said_lets_it() -> None:
     assert held.startswith("by what people said, the judge `polite` may favour the candidate by up to 10.0 points")
 
 
-def test_an_answer_that_the_incumbent_did_not_give_counts_as_what_a_judge_gives_a_bad_one() -> None:
+@pytest.mark.parametrize("correction", [None, HITS])
+def test_an_answer_that_the_incumbent_did_not_give_never_helps_the_candidate(correction: Correction | None) -> None:
+    state = begin(RULES, HALF, correction)
+    lost = observe(state, RULES, seen(candidate=False, score=0.0, answered=False))
+    counted = observe(state, RULES, seen(candidate=False, score=0.0))
+    assert lost == msgspec.structs.replace(counted, passing=state.passing) != counted
+    mine = observe(state, RULES, seen(score=0.0, answered=False))
+    assert mine.passing == observe(state, RULES, seen(score=0.0)).passing != state.passing
+
+
+def test_an_answer_that_the_incumbent_did_not_give_counts_as_what_a_judge_gives_a_bad_one_where_that_is_much() -> None:
     state = begin(RULES, HALF, HITS)
+    for _ in range(9):
+        state = observe(state, RULES, seen(score=0.0))
     lost = observe(state, RULES, seen(candidate=False, score=0.0, answered=False))
     bad = observe(state, RULES, seen(candidate=False, score=0.25))
     assert (lost.passing, lost.incumbent.total) == (bad.passing, 0.0)
     assert lost.harm == observe(state, RULES, seen(candidate=False, score=0.0)).harm
-    mine = observe(state, RULES, seen(score=0.0, answered=False))
-    assert mine.passing == observe(state, RULES, seen(score=0.0)).passing
-    plain = begin(RULES, HALF)
-    assert observe(plain, RULES, seen(candidate=False, score=0.0, answered=False)) == observe(
-        plain, RULES, seen(candidate=False, score=0.0)
-    )
+
+
+def test_an_incumbent_that_fails_where_questions_repeat_does_not_promote_a_worse_candidate() -> None:
+    """The incumbent is right on 80 % and fails on 3 %, the candidate is right on 74 %. Of nine questions in ten that came before only the failures are seen."""
+    rules, generator = CanaryRules(max_p95_ratio=0), random.Random(7)
+    for _ in range(5):
+        state = begin(rules, HALF)
+        for _ in range(2_000):
+            candidate, repeated = generator.random() < 0.5, generator.random() < 0.9
+            if not candidate and generator.random() < 0.03:
+                state = observe(state, rules, seen(candidate=False, score=0.0, answered=False))
+            elif not repeated:
+                score = float(generator.random() < (0.74 if candidate else 0.80))
+                state = observe(state, rules, seen(candidate=candidate, score=score))
+            decision = decide(state, rules, HALF, 0)
+            assert decision is None or decision.kind == "rolled_back"
 
 
 def test_what_a_judge_was_believed_is_part_of_every_decision() -> None:

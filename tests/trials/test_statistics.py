@@ -213,10 +213,21 @@ def test_clusters_that_agree_in_themselves_count_as_one_item_each() -> None:
     repeated, clusters = [value for value in values for _ in range(4)], [i // 4 for i in range(200)]
     assert design_effect_of(repeated, clusters) == pytest.approx(4 * 50 / 49 * 199 / 200)
     assert design_effect_of(values, list(range(50))) == 1.0
-    assert design_effect_of([0.0] * 4, [0, 0, 1, 1]) == 1.0
+    assert design_effect_of([0.0] * 4, [0, 0, 1, 1]) == 2.0
     whole, parts = tango(20, 8, 200), tango(5, 2, 50)
     assert tango(20 / 4, 8 / 4, 200 / 4) == parts
     assert parts.high - parts.low > whole.high - whole.low
+
+
+def test_clusters_in_which_nothing_differs_do_not_pass_for_as_many_items_as_they_hold() -> None:
+    """1,000 trials at the boundary: thirty conversations of ten turns, of which one in 33 goes wrong as a whole. In two trials of five none is seen."""
+    generator = np.random.default_rng(20270106)
+    clusters, erred = np.repeat(np.arange(30), 10).tolist(), 0
+    for _ in range(1_000):
+        values = np.repeat(np.where(generator.random(30) < 0.03, -1.0, 0.0), 10).tolist()
+        c, effect = values.count(-1.0), design_effect_of(values, clusters)
+        erred += tango_test(0, c / effect, 300 / effect, 0.03).p <= 0.025
+    assert erred / 1_000 <= 0.025
 
 
 def test_clustered_pairs_err_as_seldom_as_they_say_once_divided_by_their_design_effect() -> None:

@@ -54,10 +54,14 @@ class Timeouts(Struct, frozen=True, kw_only=True):
             "each model of the route gets an equal share of what those before it left.",
         ),
     ] = None
-    idle: Annotated[float, Meta(gt=0, description="Between two chunks of a stream.")] = 60.0
-    total: Annotated[float, Meta(gt=0, description="The request from end to end, retries and failover included.")] = (
-        600.0
-    )
+    idle: Annotated[float, Meta(gt=0, description="Between two chunks of a stream, while the caller reads.")] = 60.0
+    total: Annotated[
+        float,
+        Meta(
+            gt=0,
+            description="The request from end to end, retries, failover and a caller who reads slowly included.",
+        ),
+    ] = 600.0
 
 
 class Secret(Struct, frozen=True):

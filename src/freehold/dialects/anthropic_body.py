@@ -14,6 +14,7 @@ import msgspec
 from msgspec import Raw
 
 from freehold.dialects import abilities
+from freehold.dialects.anthropic_models import require_one_model
 from freehold.dialects.anthropic_thinking import plan, said
 from freehold.dialects.anthropic_turns import OURS, WireBlock, drop, write_turns
 from freehold.dialects.dialect import Target
@@ -81,6 +82,7 @@ def _refuse(request: Request, target: Target) -> None:
     """Raises for what the dialect or this model cannot do."""
     abilities.require(request, target.traits)
     require_prefill(request, target)
+    require_one_model(request, target)
     if request.n is not None and request.n > 1:
         raise Unsupported(
             f"Anthropic's models give one answer at a time, and `n` is {request.n}.",

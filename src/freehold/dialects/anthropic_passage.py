@@ -12,6 +12,7 @@ from msgspec import Raw, Struct
 
 from freehold.dialects import abilities, origin
 from freehold.dialects.anthropic_body import require_prefill
+from freehold.dialects.anthropic_models import require_one_model
 from freehold.dialects.anthropic_thinking import require_least_budget
 from freehold.dialects.anthropic_turns import drop
 from freehold.dialects.dialect import Fields, Target
@@ -58,12 +59,13 @@ _answer = msgspec.json.Decoder(_Answer)
 def pass_request(request: Request, body: bytes, target: Target) -> bytes:
     """The caller's body for a vendor of this dialect. `body` is what `request.fields` was read from.
 
-    Raises `Unsupported` for an ability that the model lacks, `InvalidField` for a thinking budget that it refuses; names in `target.dropped` what is left out.
+    Raises `Unsupported` for an ability that the model lacks and for what asks another model, `InvalidField` for a thinking budget that it refuses; names in `target.dropped` what is left out.
     """
     traits = target.traits
     if traits.no_abilities:
         abilities.require(request, traits)
         require_prefill(request, target)
+    require_one_model(request, target)
     require_least_budget(request, target)
     fields = dict(request.fields)
     fields["model"] = Raw(_encode(target.model))

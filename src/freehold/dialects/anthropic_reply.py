@@ -3,7 +3,7 @@
 Stop reasons go both ways here. A reason that we do not know is `error`, never `stop`, and there is no way back: Anthropic
 has no stop reason for a failure, so an answer that ended in `error` is refused by `write_reply` with `VendorGarbled`
 (the gateway fails over before it comes to that), and a stream of that kind ends with an `error` event.
-Source: anthropic SDK 2.12, `types/message.py`, `types/stop_reason.py`, `types/refusal_stop_details.py`.
+Source: anthropic SDK 2.12, `types/message.py`, `types/beta/beta_stop_reason.py`, `types/refusal_stop_details.py`.
 """
 
 from collections.abc import Mapping
@@ -46,6 +46,7 @@ FINISHES: Final[Mapping[str, Finish]] = {
     "model_context_window_exceeded": "length",
     "tool_use": "tool_calls",
     "pause_turn": "pause",
+    "compaction": "pause",
     "refusal": "content_filter",
 }
 """Anthropic's stop reasons in our words."""

@@ -1,7 +1,7 @@
 """OpenAI Chat: bytes that pass through, from a caller to a vendor and back, with only what must change changed.
 
 The values of top-level fields stay as the caller wrote them, byte for byte. What changes: the model; fields that the
-vendor refuses, or knows by another name; `stream_options.include_usage`, which we always need; how much to think, where
+vendor refuses, or knows by another name; the second of two caps on the output; `stream_options.include_usage`, which we always need; how much to think, where
 the vendor says it in another way; and inside messages the operator's role and artefacts of reasoning.
 It applies `Traits` and the seals of `origin.py`, and knows no vendor by name.
 """
@@ -24,6 +24,10 @@ from freehold.messages import Request
 _encode: Final = msgspec.json.Encoder().encode
 _NULL: Final = Raw(b"null")
 
+CAP: Final = "max_completion_tokens"
+OLD_CAP: Final = "max_tokens"
+"""Two names of the cap on the output; where both are given, the first counts."""
+
 
 def pass_request(request: Request, body: bytes, target: Target) -> bytes:
     """The caller's own body for a vendor of this dialect. Raises `Unsupported`, `InvalidField` as writing does."""
@@ -34,6 +38,8 @@ def pass_request(request: Request, body: bytes, target: Target) -> bytes:
         check_temperature(request, target)
     fields = request.fields.copy()
     fields["model"] = Raw(_encode(target.model))
+    if CAP in fields and OLD_CAP in fields:
+        _keep_one_cap(fields, target)
     if request.reasoning is not None:
         _ask_in_its_words(request, fields, target)
     if not traits.refuses.isdisjoint(fields):
@@ -49,6 +55,13 @@ def pass_request(request: Request, body: bytes, target: Target) -> bytes:
     if _touches_messages(body, request, target):
         fields["messages"] = _messages(fields["messages"], target)
     return _encode(fields)
+
+
+def _keep_one_cap(fields: Fields, target: Target) -> None:
+    """Leaves of two caps on the output the one that `Request.max_tokens` was read from, for which money is reserved."""
+    spare = CAP if fields[CAP] == _NULL else OLD_CAP
+    if fields.pop(spare) != _NULL:
+        drop(target, spare)
 
 
 def _ask_in_its_words(request: Request, fields: Fields, target: Target) -> None:

@@ -25,7 +25,7 @@ from freehold.dialects.responses_wire import (
     WireRequest,
     WireTool,
 )
-from freehold.errors import InvalidField
+from freehold.errors import InvalidField, Unsupported
 from freehold.messages import (
     Audio,
     File,
@@ -50,7 +50,16 @@ _CARRIED: Final = frozenset(
     {
         *("model", "input", "instructions", "tools", "tool_choice", "parallel_tool_calls", "text", "reasoning"),
         *("include", "max_output_tokens", "temperature", "top_p", "top_logprobs", "user", "safety_identifier"),
-        *("service_tier", "prompt_cache_key", "metadata", "store", "truncation", "stream", "stream_options"),
+        *(
+            "service_tier",
+            "prompt_cache_key",
+            "metadata",
+            "store",
+            "truncation",
+            "stream",
+            "stream_options",
+            "background",
+        ),
     }
 )
 """Fields with a place in our words, or whose usual values ask for nothing that another dialect does not do anyway."""
@@ -72,8 +81,14 @@ _decoder: Final = msgspec.json.Decoder(WireRequest)
 
 
 def read_request(body: bytes) -> Request:
-    """The request in our words. Raises `MalformedBody` and `InvalidField`."""
+    """The request in our words. Raises `MalformedBody`, `InvalidField`, and `Unsupported` for a job in the background."""
     wire, fields = read(_decoder, body)
+    if wire.background is True:
+        raise Unsupported(
+            "`background` leaves the answer with the vendor, and no door here fetches it or learns what it cost.",
+            "Leave `background` out, and stream an answer that takes long.",
+            param="background",
+        )
     named = _references(wire, fields)
     bound = _bound(wire, named)
     if wire.input is None and bound is None:
@@ -115,8 +130,6 @@ def _bound(wire: WireRequest, named: tuple[str, ...]) -> str | None:
     """The field that refers to what only the vendor keeps."""
     if wire.previous_response_id is not None:
         return "previous_response_id"
-    if wire.background is True:
-        return "background"
     return next(iter(named), None)
 
 
@@ -132,11 +145,7 @@ def _references(wire: WireRequest, fields: Fields) -> tuple[str, ...]:
 
 def _unknown(wire: WireRequest, fields: Fields, choice: ToolChoice | None) -> tuple[str, ...]:
     """What was asked for and has no place in our words; a dot leads to a field inside a field."""
-    names = [
-        name
-        for name, value in fields.items()
-        if name not in _CARRIED and bytes(value) != _NULL and (name != "background" or wire.background)
-    ]
+    names = [name for name, value in fields.items() if name not in _CARRIED and bytes(value) != _NULL]
     text, ask, options = wire.text, wire.reasoning, wire.stream_options
     inner = (
         ("text.verbosity", text is not None and text.verbosity is not None),

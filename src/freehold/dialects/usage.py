@@ -3,12 +3,12 @@
     dialect              input total                          output total
     openai-chat          prompt_tokens, cached included       completion_tokens, reasoning included (xAI: excluded)
     openai-responses     input_tokens, cached included        output_tokens, reasoning included
-    anthropic-messages   input_tokens + cache reads + writes  output_tokens, thinking included
+    anthropic-messages   input_tokens + cache reads + writes  output_tokens, thinking included; compactions excluded in both
     openai-embeddings    prompt_tokens                        none
 
 It knows no price and no vendor by name. A vendor's counts are input from outside: what is missing, null or no count is
 zero, and a part that is larger than its total is cut to it, so that money is never computed from impossible numbers.
-Source: the SDKs' types (openai 3.54 `CompletionUsage`, `ResponseUsage`; anthropic 2.12 `Usage`) and vendors' documents.
+Source: the SDKs' types (openai 3.54 `CompletionUsage`, `ResponseUsage`; anthropic 2.12 `Usage`, `BetaUsage`) and vendors' documents.
 """
 
 from collections.abc import Callable, Mapping
@@ -103,14 +103,19 @@ def _read_responses(raw: Counts) -> Usage:
 
 
 def _read_messages(raw: Counts) -> Usage:
-    creation = _object(raw, "cache_creation")
-    write_1h = _count(creation, "ephemeral_1h_input_tokens")
-    # The two lifetimes came later than the sum; whatever they do not explain was written for five minutes.
-    writes = max(_count(raw, "cache_creation_input_tokens"), _count(creation, "ephemeral_5m_input_tokens") + write_1h)
-    cache_read = _count(raw, "cache_read_input_tokens")
+    uncached = written = cache_read = writes = write_1h = 0
+    for counts in (raw, *_compactions(raw)):
+        creation = _object(counts, "cache_creation")
+        short, long = _count(creation, "ephemeral_5m_input_tokens"), _count(creation, "ephemeral_1h_input_tokens")
+        # The two lifetimes came later than the sum; whatever they do not explain was written for five minutes.
+        writes += max(_count(counts, "cache_creation_input_tokens"), short + long)
+        write_1h += long
+        cache_read += _count(counts, "cache_read_input_tokens")
+        uncached += _count(counts, "input_tokens")
+        written += _count(counts, "output_tokens")
     return _bounded(
-        input_tokens=_count(raw, "input_tokens") + cache_read + writes,
-        output_tokens=_count(raw, "output_tokens"),
+        input_tokens=uncached + cache_read + writes,
+        output_tokens=written,
         cache_read=cache_read,
         cache_write_5m=writes - write_1h,
         cache_write_1h=write_1h,
@@ -119,6 +124,15 @@ def _read_messages(raw: Counts) -> Usage:
         # `speed` sets the price like a tier does, and no answer has both a fast speed and another paid tier.
         service_tier="fast" if raw.get("speed") == "fast" else _tier(raw),
     )
+
+
+def _compactions(raw: Counts) -> list[Counts]:
+    """The counts of the times that the conversation was summarised on the way, which the totals leave out."""
+    iterations: object = raw.get("iterations")
+    if not isinstance(iterations, list):
+        return []
+    each = [cast("Counts", one) for one in cast("list[object]", iterations) if isinstance(one, dict)]
+    return [one for one in each if one.get("type") == "compaction"]
 
 
 def _read_embeddings(raw: Counts) -> Usage:

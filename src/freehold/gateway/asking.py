@@ -10,6 +10,7 @@ import random
 from collections.abc import Callable, Sequence
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from freehold.config.settings import Hedge, Timeouts
 from freehold.dialects.dialect import Dialect
@@ -135,20 +136,35 @@ class Asking(Struct):
         if delay is None:
             return await self._attempt(target, until)
         first = asyncio.create_task(self._attempt(target, until))
-        second: asyncio.Task[Answer] | None = None
+        tasks = [first]
+        taken: Answer | None = None
         try:
             await asyncio.wait({first}, timeout=delay)
             rival = next((o for o in others if o.deployment.breaker.allows(self.now())), target)
             if first.done() or not self.trail.pay(rival, target):
-                return await first
-            second = asyncio.create_task(self._attempt(rival, until, hedge=True))
-            return await _first_success(first, second)
+                taken = await first
+            else:
+                second = asyncio.create_task(self._attempt(rival, until, hedge=True))
+                tasks.append(second)
+                taken = await _first_success(first, second)
+            return taken
         finally:
-            for task in (first, second):
-                if task is not None and not task.done():
+            for task in tasks:
+                if not task.done():
                     task.cancel()
-            await asyncio.gather(*(t for t in (first, second) if t is not None), return_exceptions=True)
-            _close_unused(first, second)
+            for place, given in enumerate(await asyncio.gather(*tasks, return_exceptions=True)):
+                if isinstance(given, Answer) and given is not taken:
+                    self._leave(given, hedge=place == 1)
+
+    def _leave(self, answer: Answer, *, hedge: bool) -> None:
+        """An answer that nobody takes, because both committed in the same instant, or the caller left in that one: it is
+        noted like any attempt that lost, and its stream is closed."""
+        if isinstance(answer.content, Stream):
+            answer.content.close()
+        attempts = self.trail.attempts
+        place = next(n for n, one in enumerate(attempts) if one.outcome == "answered" and one.hedge == hedge)
+        spent = self.trail.spent(answer.target, not self.request.stream)
+        attempts[place] = replace(attempts[place], outcome="cancelled", cost_nano=spent, estimated=spent > 0)
 
     def _delay(self, deployment: Deployment) -> float | None:
         assert self.hedge is not None
@@ -231,8 +247,7 @@ class Asking(Struct):
 
     async def _receive(self, upstream: Upstream, way: Way, deployment: Deployment) -> Whole | Stream:
         if upstream.status >= 300:
-            raw = await upstream.read(MAX_ERROR_BYTES)
-            raise way.dialect.read_error(upstream.status, upstream.headers, raw)
+            raise way.dialect.read_error(upstream.status, upstream.headers, await _refusal_of(upstream))
         media = upstream.headers.get("content-type", "")
         if self.request.stream:
             _expect(media, "text/event-stream")
@@ -272,7 +287,17 @@ class Asking(Struct):
 
 def _was_paid(error: FreeholdError) -> bool:
     """Whether the vendor may bill a failed attempt: it had accepted the request before it failed."""
-    return isinstance(error, VendorGarbled | StreamBroken) or (isinstance(error, VendorTimeout) and error.sent)
+    if isinstance(error, VendorTimeout | VendorUnreachable):
+        return error.sent
+    return isinstance(error, VendorGarbled | StreamBroken)
+
+
+async def _refusal_of(upstream: Upstream) -> bytes:
+    """What a vendor said with an error status; nothing where that broke off, since the status alone says that it refused."""
+    try:
+        return await upstream.read(MAX_ERROR_BYTES)
+    except VendorUnreachable:
+        return b""
 
 
 async def _first_success(first: "asyncio.Task[Answer]", second: "asyncio.Task[Answer]") -> Answer:
@@ -288,15 +313,6 @@ async def _first_success(first: "asyncio.Task[Answer]", second: "asyncio.Task[An
         return await other
     except FreeholdError:
         return first.result() if first.done() else await first
-
-
-def _close_unused(first: "asyncio.Task[Answer]", second: "asyncio.Task[Answer] | None") -> None:
-    """When both hedges committed in the same instant, the second one's stream is nobody's."""
-    if second is None or not all(t.done() and not t.cancelled() and t.exception() is None for t in (first, second)):
-        return
-    content = second.result().content
-    if isinstance(content, Stream):
-        content.close()
 
 
 def _pause(error: FreeholdError, tried: int, *, others: bool) -> float | None:

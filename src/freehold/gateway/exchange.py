@@ -115,6 +115,11 @@ class Exchange:
         if data:
             self._connection.write(b"%x\r\n%b\r\n" % (len(data), data) if self._chunked else data)
 
+    @property
+    def slow(self) -> bool:
+        """Whether the caller reads more slowly than we write."""
+        return self._connection.slow
+
     async def drain(self) -> None:
         """Waits while the caller reads more slowly than we write."""
         if self._connection.slow:

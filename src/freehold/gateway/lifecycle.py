@@ -335,7 +335,8 @@ class Lifecycle:
                     exchange.write(data)
                 elif data:  # 10, but for its end
                     exchange.begin(200, answer_headers(visit) + visit.summary, SSE, data)
-                await exchange.drain()
+                if exchange.slow:
+                    await watchdog.wait(exchange.drain(), exchange.abort)
             last = relay.close()
             visit.gives(last)
             visit.whole = True

@@ -4,11 +4,12 @@ Token counts here are made from bytes. `likely` is what conditions and compariso
 figure for English); `bound` is what a reservation uses: no byte-level tokenizer makes more tokens than there are bytes,
 and the JSON around a message has more bytes than any chat template adds tokens. Pictures are counted apart. Bytes bound
 nothing where the vendor adds what the body does not hold: what it keeps (an earlier response, a file), the definitions of
-its own tools, and what those bring in.
+its own tools and what those bring in, and its summary of the conversation.
 """
 
 from typing import Final
 
+import msgspec
 from msgspec import Struct
 
 from freehold.messages import Audio, File, Image, Opaque, Request, Tool, ToolResult
@@ -30,14 +31,31 @@ _CALLERS: Final = ("bash_", "text_editor_", "computer", "memory_", "local_shell"
 _SERVED: Final = ("web_search_options", "search_parameters", "mcp_servers", "plugins", "enable_search")
 """Fields that set tools of the vendor's to work, in a dialect that has no cap for them."""
 
+_TAKES_OUT: Final = "clear_"
+"""How the kinds of edits to a conversation begin that only leave something out. All others have the vendor summarise it."""
+
 _NULL: Final = b"null"
+
+
+class _Edit(Struct):
+    type: str = ""
+
+
+class _Edits(Struct):
+    edits: list[_Edit] | None = None
+
+
+_edits: msgspec.json.Decoder[_Edits | list[_Edit]] = msgspec.json.Decoder(_Edits | list[_Edit])
+"""Messages has the edits in an object, Responses in a list."""
 
 
 class Needs(Struct, frozen=True):
     """`bound` None means that no bound is known (a document by reference): only the context window bounds it. `rounds` is
     how often the vendor may read its input and write, in one request: once, and once more after each use of a tool that it
-    runs itself; None where nothing caps that. `searches` is how many of these uses may be searches. `files_kept` says that
-    a file is named by an id of the vendor's."""
+    runs itself; None where nothing caps that. `searches` is how many of these uses may be searches. `compactions` is how
+    often it may read the conversation besides, to summarise it in as many tokens as the model can write, whatever the
+    caller's cap. `files_kept` says that a file is named by an id of the vendor's. `embeds` says that it is a batch of
+    embeddings, each input of which has the window to itself."""
 
     vision: bool = False
     audio: bool = False
@@ -53,7 +71,9 @@ class Needs(Struct, frozen=True):
     output: int | None = None
     rounds: int | None = 1
     searches: int = 0
+    compactions: int = 0
     files_kept: bool = False
+    embeds: bool = False
 
     def abilities(self) -> tuple[str, ...]:
         """The names of the abilities asked for, as the catalog spells them."""
@@ -96,10 +116,12 @@ def measure(request: Request, size: int) -> Needs:
                     unbounded = True
     text = max(size - inline, 0)
     output, asked = request.output, request.reasoning
-    rounds, searches = 1, 0
+    rounds, searches, compactions = 1, 0, 0
     if request.tools or request.unknown:
         rounds, searches = _rounds(request)
-        unbounded = unbounded or rounds != 1 or any(tool.kind not in _WRITTEN for tool in request.tools)
+        compactions = (rounds or 1) if _compacts(request) else 0
+        unbounded = unbounded or rounds != 1 or compactions > 0
+        unbounded = unbounded or any(tool.kind not in _WRITTEN for tool in request.tools)
     hidden = HIDDEN_TOKENS if request.tools or output is not None else 0
     return Needs(
         vision=images > 0,
@@ -116,7 +138,9 @@ def measure(request: Request, size: int) -> Needs:
         output=request.max_tokens,
         rounds=rounds,
         searches=searches,
+        compactions=compactions,
         files_kept=kept,
+        embeds=request.operation == "embed",
     )
 
 
@@ -141,3 +165,19 @@ def _uses(tools: list[Tool], total: int | None) -> int | None:
     if None in each:
         return total
     return capped if total is None else min(capped, total)
+
+
+def _compacts(request: Request) -> bool:
+    """Whether the vendor may summarise the conversation: at most once before each round, since it looks whether it is too long
+    when one begins (Claude documentation, "Compaction at a token threshold")."""
+    if bytes(request.fields.get("compaction", _NULL)) != _NULL:
+        return True
+    managed = request.fields.get("context_management", _NULL)
+    if bytes(managed) == _NULL:
+        return False
+    try:
+        found = _edits.decode(managed)
+    except msgspec.ValidationError:
+        return True  # newer than this code
+    edits = found if isinstance(found, list) else found.edits or ()
+    return any(not edit.type.startswith(_TAKES_OUT) for edit in edits)

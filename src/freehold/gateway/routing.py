@@ -324,6 +324,9 @@ def _problem(deployment: Deployment, needs: Needs) -> FreeholdError | None:
     for ability in needs.abilities():
         if ability in row.lacks:
             return Unsupported(f"{deployment.name} cannot do {ability.replace('_', ' ')}.")
+    # Of a batch only the vendor knows what fits: four bytes a token would refuse inputs that nearly fill the window.
+    if needs.embeds:
+        return None
     if row.context_tokens is not None and needs.likely > row.context_tokens:
         return ContextTooLong(
             f"The input has about {needs.likely} tokens; the window of {deployment.name} has {row.context_tokens}."

@@ -318,7 +318,11 @@ def _record(workload: str, one: Copy, run: Run, ended_at: float, ended: float) -
         tally.take_reply(run.answer.content.reply)
         usage = tally.usage(one.visit.needs.likely, whole=True)
         price, applied = run.answer.target.price_at(run.began_at)
-    lost = sum(attempt.cost_nano for attempt in run.attempts)
+    billed = sum(attempt.cost_nano for attempt in run.attempts)
+    if tally.goes_on:
+        billed += one.worst
+    elif price is not None:
+        billed += cost(price, usage)
     return Record(
         id=run.id,
         started_at=run.began_at,
@@ -341,7 +345,7 @@ def _record(workload: str, one: Copy, run: Run, ended_at: float, ended: float) -
         cache_write_1h_tokens=usage.cache_write_1h_tokens,
         reasoning_tokens=usage.reasoning_tokens,
         estimated=usage.estimated,
-        cost_nano=min(lost + (0 if price is None else cost(price, usage)), MOST_NANO),
+        cost_nano=min(billed, MOST_NANO),
         reserved_nano=0 if run.grant is None else run.grant.nano,
         price=applied,
         first_token_ms=None if run.answer is None else run.answer.first_seconds * 1000,

@@ -88,6 +88,11 @@ class Tally(Struct, eq=False):
             estimated=True,
         )
 
+    @property
+    def goes_on(self) -> bool:
+        """Whether the vendor has counted nothing and may still be writing: what it bills in the end is not known here."""
+        return self._reported is None and self.finish == "pause"
+
     def _count_part(self, part: object) -> None:
         if isinstance(part, Text | Refusal):
             self._bytes += size(part.text)

@@ -97,16 +97,16 @@ class Visit(Struct, eq=False):
         read = self.needs.bound
         if read is None:
             read = window or ASSUMED_OUTPUT
-        elif window is not None:
+        elif window is not None and not self.needs.embeds:
             read = min(read, window)
-        written = self.needs.output
-        if written is None:
-            written = (row.max_output_tokens if row is not None else None) or ASSUMED_OUTPUT
+        longest = (row.max_output_tokens if row is not None else None) or ASSUMED_OUTPUT
+        written = longest if self.needs.output is None else self.needs.output
         if self.request is not None and self.request.operation == "embed":
             written = 0
         several = self.request.n if self.request is not None and self.request.n else 1
         rounds = self.needs.rounds or 1
-        return read * rounds, written * several * rounds
+        compactions = self.needs.compactions
+        return read * (rounds + compactions), written * several * rounds + longest * compactions
 
     def spent_on_failure(self, target: Target, *, whole: bool) -> int:
         """What a vendor may bill for a request that it took and that gave no answer, an estimate. Of a `whole` answer it may
@@ -123,15 +123,20 @@ class Visit(Struct, eq=False):
         return max(0, spent + running + self.worst(target) - self.reserved)
 
     def usage(self) -> Usage:
-        """What the answer used; nothing when there was no answer, or when tokens were only counted."""
+        """What the answer used; nothing when there was no answer, or when tokens were only counted. Of one that goes on without
+        us it is the most that it can come to."""
         if self.answer is None or self.is_free:
             return Usage()
+        if self.tally.goes_on:
+            return Usage(*self.most_tokens(self.answer.target), estimated=True)
         return self.tally.usage(self.needs.likely, whole=self.whole)
 
     def cost(self, usage: Usage, price: Price | None) -> int:
         """What the whole request costs, failed and hedged attempts included."""
         lost = sum([attempt.cost_nano for attempt in self.attempts])
-        if price is not None:
+        if self.answer is not None and self.tally.goes_on:
+            lost += self.worst(self.answer.target)
+        elif price is not None:
             lost += cost(price, usage)
         return lost if lost < MOST_NANO else MOST_NANO
 

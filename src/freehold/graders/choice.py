@@ -51,7 +51,7 @@ class Choice(Grader):
     """The reply picks the right option, by its letter or by its text. One that names several has picked none."""
 
     name = "choice"
-    version = "1"
+    version = "2"
     takes = ChoiceOptions
     options: ChoiceOptions
 

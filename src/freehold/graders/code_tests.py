@@ -5,7 +5,8 @@ bounded time, memory and output. It exists because code is right when it runs, n
 
 The tests are Python: one text, or a list of texts, each a test of its own (statements with `assert`; a function named
 `check` in a test is called with what `metadata.entry_point` names, as HumanEval has it). They see what the reply defines.
-A test that raises, or a program that ends early, fails. What the program prints goes nowhere, and the verdict is a line
+A test that raises, or a program that ends early, fails, and so does a `check` whose entry point the reply does not define; an
+item whose `check` nobody would call is unscored. What the program prints goes nowhere, and the verdict is a line
 that only the runner knows how to write; the reply's code shares a process with it, so a program written to find that line
 in memory could, and an object that equals everything passes `==`: where replies are trained on these tests, read what scores
 high.
@@ -15,6 +16,7 @@ import ast
 import hashlib
 import json
 import re
+import symtable
 from typing import Annotated, Any, ClassVar, Final, Literal, cast
 
 from msgspec import Meta
@@ -54,7 +56,7 @@ class CodeTests(Grader):
     sandbox (Linux only), nothing is run and everything is unscored."""
 
     name: ClassVar[str] = "code_tests"
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
     takes = CodeTestsOptions
     options: CodeTestsOptions
 
@@ -75,6 +77,10 @@ class CodeTests(Grader):
         broken = next((test for test in tests if not _is_python(test)), None)
         if broken is not None:
             return unscored("A test of the item is not Python.")
+        entry = at(item, "metadata.entry_point")
+        entry = entry if isinstance(entry, str) else ""
+        if not entry and any(_defines_check(test) and not _calls_check(test) for test in tests):
+            return unscored("A test defines `check`, and the item has no `metadata.entry_point` to call it with.")
         if is_empty(given):
             return wrong("The reply is empty.")
         program = program_of(given.text)
@@ -84,9 +90,8 @@ class CodeTests(Grader):
             self._usable = usable()
         if not self._usable:
             return unscored("This machine offers no sandbox without network and files, so nothing was run.")
-        entry = at(item, "metadata.entry_point")
         token = hashlib.sha256(f"{item.id}\n{tests}\n{program}".encode(errors="replace")).hexdigest()
-        ran = run_python(_harness(program, tests, entry if isinstance(entry, str) else "", token), self.options.seconds)
+        ran = run_python(_harness(program, tests, entry, token), self.options.seconds)
         return self._graded(ran, token, len(tests))
 
     def _graded(self, ran: Ran | None, token: str, count: int) -> Grade:
@@ -115,6 +120,7 @@ class CodeTests(Grader):
         item = Item(id="1", workload="w", input={}, metadata={"tests": tests})
         humaneval = "def check(candidate):\n    assert candidate(2, 3) == 5\n"
         entry = Item(id="2", workload="w", input={}, metadata={"tests": humaneval, "entry_point": "add"})
+        uncalled = Item(id="4", workload="w", input={}, metadata={"tests": humaneval})
         good = "Here:\n```python\ndef add(a, b):\n    return a + b\n```\nIt adds."
         pretends = "```python\nimport os\nprint('passed')\nos._exit(0)\n```"
         return [
@@ -122,6 +128,7 @@ class CodeTests(Grader):
             Case(role="gold", item=entry, given=Given(text="def add(a, b): return a + b")),
             Case(role="corrupted", item=item, given=Given(text=good.replace("a + b", "a - b"))),
             Case(role="corrupted", item=entry, given=Given(text="def add(a, b): return a - b")),
+            Case(role="corrupted", item=entry, given=Given(text="def sum_two(a, b): return a + b")),
             Case(
                 role="corrupted",
                 item=item,
@@ -132,6 +139,7 @@ class CodeTests(Grader):
             Case(role="garbage", item=item, given=Given(text="I would add them, one by one.")),
             Case(role="empty", item=item, given=Given()),
             Case(role="unscorable", item=Item(id="3", workload="w", input={}), given=Given(text=good)),
+            Case(role="unscorable", item=uncalled, given=Given(text=good)),
             Case(role="unscorable", item=item, given=Given(text="import no_such_module_here")),
         ]
 
@@ -156,6 +164,21 @@ def _is_python(text: str) -> bool:
     return True
 
 
+def _defines_check(test: str) -> bool:
+    """Whether the test gives `check` a meaning outside its functions and classes."""
+    try:
+        symbol = symtable.symtable(test, "test", "exec").lookup("check")
+    except (KeyError, SyntaxError, ValueError, RecursionError, MemoryError):
+        return False
+    return symbol.is_assigned() or symbol.is_imported()
+
+
+def _calls_check(test: str) -> bool:
+    """Whether the test calls `check` itself."""
+    calls = (node.func for node in ast.walk(ast.parse(test)) if isinstance(node, ast.Call))
+    return any(isinstance(called, ast.Name) and called.id == "check" for called in calls)
+
+
 def _verdict(stdout: str, token: str) -> dict[str, Any] | None:
     """What the runner wrote, when it wrote it: the last line that begins with the token."""
     lines = [line for line in stdout.splitlines() if line.startswith(token)]
@@ -168,11 +191,12 @@ def _verdict(stdout: str, token: str) -> dict[str, Any] | None:
 def _harness(program: str, tests: tuple[str, ...], entry: str, token: str) -> str:
     """The source that runs the program and then each test, and tells which failed. It removes itself from the folder
     before anything else runs, and keeps its way to write for itself."""
-    return _HARNESS.format(job=json.dumps({"program": program, "tests": tests, "entry": entry, "token": token}))
+    pairs = [(test, entry if entry and _defines_check(test) else "") for test in tests]
+    return _HARNESS.format(job=json.dumps({"program": program, "tests": pairs, "entry": entry, "token": token}))
 
 
 _HARNESS: Final = """
-def run(job, exec=exec, compile=compile, type=type, str=str, enumerate=enumerate, Base=BaseException):
+def run(job, exec=exec, compile=compile, type=type, str=str, enumerate=enumerate, Base=BaseException, Missing=NameError):
     import io, json, os, sys
     os.remove(sys.argv[0])
     out = os.dup(1)
@@ -185,17 +209,18 @@ def run(job, exec=exec, compile=compile, type=type, str=str, enumerate=enumerate
     write, dumps = os.write, json.dumps
     failed = {{}}
     space = {{"__name__": "program"}}
-    def attempt(name, source, call):
+    def attempt(name, source, call, defined):
         try:
+            if call and not defined: raise Missing("name '" + call + "' is not defined")
             exec(compile(source, name, "exec"), space)
-            check = space.pop("check", None) if call else None
-            if check is not None and call in space: check(space[call])
+            if call: space.pop("check")(space[call])
         except Base as error:
             failed[name] = type(error).__name__ + ": " + str(error)[:300]
-    attempt("program", job["program"], "")
+    attempt("program", job["program"], "", False)
     if "program" not in failed:
-        for number, test in enumerate(job["tests"]):
-            attempt("test " + str(number + 1), test, job["entry"])
+        defined = job["entry"] in space
+        for number, (test, call) in enumerate(job["tests"]):
+            attempt("test " + str(number + 1), test, call, defined)
     write(out, ("\\n" + job["token"] + dumps({{"failed": failed}}) + "\\n").encode())
 import json
 run(json.loads({job!r}))

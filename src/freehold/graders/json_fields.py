@@ -71,7 +71,7 @@ class JsonFields(Grader):
     tell every field."""
 
     name = "json_fields"
-    version = "1"
+    version = "2"
     takes = JsonFieldsOptions
     hint = 'A path with points stands in quotes: "vendor.name" = { match = "normalised" }.'
     options: JsonFieldsOptions
@@ -198,6 +198,12 @@ class JsonFields(Grader):
                 item=item,
                 given=Given(text=good.replace("acme", "apex")),
                 table={**table, "pass_at": 1.0},
+            ),
+            Case(
+                role="corrupted",
+                item=Item(id="3", workload="w", input={}, reference={"rate": "5%"}),
+                given=Given(text='{"rate": "500%"}'),
+                table={"fields": {"rate": {"match": "numeric"}}},
             ),
             Case(role="garbage", item=item, given=Given(text="total: 1200.5")),
             Case(role="empty", item=item, given=Given()),

@@ -31,7 +31,7 @@ class Mathematics(Grader):
     ("the answer is"), else the last line. Needs the extra `reasoning`; holds one process."""
 
     name: ClassVar[str] = "mathematics"
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
     takes = Options
     options: Options
 

@@ -51,7 +51,8 @@ class NumericOptions(Options, frozen=True, kw_only=True):
     percent: Annotated[
         Percent,
         Meta(
-            description='What 5 % is: 0.05 or 5, whichever is right ("either"), 0.05 only ("share"), 5 only ("sign").'
+            description='What 5 % is against a number without the sign: 0.05 or 5, whichever is right ("either"), 0.05 only '
+            '("share"), 5 only ("sign"). Of two with the sign only the same is right.'
         ),
     ] = "either"
 
@@ -61,7 +62,7 @@ class Numeric(Grader):
     left aside; thousands separators, exponents and per cent signs are read."""
 
     name = "numeric"
-    version = "1"
+    version = "2"
     takes = NumericOptions
     options: NumericOptions
 
@@ -109,6 +110,7 @@ class Numeric(Grader):
             Case(role="corrupted", item=item, given=Given(text="-1234.5")),
             Case(role="corrupted", item=item, given=Given(text="1234.5 or 1235.5"), table={"take": "only"}),
             Case(role="corrupted", item=share, given=Given(text="5"), table={"percent": "share"}),
+            Case(role="corrupted", item=share, given=Given(text="500%")),
             Case(role="garbage", item=item, given=Given(text="I counted them all, more than once.")),
             Case(role="empty", item=item, given=Given()),
             Case(role="unscorable", item=Item(id="3", workload="w", input={}, reference="many"), given=Given(text="5")),
@@ -135,10 +137,15 @@ def read_number(text: str, *, take: str = "final", decimal: str = "point") -> Nu
 
 
 def near(found: Numeral, right: Numeral, tolerance: float, relative: float, percent: Percent) -> bool:
-    """Whether one is near enough to the other."""
-    pairs = {"share": [(found.worth, right.worth)], "sign": [(found.value, right.value)]}.get(percent)
-    if pairs is None:
-        pairs = [(one, other) for one in (found.value, found.worth) for other in (right.value, right.worth)]
+    """Whether one is near enough to the other. Two percentages are compared, and the tolerance is meant, in per cent, unless
+    they are to be shares."""
+    before_the_sign, shares = (found.value, right.value), (found.worth, right.worth)
+    if percent == "share":
+        pairs = [shares]
+    elif percent == "sign" or found.percent == right.percent:
+        pairs = [before_the_sign]
+    else:
+        pairs = [before_the_sign, shares]
     allowed = [max(Fraction(str(tolerance)), Fraction(str(relative)) * abs(other)) for _, other in pairs]
     return any(abs(one - other) <= most for (one, other), most in zip(pairs, allowed, strict=True))
 

@@ -130,7 +130,8 @@ class Response:
 
 class Connection(asyncio.Protocol):
     """One connection. `on_idle` is called when it can take the next request, `on_lost` when it is gone. `limit` is when
-    the answer under way must be whole, in the loop's seconds; whoever owns the connection calls `expire` past it."""
+    the answer under way must be whole, in the loop's seconds; whoever owns the connection calls `expire` past it.
+    `round_trip` is a time in seconds in which news from the other end arrives, kept by whoever opened the connection."""
 
     def __init__(
         self,
@@ -155,6 +156,7 @@ class Connection(asyncio.Protocol):
         self.lost = False
         self.limit: float | None = None
         self.idle_since = 0.0
+        self.round_trip = 0.0
 
     # --- for the pool ---
 
@@ -220,7 +222,7 @@ class Connection(asyncio.Protocol):
         if response is not None and not response.complete and not self._framed and exc is None:
             response.finish()  # a body without a length ends with the connection
         else:
-            self._fail(VendorUnreachable("The connection broke before the answer was complete."))
+            self._fail(VendorUnreachable("The connection broke before the answer was complete.", sent=True))
         self._on_lost(self)
 
     def _fail(self, error: Exception) -> None:

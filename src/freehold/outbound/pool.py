@@ -2,7 +2,8 @@
 
 An `Endpoint` is where to connect and how; the pool keeps one list of idle connections for each. A request goes over an
 idle connection where there is one. It is repeated once, on a fresh connection, only if a reused one was closed before a
-single byte of the answer (the upstream had closed it while it was idle); every other failure is the caller's to judge.
+single byte of the answer and within a round trip of the request: then the upstream closed it while it was idle. One that
+closes later may have worked on the request, and may bill it; this and every other failure is the caller's to judge.
 """
 
 import asyncio
@@ -19,6 +20,12 @@ IDLE_SECONDS = 60.0
 """Shorter than the idle time-outs of the common load balancers, so that we close first."""
 
 MAX_IDLE = 512
+SHORTEST_TRIP = 0.05
+LONGEST_TRIP = 0.25
+"""Seconds in which the news that an idle connection was closed arrives. It was on its way when the request was written, and so
+needs a round trip at most; opening the connection took at least one, and with TLS and a name to look up several. No less than
+the shortest, for a loop that is busy; no more than the longest, which reaches around the world."""
+
 LOOK_SECONDS = 0.1
 """How exactly limits are kept. One look at all connections costs less than a timer for every request."""
 
@@ -81,15 +88,16 @@ class Pool:
             connection = idle.pop()
             if connection.lost:
                 continue
+            written = self._loop.time()
             try:
                 return await connection.send(request, limit)
             except asyncio.CancelledError:
                 connection.abort()
                 raise
             except VendorUnreachable:
-                if connection.heard:
+                if connection.heard or self._loop.time() - written > connection.round_trip:
                     raise
-                break  # it was closed while it lay idle: nothing was answered, so nothing is done twice
+                break  # it was closed while it lay idle: nobody read the request, so nothing is done twice
         if limit is not None:
             connect_seconds = min(connect_seconds, max(0.0, limit - self._loop.time()))
         connection = await self._connect(target, connect_seconds)
@@ -100,15 +108,18 @@ class Pool:
             raise
 
     async def _connect(self, target: Endpoint, seconds: float) -> Connection:
+        began = self._loop.time()
         try:
             async with asyncio.timeout(seconds):
-                return await self._open_connection(target)
+                connection = await self._open_connection(target)
         except TimeoutError:
             raise VendorTimeout(f"No connection to {target.host} within {seconds:g} seconds.", sent=False) from None
         except ssl.SSLError as error:
             raise VendorUnreachable(f"TLS with {target.host} failed: {error.reason or error}.") from None
         except OSError as error:
             raise VendorUnreachable(f"Cannot connect to {target.host}: {error.strerror or error}.") from None
+        connection.round_trip = min(max(self._loop.time() - began, SHORTEST_TRIP), LONGEST_TRIP)
+        return connection
 
     async def _open_connection(self, target: Endpoint) -> Connection:
         loop = self._loop

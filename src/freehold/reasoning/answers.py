@@ -19,10 +19,38 @@ Equal = Callable[[Tree, Tree], bool | None]
 
 _BOXED = re.compile(r"\\(?:boxed|fbox)\s*\{")
 _MARKED = re.compile(
-    r"(?:^|\n)\s*####\s*(?P<hash>[^\n]+)"
-    r"|\b(?:final\s+)?answer(?:\s+is)?\s*(?::|=|\bis\b)?\s*(?:\*\*)?\s*(?P<said>(?![\s:=])[^\n]+?)(?=(?:\*\*)?\.?(?:\*\*)?\s*(?:\n|$)|(?:\*\*)?\.\s)",
-    re.IGNORECASE,
+    r"""
+    ^\s*\#\#\#\#\s*(?P<hash>[^\n]+)
+    | (?:
+        ^[\#*_>\ \t]{0,9}(?:the\ )?(?:final\ )?answer[*_]{0,2}[ \t]{0,8}
+        (?: \n | [-–—][ \t] | (?<=[\ \t])(?!is\b|[:=])(?=\S+[ \t]*$) )
+      |
+        (?<!\bto\ )(?<!ll\ )(?<!\bcan\ )
+        (?P<other>\b(?:this|that|your|any|every|each|no|an)\s)?
+        \b(?:final\s+)?answers?\b[*_]{0,2}
+        (?:
+            [ \t]{0,4}
+            (?: [,(] | \b(?:to|for|of|in|on|at|from|after|as|with|here|choice|option|value|part|number|we|you|I|that|\d+)\b )
+            (?: [^\n.:=?!] | \.(?=\d) ){0,80}?
+        )?
+        (?:
+            \s{0,8}(?:\bis\s{0,8})?[:=]
+          |
+            (?: \s{0,8}(?<!\bwhat\ )(?<!\bwhich\ )\b
+                (?: is | are | was | equals | comes?\ (?:out\ )?to | (?:would|should|must|will|can|could)\ be )\b
+              | ['’]s\b )
+            (?!\s+not\s+[^\w\s]?\d)
+            (?P<judged>(?=\s+(?:not|correct|incorrect|wrong|rounded|given|shown|valid)\s+\w))?
+        )
+    )
+    \s{0,8}(?:\*\*)?\s{0,8}
+    (?P<said>(?![\s:=])[^\n]+?)(?=(?:\*\*)?\.?(?:\*\*)?\s*(?:\n|\Z)|(?:\*\*)?\.\s)
+    """,
+    re.IGNORECASE | re.MULTILINE | re.VERBOSE,
 )
+"""`#### 42`; a line that begins or is headed with "answer"; "the answer ... is", ":" or "=", with what it is the answer to
+between them, up to the end of the sentence. `other` and `judged` are sentences about an answer rather than one that states it."""
+
 _CHOICE = re.compile(r"\(?([A-Ha-h])\)?[.)]?")
 _WRAPPER = re.compile(r"\\(?:text|mathrm|mathbf|textbf|operatorname)\s*\{([^{}]*)\}")
 _TYPOGRAPHY = re.compile(r"\\(?:left|right|displaystyle|,|;|!|:|\s)|\$|\*\*|\\\(|\\\)|\\\[|\\\]|~")
@@ -36,16 +64,18 @@ _CLOSED = (
 
 
 def final_answers(text: str, *, whole: bool) -> list[tuple[int, int, str]]:
-    """(start, end, answer) of the last boxed answer, else of the last marked one; else of the whole text when `whole`
-    and it is short. An empty list where none is stated."""
+    """(start, end, answer) of the last boxed answer, else of the last marked one (a sentence about an answer, "if this answer
+    is not clear", only where no other is marked); else of the whole text when `whole` and it is short. An empty list where
+    none is stated."""
     boxed = [span for match in _BOXED.finditer(text) if (span := _braced(text, match.end()))]
     if boxed:
         start, end = boxed[-1]
         return [(start, end, text[start:end])]
     marked = list(_MARKED.finditer(text))
     if marked:
-        group = "hash" if marked[-1]["hash"] else "said"
-        return [(*marked[-1].span(group), marked[-1][group])]
+        last = ([one for one in marked if not one["other"] and one["judged"] is None] or marked)[-1]
+        group = "hash" if last["hash"] else "said"
+        return [(*last.span(group), last[group])]
     stripped = text.strip()
     if whole and 0 < len(stripped) <= MAX_LENGTH:
         start = text.index(stripped)

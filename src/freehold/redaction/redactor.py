@@ -9,11 +9,10 @@ what a picture shows have neither, and stay.
 It knows neither items nor where they are kept. The door uses it on what it captures, an import on what it reads.
 """
 
+import json
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, cast
-
-import msgspec
 
 from freehold.errors import InvalidField
 from freehold.redaction.rules import RULES, Rule, custom
@@ -23,6 +22,13 @@ WORD: Final = re.compile(r"[A-Z][A-Z0-9_]{0,39}")
 
 _LEFT_ALONE: Final = frozenset({"role", "type", "id", "tool_call_id"})
 """Fields of a message that hold no words of a person."""
+
+
+_TOKEN: Final = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|-?\d[\d.eE+-]*', re.DOTALL)
+"""A string or a number of JSON."""
+
+_BREAK: Final = re.compile(r"(?<!\\)\\+(?:[bfnrt]|u00[01][0-9A-Fa-f])")
+"""A line break, tabulator or other sign without a body as JSON writes it, also in JSON inside JSON."""
 
 
 class Redactor:
@@ -54,18 +60,12 @@ class Redaction:
     @property
     def counts(self) -> dict[str, int]:
         """How many different values were replaced, by the word of their placeholders."""
-        return {word: len(values) for word, values in self._numbers.items()}
+        return {word: len(values) for word, values in self._numbers.items() if values}
 
     def text(self, text: str) -> str:
-        """The text with placeholders. Text that is JSON is JSON afterwards: a number becomes a placeholder in quotes."""
-        replaced = text
-        for rule in self._rules:
-            replaced = self._replace(rule, replaced)
-        if replaced != text and text.lstrip()[:1] in ("{", "[") and _json(replaced) is None:
-            value = _json(text)
-            if value is not None:
-                return msgspec.json.encode(self._inner(value.value)).decode()
-        return replaced
+        """The text with placeholders. Text that is JSON is JSON afterwards, and as it was but for what is replaced: its strings
+        are read as they are meant, `\\n` as a line break, and a number becomes a placeholder in quotes."""
+        return self._in_json(text) if text.lstrip()[:1] in ("{", "[") and _is_json(text) else self._in_words(text)
 
     def value(self, value: Any) -> Any:
         """A value made of JSON's types, with placeholders in every text but the fields that name parts of a message."""
@@ -78,22 +78,49 @@ class Redaction:
             return {name: one if name in _LEFT_ALONE else self.value(one) for name, one in pairs.items()}
         return value
 
-    def _inner(self, value: Any) -> Any:
-        """As `value`, for what a model wrote: every field counts, and so do numbers."""
-        if isinstance(value, list):
-            return [self._inner(one) for one in cast("list[Any]", value)]
-        if isinstance(value, dict):
-            return {self.text(name): self._inner(one) for name, one in cast("dict[str, Any]", value).items()}
-        if isinstance(value, int | float) and not isinstance(value, bool):
-            written = msgspec.json.encode(value).decode()
-            replaced = self.text(written)
-            return value if replaced == written else replaced
-        return self.text(value) if isinstance(value, str) else value
+    def _in_words(self, text: str) -> str:
+        """What is no JSON, or only a piece of it, in a fence or cut short: there too a line break that is written `\\n` hides
+        nothing."""
+        for rule in self._rules:
+            text = self._replace(rule, text, text)
+        if _BREAK.search(text):
+            for rule in self._rules:
+                text = self._replace(rule, text, _BREAK.sub(lambda match: "\n" * len(match[0]), text))
+        return text
 
-    def _replace(self, rule: Rule, text: str) -> str:
+    def _in_json(self, text: str) -> str:
+        """Strings with escapes by their meaning; then the text as it is written, where a name says what its value is; and what
+        would not be JSON after that, string by string and number by number."""
+        text = _TOKEN.sub(lambda match: self._token(match[0]) if "\\" in match[0] else match[0], text)
+        apart = False
+        for rule in self._rules:
+            replaced = self._if_json(rule, text)
+            if replaced is None and not apart:
+                apart, text = True, _TOKEN.sub(lambda match: self._token(match[0]), text)
+                replaced = self._if_json(rule, text)
+            text = text if replaced is None else replaced
+        return text
+
+    def _token(self, token: str) -> str:
+        """A string or number of JSON, letter by letter as it was where nothing is found in it."""
+        said: str = json.loads(token, strict=False) if token[0] == '"' else token
+        replaced = self.text(said)
+        return token if replaced == said else json.dumps(replaced, ensure_ascii="\\u" in token)
+
+    def _if_json(self, rule: Rule, text: str) -> str | None:
+        """The JSON text under one rule; None, and nothing is counted, where it would be JSON no longer."""
+        before = dict(self._numbers.get(rule.word, {}))
+        replaced = self._replace(rule, text, text)
+        if replaced == text or _is_json(replaced):
+            return replaced
+        self._numbers[rule.word] = before
+        return None
+
+    def _replace(self, rule: Rule, text: str, read: str) -> str:
+        """The text without what the rule finds in `read`, where everything has the place that it has in the text."""
         parts: list[str] = []
         at = 0
-        for start, end, value in rule.find(text):
+        for start, end, value in rule.find(read):
             numbers = self._numbers.setdefault(rule.word, {})
             number = numbers.setdefault(value, len(numbers) + 1)
             parts += (text[at:start], f"[{rule.word}_{number}]")
@@ -101,15 +128,13 @@ class Redaction:
         return "".join((*parts, text[at:])) if parts else text
 
 
-class _Json(msgspec.Struct, frozen=True):
-    value: Any
-
-
-def _json(text: str) -> _Json | None:
+def _is_json(text: str) -> bool:
+    """Whether it can be read as JSON. Numbers are not: they may be larger than any that there is."""
     try:
-        return _Json(msgspec.json.decode(text))
-    except (msgspec.DecodeError, UnicodeEncodeError):
-        return None
+        json.loads(text, strict=False, parse_int=str, parse_float=str)
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 def _own(word: str, pattern: str) -> Rule:

@@ -89,7 +89,18 @@ _EMAIL: Final = re.compile(
 )
 _IPV4: Final = re.compile(r"(?<![\w.])\d{1,3}(?:\.\d{1,3}){3}(?!\w|\.\d)")
 _IPV6: Final = re.compile(r"(?<![\w:.])[0-9A-Fa-f]{0,4}(?::[0-9A-Fa-f]{0,4}){2,7}(?:\.\d{1,3}){0,3}(?![\w:])")
-_PHONE: Final = re.compile(r"(?<![\w@.,/:-])(?:\+ ?|\()?\d(?:[ \u00a0().\-/]{0,2}\d){6,16}(?![\w@])")
+_PHONE: Final = re.compile(
+    r"(?:(?<![\w@])\+ ?|(?<![\w@])\(|(?<![\w@./-])(?<!\d[:,]))\d(?:[ \u00a0().\-/]{0,2}\d){6,16}(?![\w@])"
+)
+"""A + or a bracket begins a number behind any mark, a bare digit not behind those of amounts, times, paths and names: `1,2`,
+`1:2`, `/2`, `-2`, `.2`; but `Tel:0171` and `Lee,0171` are a label and a column."""
+
+_SLASHED: Final = re.compile(
+    r"(?:(?<![\w@])\+ ?(?:\d{1,3} (?:\(0\) ?)?\d{2,5}|\d{5,8})|(?<![\w@])\(0\d{2,5}\)|(?<![\w@./-])(?<!\d[:,])0\d{2,5})"
+    r" / \d(?:[ -]?\d){3,9}(?![\w@])"
+)
+"""`0171 / 1234567`: an area code and a slash between spaces, which also stands between two numbers."""
+
 _DATE: Final = re.compile(r"\d{1,2}([./-])\d{1,2}\1\d{2,4}(?: .*)?")
 _DECIMAL: Final = re.compile(r"\d+[.,]\d+")
 _AMERICAN: Final = re.compile(r"(?:1[ .-])?(?:\([2-9]\d\d\) ?|[2-9]\d\d[ .-])\d{3}[ .-]\d{4}")
@@ -113,11 +124,14 @@ def _addresses(text: str) -> Iterator[Found]:
 
 
 def _phones(text: str) -> Iterator[Found]:
-    for match in _PHONE.finditer(text):
-        written = match[0]
-        digits = "".join(filter(str.isdigit, written))
-        if _is_phone(written, digits):
-            yield match.start(), match.end(), ("+" if written[0] == "+" else "") + digits
+    found: list[Found] = []
+    for pattern in (_PHONE, _SLASHED) if " / " in text else (_PHONE,):
+        for match in pattern.finditer(text):
+            written = match[0]
+            digits = "".join(filter(str.isdigit, written))
+            if _is_phone(written, digits):
+                found.append((match.start(), match.end(), ("+" if written[0] == "+" else "") + digits))
+    yield from _apart(found)
 
 
 def _is_phone(written: str, digits: str) -> bool:

@@ -73,7 +73,10 @@ def compare_binary(gate: Gate, pairs: Pairs, margin: float, rule: Rule) -> Gate:
         if shown.estimate <= -margin:
             reason = BEYOND
         else:
-            differs, worse = max(b + c, 1) * effect / n, min(0.0, shown.estimate)
+            differs = max(b + c, 1) * effect / n
+            worse = max(
+                -differs, min(0.0, shown.estimate)
+            )  # the same number where all differ to the worse, but for its last bit
             needed = items_needed_binary(margin, differs, worse, rule.alpha, rule.power, effect)
             more = max(1, needed - n)
     method = "paired score test (Tango 1998)" + (f", design effect {effect:.2f}" if effect > 1 else "")

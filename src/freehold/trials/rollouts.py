@@ -23,7 +23,8 @@ conversations that either could have got.
   emergency Ten failures in the last twenty requests (or what `emergency_error_rate` says) end it at once. This one is no test
             and has no error rate; it is there for a candidate that does not answer at all.
 
-What counts: the assigned arm, whoever answered. For quality one outcome of each conversation, the first, because a conversation
+What counts: the assigned arm, whoever answered. A question that the incumbent's arm left without an answer never helps a candidate to advance: of repeated ones
+the answers do not count, so their failures would make the incumbent look worse than it is. For quality one outcome of each conversation, the first, because a conversation
 stays in its arm; for failures, safeguards and times every request of the candidate's arm, but beside the incumbent's the times of
 first requests alone, since those of one conversation go together.
 """
@@ -310,10 +311,13 @@ def _compare(state: State, seen: Seen, score: float) -> State:
         if seen.answered
         else ipw(_if_judged(state, seen, score), share, candidate=seen.arm == "candidate", centre=centre)
     )
-    passing = tuple(
-        test if test.crossed else advance(test, stricter, worst=test.null - low, weight=weight)
-        for test in state.passing
-    )
+    if seen.answered or seen.arm == "candidate" or stricter < 0:
+        passing = tuple(
+            test if test.crossed else advance(test, stricter, worst=test.null - low, weight=weight)
+            for test in state.passing
+        )
+    else:  # nobody knows of a question without an answer whether it was one that repeats, which does not count where it is answered
+        passing = state.passing
     harm = advance(state.harm, x, worst=high - state.harm.null, weight=weight)
     return replace(state, passing=passing, harm=harm, differences=_weighed(state.differences, x, weight))
 

@@ -189,9 +189,9 @@ def paired_test(differences: Sequence[float], clusters: Sequence[Hashable], marg
 
 def design_effect_of(differences: Sequence[float], clusters: Sequence[Hashable]) -> float:
     """Clustered over independent variance of the mean, at least 1. b, c and n of clustered binary pairs, divided by it, go
-    into `tango` (Rao & Scott 1992, Biometrics 48:577)."""
-    alone = _clustered_se(_groups(differences, range(len(differences))))
-    return max(1.0, (_clustered_se(_groups(differences, clusters)) / alone) ** 2) if alone else 1.0
+    into `tango` (Rao & Scott 1992, Biometrics 48:577). Where all differences are the same, nothing shows how alike a cluster is, and each counts as one item."""
+    alone, groups = _clustered_se(_groups(differences, range(len(differences)))), _groups(differences, clusters)
+    return max(1.0, (_clustered_se(groups) / alone) ** 2) if alone else len(differences) / len(groups)
 
 
 def effective_items(scores: Sequence[float], clusters: Sequence[Hashable], samples: int = 1) -> float:
