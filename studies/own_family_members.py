@@ -111,7 +111,8 @@ def members(book: Book) -> str:
         parts.append(f"{said}\n\n{table(head, [[f'`{cell.about}`', *costs(records)]])}\n{_levels(book, cell)}")
     return (
         "## The larger members\n\nEach with a recipe of its own and no part in the comparisons above: those have equal budgets, and these have what their recipes say. `own/micro` and "
-        "`own/mini` are one model each for all tasks, from nothing; `own/mini-smollm2` is an open base tuned on one.\n\n" + "\n".join(parts)
+        "`own/mini` are one model each for all tasks, from nothing; `own/mini-smollm2` is an open base tuned on one.\n\n"
+        + "\n".join(parts)
     )
 
 
