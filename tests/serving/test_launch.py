@@ -68,9 +68,19 @@ def test_an_engine_is_the_same_python_with_what_the_settings_say(tmp_path: Path)
 
 def test_without_a_number_of_threads_all_cores_are_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(launch, "cores", lambda: 5)
-    engine = Engine(name="mine", weights=str(bare(tmp_path / "mine.gguf")))
-    (spec,) = plan({"mine": engine}, tmp_path, {}, never)
+    path = bare(tmp_path / "mine.gguf")
+    with path.open("ab") as file:
+        file.truncate(launch.ONE_THREAD_BYTES)
+    (spec,) = plan({"mine": Engine(name="mine", weights=str(path))}, tmp_path, {}, never)
     assert option(spec.argv, "threads") == "5"
+
+
+def test_small_weights_get_one_thread_and_more_only_when_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(launch, "cores", lambda: 5)
+    path = str(bare(tmp_path / "mine.gguf"))
+    (by_itself,) = plan({"mine": Engine(name="mine", weights=path)}, tmp_path, {}, never)
+    (told,) = plan({"mine": Engine(name="mine", weights=path, threads=3)}, tmp_path, {}, never)
+    assert [option(spec.argv, "threads") for spec in (by_itself, told)] == ["1", "3"]
 
 
 def test_how_threads_wait_can_be_said_in_the_environment(tmp_path: Path) -> None:

@@ -377,7 +377,9 @@ class Engine(Struct, frozen=True, kw_only=True):
         Meta(description="Context window, in tokens, for each caller. Default: 4096, or less where it reads less."),
     ] = None
     parallel: Annotated[int, Meta(ge=1, le=256, description="Callers served at once.")] = 8
-    threads: Annotated[Positive | None, Meta(description="CPU threads; default: all cores.")] = None
+    threads: Annotated[
+        Positive | None, Meta(description="CPU threads; default: all cores, and one for weights below a megabyte.")
+    ] = None
 
 
 class Person(Struct, frozen=True, kw_only=True):

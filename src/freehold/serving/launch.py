@@ -40,6 +40,11 @@ SPIN_COUNT = "1000"
 other busy processes, median of eight runs: 18 tokens/s at 1,000, 9 at 3,000, 4 at 10,000 and at the default; on idle
 cores all four are alike (103 to 117). A `GOMP_SPINCOUNT` in the environment goes before it."""
 
+ONE_THREAD_BYTES: Final = 1_000_000
+"""Weights of fewer bytes are computed by one thread: a step of theirs costs less than the threads' waiting for each other in every layer. Measured on two
+cores of AMD EPYC, tokens/s with one thread and with two: own/nano-refund (0.26 MB), one stream 7,300 to 8,300 and 4,300 to 6,900, 16 streams through the
+door 9,500 and 8,700 (`python -m bench.own`), 16 whole answers 20,900 and 24,600; but 1.35 MB, 16 whole answers, 8,200 and 14,900."""
+
 
 class EngineSpec(Struct, frozen=True, kw_only=True):
     """One engine to run: its command line (empty: somebody else runs it) and environment, the URL that answers 200 once it is ready, and the
@@ -197,7 +202,7 @@ def _llama(group: Group, weights: Path, environ: Mapping[str, str], port: int) -
         "port": port,
         "context": engine.context or min(USUAL_CONTEXT, head.context or USUAL_CONTEXT),
         "parallel": engine.parallel,
-        "threads": engine.threads or cores(),
+        "threads": engine.threads or (1 if weights.stat().st_size < ONE_THREAD_BYTES else cores()),
     }
     argv = [sys.executable, "-m", "freehold.serving.engine"]
     for name, value in options.items():
