@@ -15,6 +15,8 @@ from outbound.scripted import Line, following
 
 MODEL = Arm(model="a/b", input_rate=1_000_000_000, output_rate=4_000_000_000)
 BODY: dict[str, Any] = {"messages": [{"role": "user", "content": "hi"}], "max_tokens": 4}
+SENT = len(msgspec.json.encode({**BODY, "model": "a/b"}))
+WORST = SENT * 1000 + 4 * 4000
 
 
 def answer(text: str = "hello", model: str = "a/b", status: int = 200, headers: str = "", code: str = "") -> bytes:
@@ -94,6 +96,33 @@ async def test_another_models_answer_is_never_taken() -> None:
     assert failed == Failed("it was answered by c/d, not by a/b")
 
 
+async def test_what_was_answered_and_cannot_count_was_paid_for() -> None:
+    wallet = Wallet(10**9)
+    failed, _ = await asked(answer(model="c/d"), wallet=wallet)
+    assert isinstance(failed, Failed)
+    assert wallet.spent_nano == failed.spent_nano == WORST
+
+
+@pytest.mark.parametrize(("most", "answered"), [(2 * WORST, True), (2 * WORST - 1, False)])
+async def test_a_connection_that_breaks_after_the_question_was_sent_is_paid_for(most: int, answered: bool) -> None:
+    left = [b"HTTP/1.1 200 X\r\ncontent-length: 9\r\n\r\n{", answer()]
+
+    async def script(line: Line) -> None:
+        await line.hear()
+        await line.say(left.pop(0))
+
+    async with following(script) as door:
+        wallet = Wallet(most)
+        asker = Asker(Door(door.url, "fh_key"), wallet, concurrency=1)
+        try:
+            one = await asker.ask(Question(arm=MODEL, body=BODY))
+        finally:
+            asker.close()
+    assert isinstance(one, Kept) == answered
+    assert (one.lost_nano if isinstance(one, Kept) else one.spent_nano) == WORST
+    assert wallet.spent_nano == WORST + (18_000 if answered else 0)
+
+
 async def test_a_budget_that_is_used_up_and_a_key_that_is_refused_end_the_run() -> None:
     with pytest.raises(BudgetExhausted, match="Nothing left"):
         await asked(answer("Nothing left.", status=429, headers="x-should-retry: false\r\n", code="insufficient_quota"))
@@ -108,12 +137,10 @@ async def test_what_cannot_be_read_is_a_failure() -> None:
 
 
 async def test_the_worst_case_is_set_aside_before_the_question_leaves() -> None:
-    sent = len(msgspec.json.encode({**BODY, "model": "a/b"}))
-    worst = sent * 1000 + 4 * 4000
-    assert worst_case(MODEL, sent, BODY) == worst
+    assert worst_case(MODEL, SENT, BODY) == WORST
     with pytest.raises(BudgetExhausted):
-        await asked(answer(), wallet=Wallet(worst - 1))
-    wallet = Wallet(worst)
+        await asked(answer(), wallet=Wallet(WORST - 1))
+    wallet = Wallet(WORST)
     await asked(answer(), wallet=wallet)
     assert wallet.spent_nano == 18_000
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from freehold.errors import TrialError
 from freehold.items import Given
@@ -33,6 +34,17 @@ def test_what_is_appended_is_read_back_and_the_last_line_of_a_key_counts(tmp_pat
     assert again.samples == {"a": sample("a", cost_nano=7), "b": sample("b", ms=2.5)}
     again.close()
     assert (tmp_path / "samples.log").stat().st_mode & 0o777 == 0o600
+
+
+def test_what_failed_tries_may_have_cost_stays_in_the_lines_after_them(tmp_path: Path) -> None:
+    log = SampleLog(tmp_path / "samples.log")
+    failed = replace(sample("a", cost_nano=7), status="failed")
+    log.append([failed])
+    log.append([replace(failed, lost_nano=2)])
+    log.append([sample("a", cost_nano=5)])
+    log.append([replace(log.samples["a"], cost_nano=4)])  # a correction of the price
+    log.close()
+    assert log.samples == {"a": sample("a", cost_nano=4, lost_nano=16)}
 
 
 @given(st.integers(1, 200))

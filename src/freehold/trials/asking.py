@@ -14,6 +14,7 @@ from typing import Any, Final
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from freehold.dialects.openai_chat import DIALECT
 from freehold.errors import BudgetExhausted, FreeholdError, TrialError, VendorError, VendorTimeout, VendorUnreachable
@@ -74,10 +75,11 @@ class Failed(Struct, frozen=True):
 
 
 class _Busy(Struct, frozen=True):
-    """The door asks for patience; `after` is in seconds, where it says how long."""
+    """The door asks for patience; `after` is in seconds, where it says how long. `paid` means that the try may have to be paid for."""
 
     reason: str
     after: float | None
+    paid: bool = False
 
 
 class Asker:
@@ -106,26 +108,35 @@ class Asker:
         """The answer to one question, or why there is none. Raises BudgetExhausted, or TrialError when nothing can be asked."""
         request, worst = self._written(question)
         await self.wallet.set_aside(worst)
-        spent = 0
+        aside, spent, lost = worst, 0, 0
         try:
             reason = ""
             for again in range(PATIENCE + 1):
                 await self._until_open()
-                answer = await self._once(question, request)
+                answer = await self._once(question, request, worst)
                 if isinstance(answer, Kept):
                     spent = answer.cost_nano or 0
                     self._went_well()
-                    return answer
+                    return replace(answer, lost_nano=lost)
                 if isinstance(answer, Failed):
-                    return answer
+                    spent = answer.spent_nano
+                    return replace(answer, spent_nano=lost + spent)
                 reason = answer.reason
                 self._slow_down(again, answer.after)
-            return Failed(f"the door stayed busy: {reason}")
+                if answer.paid:
+                    await self.wallet.settle(aside, worst)
+                    aside, lost = 0, lost + worst
+                    try:
+                        await self.wallet.set_aside(worst)
+                    except BudgetExhausted as error:
+                        return Failed(f"{reason} {error.sentence}", spent_nano=lost)
+                    aside = worst
+            return Failed(f"the door stayed busy: {reason}", spent_nano=lost)
         except VendorTimeout:
             spent = worst  # nobody knows whether it was answered, and so paid
-            return Failed("it was not answered in time", spent_nano=worst)
+            return Failed("it was not answered in time", spent_nano=lost + worst)
         finally:
-            await self.wallet.settle(worst, spent)
+            await self.wallet.settle(aside, spent)
 
     async def ask_all(
         self, questions: Iterable[tuple[str, Question]], done: Callable[[str, Kept | Failed], Awaitable[None]]
@@ -179,7 +190,7 @@ class Asker:
         worst = 0 if self.wallet.most_nano is None else worst_case(question.arm, len(raw), body)
         return f"{head}\r\n".encode() + raw, worst
 
-    async def _once(self, question: Question, request: bytes) -> "Kept | Failed | _Busy":
+    async def _once(self, question: Question, request: bytes, worst: int) -> "Kept | Failed | _Busy":
         began = self._loop.time()
         try:
             response = await self._pool.send(self._target, request, CONNECT_SECONDS, began + ANSWER_SECONDS)
@@ -189,12 +200,13 @@ class Asker:
                 raise
             return _Busy(error.sentence, None)
         except VendorUnreachable as error:
-            return _Busy(error.sentence, None)
-        except VendorError as error:
-            return Failed(error.sentence)
+            return _Busy(error.sentence, None, paid=error.sent)
+        except VendorError as error:  # an answer that is none, or too long
+            return Failed(error.sentence, spent_nano=worst)
         took = (self._loop.time() - began) * 1000
         if response.status == 200:
-            return _answer(question, response.headers, raw, took)
+            answer = _answer(question, response.headers, raw, took)
+            return replace(answer, spent_nano=worst) if isinstance(answer, Failed) else answer
         return _refusal(response.status, response.headers, raw)
 
     # --- a door that is busy ---

@@ -326,7 +326,7 @@ class Run:
 
     def _spent(self) -> int:
         """Nano-dollars that this trial has paid so far, in all its runs."""
-        return sum(sample.cost_nano or 0 for sample in self._log.samples.values() if sample.source == "door")
+        return sum((one.cost_nano or 0) + one.lost_nano for one in self._log.samples.values() if one.source == "door")
 
     def _scored(self, case: Case, place: int) -> results_file.Row:
         self._progress("Grading", place + 1, len(self._job.plan.items))
@@ -389,6 +389,7 @@ def _line(one: _Asked, kept: Kept, source: Source) -> Sample:
         output_tokens=kept.output_tokens,
         cost_nano=kept.cost_nano,
         receipt=kept.receipt,
+        lost_nano=kept.lost_nano if source == "door" else 0,
     )
 
 

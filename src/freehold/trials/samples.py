@@ -16,6 +16,7 @@ from typing import Any, Final, Literal
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from freehold.errors import ContentsDamaged, TrialError, UnknownContents
 from freehold.items import Given
@@ -45,11 +46,13 @@ class Kept(Struct, frozen=True, kw_only=True, omit_defaults=True):
     trial: str = ""
     """The trial that asked for it, and paid."""
     vector: tuple[float, ...] | None = None
+    lost_nano: int = 0
+    """What tries before it may have cost that broke after they were sent."""
 
 
 class Sample(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One line of the log. `answered` has a reply under its key; `failed` says in `reason` why there is none, and `final` that
-    asking again would not help."""
+    asking again would not help. `lost_nano` is what tries before this line may have cost without an answer."""
 
     key: str
     item: str
@@ -65,6 +68,7 @@ class Sample(Struct, frozen=True, kw_only=True, omit_defaults=True):
     receipt: str = ""
     reason: str = ""
     final: bool = False
+    lost_nano: int = 0
 
 
 def sample_key(arm: Arm, body: dict[str, Any], number: int, secret: bytes, only_for: str = "") -> str:
@@ -92,8 +96,9 @@ class SampleLog:
         self.samples = read_samples(content[:whole], str(path))
 
     def append(self, samples: Iterable[Sample]) -> None:
-        """Hands the lines to the kernel in one write; `sync` puts them on the disk. Raises TrialError when that fails."""
-        new = list(samples)
+        """Hands the lines to the kernel in one write; `sync` puts them on the disk. What a sample that failed may have cost stays in the lines after it.
+        Raises TrialError when that fails."""
+        new = [self._after_failures(sample) for sample in samples]
         data = b"".join(msgspec.json.encode(sample) + b"\n" for sample in new)
         try:
             written = os.write(self._fd, data)
@@ -106,6 +111,12 @@ class SampleLog:
             raise TrialError(f"{self._path} cannot be written: {error.strerror}.", "Then run it again.") from error
         self._size += written
         self.samples.update((sample.key, sample) for sample in new)
+
+    def _after_failures(self, sample: Sample) -> Sample:
+        before = self.samples.get(sample.key)
+        if before is None or before.status == "answered":
+            return sample
+        return replace(sample, lost_nano=sample.lost_nano + before.lost_nano + (before.cost_nano or 0))
 
     def sync(self) -> None:
         """Puts on the disk what was appended. Raises TrialError."""
