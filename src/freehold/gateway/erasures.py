@@ -15,7 +15,7 @@ from msgspec import Struct
 from freehold.config.settings import Storage
 from freehold.gateway.ledger_folder import LedgerFolder
 from freehold.gateway.ledger_storage import open_contents
-from freehold.ledger.subjects import Erasure, Subjects
+from freehold.ledger.subjects import Erasure, Subjects, filed_as
 from freehold.store.database import open_database, transaction
 from freehold.store.events import keep_event
 from freehold.store.folder import JOURNAL
@@ -52,6 +52,7 @@ def erase(data: Path, subject: str, basis: str, storage: Storage | None = None) 
 def journaled(db: sqlite3.Connection, data: Path, subject: str) -> int:
     """How many records about a subject stand in journals, and are not in the ledger yet."""
     decode = msgspec.json.Decoder(_About).decode
+    named = filed_as(subject)
     taken = dict(db.execute("SELECT name, stored FROM segments").fetchall())
     count = 0
     for path in (data / JOURNAL).glob("w*.log"):
@@ -59,7 +60,7 @@ def journaled(db: sqlite3.Connection, data: Path, subject: str) -> int:
             for line in path.read_bytes()[taken.get(path.name, 0) :].split(b"\n")[:-1]:
                 _, tab, private = line.partition(b"\t")
                 with contextlib.suppress(msgspec.MsgspecError, UnicodeDecodeError):
-                    count += bool(tab) and decode(private).subject == subject
+                    count += bool(tab) and decode(private).subject == named
     return count
 
 
