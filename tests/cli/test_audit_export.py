@@ -179,17 +179,33 @@ class InclusionProof:
 """A tlog-scales that believes everything, so that what is refused is refused by the script itself."""
 
 
+def untouched(out: Path) -> None:
+    assert out.is_dir()
+
+
+def without_a_receipt(out: Path) -> None:
+    (out / "entries" / "00000009-x.json").write_text("{}")
+
+
+def with_a_receipt_gone(out: Path) -> None:
+    (out / "receipts" / "00000001-rec_000002.tlog-proof").unlink()
+
+
+def with_other_lines(out: Path) -> None:
+    (out / "entries.jsonl").write_text("{}\n")
+
+
 @pytest.mark.parametrize(
     ("forge", "told"),
     [
-        (lambda out: None, "4 receipts hold"),
-        (lambda out: (out / "entries" / "00000009-x.json").write_text("{}"), "00000009-x: an entry without a receipt"),
-        (lambda out: (out / "receipts" / "00000001-rec_000002.tlog-proof").unlink(), "rec_000002: an entry without"),
-        (lambda out: (out / "entries.jsonl").write_text("{}\n"), "entries.jsonl holds other entries than entries/"),
+        (untouched, "4 receipts hold"),
+        (without_a_receipt, "00000009-x: an entry without a receipt"),
+        (with_a_receipt_gone, "rec_000002: an entry without"),
+        (with_other_lines, "entries.jsonl holds other entries than entries/"),
     ],
 )
 def test_the_script_misses_no_entry_that_has_no_receipt(
-    tmp_path: Path, data: Path, forge: Callable[[Path], object], told: str
+    tmp_path: Path, data: Path, forge: Callable[[Path], None], told: str
 ) -> None:
     out = tmp_path / "out"
     export(data, out)

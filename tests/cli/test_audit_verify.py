@@ -88,6 +88,14 @@ def test_a_policy_names_keys_witnesses_and_quorum(tmp_path: Path) -> None:
         verify(path, "--policy", policy)
 
 
+def test_a_key_that_is_given_twice_is_one_key(receipt: Path) -> None:
+    lines, policy = receipt.with_name("key"), receipt.with_name("policy")
+    key = lines.read_text().splitlines()[1]
+    policy.write_text(f"log {key}\nquorum none\n")
+    assert told(receipt, "--key", key, "--key", lines)["ok"] is True
+    assert told(receipt, "--key", key, "--policy", policy)["ok"] is True
+
+
 # --- a data folder ---
 
 

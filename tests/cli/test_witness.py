@@ -96,6 +96,11 @@ def test_logs_that_it_does_not_watch_and_keys_that_it_does_not_trust_are_refused
         assert running.ask(b"", "/elsewhere")[0] == 404
 
 
+def test_a_log_that_is_named_twice_is_watched_as_one(tmp_path: Path) -> None:
+    with witness(tmp_path, "--log", str(LOG.verifier)) as running:
+        assert running.ask(request(0, Log(entries_of(7))))[0] == 200
+
+
 async def test_of_two_histories_at_once_it_vouches_for_one(tmp_path: Path) -> None:
     logs = [Log([b"%d" % number, *entries_of(40)]) for number in range(8)]
     with witness(tmp_path) as running:

@@ -50,7 +50,8 @@ def verify(
     if log is not None and data is not None:
         raise InvalidField("--log and --data name two logs.", "Give one of them.")
     trusted = _policy(policy)
-    keys = [*_keys(key or []), *(trusted.log_keys if trusted is not None else ())]
+    named = [*_keys(key or []), *(trusted.log_keys if trusted is not None else ())]
+    keys = list(dict.fromkeys(named))  # one that is given with --key and in the policy too is one key
     if receipt is not None:
         report = _receipt(receipt, keys, trusted, data)
     elif log is not None:

@@ -83,7 +83,7 @@ class Witness:
     def __init__(self, signer: "SignerKey", keys: "Sequence[VerifierKey]", state: "WitnessState") -> None:
         self._signer = signer
         self._keys: dict[str, tuple[VerifierKey, ...]] = {}
-        for key in keys:
+        for key in dict.fromkeys(keys):
             self._keys[key.name] = (*self._keys.get(key.name, ()), key)
         self._state = state
         self._lock = threading.Lock()
