@@ -88,6 +88,13 @@ def test_without_its_legal_basis_nothing_is_erased(data: Path) -> None:
     assert contents(data, "rec_000001").fields["request"].content == b"a secret"
 
 
+@pytest.mark.parametrize("basis", ["x" * 66_000, "GDPR \udcff"])
+def test_with_a_legal_basis_that_no_entry_can_hold_nothing_is_erased(data: Path, basis: str) -> None:
+    with pytest.raises(InvalidField, match="No entry can hold this legal basis"):
+        erase(data, "Jane Roe", basis)
+    assert contents(data, "rec_000001").fields["request"].content == b"a secret"
+
+
 def test_who_comes_back_after_an_erasure_is_somebody_else(data: Path) -> None:
     erase(data, "Jane Roe", BASIS)
     with contextlib.closing(Journal(data / JOURNAL, 0)) as journal:

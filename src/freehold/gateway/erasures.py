@@ -13,11 +13,14 @@ import msgspec
 from msgspec import Struct
 
 from freehold.config.settings import Storage
+from freehold.errors import InvalidField, LedgerError
+from freehold.gateway.entries import event_entry
 from freehold.gateway.ledger_folder import LedgerFolder
 from freehold.gateway.ledger_storage import open_contents
+from freehold.ledger.entry import MOST_EXACT
 from freehold.ledger.subjects import Erasure, Subjects, filed_as
 from freehold.store.database import open_database, transaction
-from freehold.store.events import keep_event
+from freehold.store.events import Event, keep_event
 from freehold.store.folder import JOURNAL
 from freehold.store.items import forget_subject
 
@@ -32,7 +35,8 @@ def erase(data: Path, subject: str, basis: str, storage: Storage | None = None) 
     """Erases a subject; None when nothing is known of it. What was asked before now and is still on its way to the ledger,
     in a journal or in flight, is erased as it arrives. `storage` brings the keys of an object store.
 
-    Raises InvalidField without a basis, StoreError."""
+    Raises InvalidField without a basis, or with one that no entry can hold; StoreError."""
+    _check_basis(basis)
     folder = LedgerFolder(data)
     with (
         contextlib.closing(open_database(data)) as db,
@@ -47,6 +51,19 @@ def erase(data: Path, subject: str, basis: str, storage: Storage | None = None) 
         if erasure is not None:
             keep_erasure(db, subjects, erasure)
         return erasure
+
+
+def _check_basis(basis: str) -> None:
+    """What is destroyed must be told, so whether the ledger can hold it is found out before."""
+    about = Event(ERASURE, "0" * 64, MOST_EXACT, {"records": MOST_EXACT, "basis": basis})
+    try:
+        event_entry(about)
+    except LedgerError as error:
+        raise InvalidField(
+            f"No entry can hold this legal basis: {error.sentence}",
+            "Say it in a sentence, as UTF-8. Nothing was erased.",
+            param="basis",
+        ) from None
 
 
 def journaled(db: sqlite3.Connection, data: Path, subject: str) -> int:
