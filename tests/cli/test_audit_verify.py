@@ -16,7 +16,7 @@ import pytest
 from cli.commands import Said, run
 from cli.ledgers import ORIGIN, answer, ledger, settle
 from freehold.cli.audit import open_ledger
-from freehold.errors import FetchError, InvalidField, MalformedPolicy, StoreError
+from freehold.errors import FetchError, InvalidField, MalformedKey, MalformedPolicy, StoreError
 from freehold.gateway.ledger_folder import LedgerFolder
 from ledger.writer import LOG, STRANGER, WITNESSES, Log, entries_of
 
@@ -86,6 +86,15 @@ def test_a_policy_names_keys_witnesses_and_quorum(tmp_path: Path) -> None:
     policy.write_text("quorum\n")
     with pytest.raises(MalformedPolicy, match="Line 1"):
         verify(path, "--policy", policy)
+
+
+def test_what_is_no_key_is_told(receipt: Path) -> None:
+    lines = receipt.with_name("bytes")
+    lines.write_bytes(b"\xff\xfe")
+    with pytest.raises(InvalidField, match="is not text, and keys are"):
+        verify(receipt, "--key", lines)
+    with pytest.raises(MalformedKey):
+        verify(receipt, "--key", "a" * 300)
 
 
 def test_a_key_that_is_given_twice_is_one_key(receipt: Path) -> None:
