@@ -5,6 +5,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from cli.ledger_reading import contents, entries
@@ -17,6 +18,7 @@ from freehold.gateway.ledger_writer import LedgerWriter
 from freehold.ledger.contents import Contents
 from freehold.ledger.subjects import Subjects
 from freehold.store.database import open_database
+from freehold.store.events import count_set_aside
 from freehold.store.folder import JOURNAL
 from freehold.store.journal import Journal
 from freehold.store.records import Private
@@ -166,6 +168,27 @@ def test_a_subject_that_stands_in_a_journal_alone_is_erased_with_an_entry(data: 
     with pytest.raises(UnknownContents):
         contents(data, "rec_000004")
     assert [entry.id for entry in entries(data) if entry.kind == "erasure"] == [erasure.pseudonym]
+
+
+def test_what_was_said_in_a_line_that_could_not_be_read_goes_too_and_what_others_said_stays(data: Path) -> None:
+    said = {name: msgspec.json.encode(about(name)) for name in ("Jane Roe", "Max Mustermann", "John Doe")}
+    item = b'{"kind":"item","id":"rec_000003","at":"no time"}\t{"subject":"","contents":"b25seSBKYW5l"}'
+    lines = [b'{"id":"rec_%d"}\t%s' % (number, private) for number, private in enumerate(said.values())]
+    lines += [item, b"\0\0damage" + said["Jane Roe"]]
+    (data / JOURNAL / "w00-1-1.log").write_bytes(b"".join(line + b"\n" for line in lines))
+    write(data)
+    with contextlib.closing(open_database(data)) as db:
+        assert count_set_aside(db) == (0, 5)
+        assert [journaled(db, data, name) for name in ("Jane Roe", "Max Mustermann", "Nobody")] == [2, 1, 0]
+    assert erase(data, "Jane Roe", BASIS) is not None
+    assert erase(data, "Max Mustermann", BASIS) is not None, "it stands nowhere else"
+    with contextlib.closing(open_database(data)) as db:
+        kept = [line for (line,) in db.execute("SELECT line FROM unreadable_lines")]
+    assert kept == [b'{"id":"rec_0"}', b'{"id":"rec_1"}', lines[2], item.partition(b"\t")[0], b""]
+    everything = b"".join(path.read_bytes() for path in data.rglob("*") if path.is_file())
+    assert [word in everything for word in (b"Jane Roe", b"Mustermann", b"b25seSBKYW5l", b"John Doe")] == [
+        False
+    ] * 3 + [True]
 
 
 def test_after_a_day_nothing_is_left_that_knows_that_somebody_was_erased(

@@ -5,9 +5,12 @@ any more, how many records it had, and the legal basis.
 """
 
 import contextlib
+import re
 import sqlite3
 import time
+from collections.abc import Collection
 from pathlib import Path
+from typing import Final
 
 import msgspec
 from msgspec import Struct
@@ -25,6 +28,8 @@ from freehold.store.folder import JOURNAL
 from freehold.store.items import forget_subject
 
 ERASURE = "erasure"
+
+_ID: Final = re.compile(rb'"id":"[^"\\]+"')
 
 
 class _About(Struct):
@@ -44,9 +49,11 @@ def erase(data: Path, subject: str, basis: str, storage: Storage | None = None) 
         contextlib.closing(open_contents(folder, subjects, storage)) as contents,
     ):
         if journaled(db, data, subject):
-            subjects.pseudonyms(
-                (subject,)
-            )  # what is in the journal alone needs a name under which the ledger tells of it
+            # What is in a journal alone, or was set aside, needs a name under which the ledger tells of it.
+            subjects.pseudonyms((subject,))
+        pseudonym = subjects.pseudonym_of(subject)
+        records = [] if pseudonym is None else contents.list_by(pseudonym)
+        _cut_set_aside(db, _set_aside_about(db, subject, records))
         erasure = subjects.erase(subject, basis, int(time.time()), contents)
         if erasure is not None:
             keep_erasure(db, subjects, erasure)
@@ -67,11 +74,11 @@ def _check_basis(basis: str) -> None:
 
 
 def journaled(db: sqlite3.Connection, data: Path, subject: str) -> int:
-    """How many records about a subject stand in journals, and are not in the ledger yet."""
+    """How many records about a subject stand in journals, or were set aside from one, and are not in the ledger."""
     decode = msgspec.json.Decoder(_About).decode
     named = filed_as(subject)
     taken = dict(db.execute("SELECT name, stored FROM segments").fetchall())
-    count = 0
+    count = len(_set_aside_about(db, subject, ()))
     for path in (data / JOURNAL).glob("w*.log"):
         with contextlib.suppress(FileNotFoundError):  # taken over meanwhile
             for line in path.read_bytes()[taken.get(path.name, 0) :].split(b"\n")[:-1]:
@@ -79,6 +86,27 @@ def journaled(db: sqlite3.Connection, data: Path, subject: str) -> int:
                 with contextlib.suppress(msgspec.MsgspecError, UnicodeDecodeError):
                     count += bool(tab) and decode(private).subject == named
     return count
+
+
+def _set_aside_about(db: sqlite3.Connection, subject: str, records: Collection[str]) -> list[int]:
+    """Which lines of journals that could not be read name this subject, or belong to one of its records, as its items do."""
+    named = b'"subject":' + msgspec.json.encode(filed_as(subject))
+    ids = {f'"id":"{record}"'.encode() for record in records}
+    rows = db.execute("SELECT rowid, line FROM unreadable_lines").fetchall()
+    return [row for row, line in rows if named in line or any(found in ids for found in _ID.findall(line))]
+
+
+def _cut_set_aside(db: sqlite3.Connection, rows: Collection[int]) -> None:
+    """Cuts off what was said, and leaves of each line what its record says of itself; of one that is all damage, nothing."""
+    if not rows:
+        return
+    db.execute("PRAGMA secure_delete = ON")
+    with transaction(db):
+        for row in rows:
+            (line,) = db.execute("SELECT line FROM unreadable_lines WHERE rowid = ?", (row,)).fetchone()
+            kept, tab, _ = bytes(line).partition(b"\t")
+            db.execute("UPDATE unreadable_lines SET line = ? WHERE rowid = ?", (kept if tab else b"", row))
+    db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
 def keep_erasure(db: sqlite3.Connection, subjects: Subjects, erasure: Erasure) -> None:
