@@ -2,8 +2,10 @@
 
 import asyncio
 import contextlib
+import errno
 import http.client
 import json
+import os
 import signal
 import subprocess
 from collections.abc import Generator
@@ -134,6 +136,20 @@ def test_its_key_is_private_and_keeps_its_name(tmp_path: Path) -> None:
     (tmp_path / "witness.key").chmod(0o644)
     with pytest.raises(StoreError, match="Others may read"):
         own_key(tmp_path, None, 0x04)
+
+
+def test_a_disk_that_is_full_at_the_first_start_leaves_no_half_key(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(fd: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fsync", full)
+        with pytest.raises(StoreError, match=r"No key can be kept in .*: No space left on device"):
+            own_key(tmp_path, "witness.example/a", 0x04)
+    (tmp_path / ".witness.key").write_text("PRIVATE+KEY+wit")  # what a death in between leaves
+    assert own_key(tmp_path, "witness.example/a", 0x04) == own_key(tmp_path, None, 0x04)
 
 
 def test_a_log_key_that_is_none_is_told_and_makes_nothing(tmp_path: Path) -> None:
