@@ -231,6 +231,27 @@ def test_a_death_in_between_is_completed_and_told_by_the_next_start(
     assert len(told) == (2 if dying == "acknowledge" else 1)  # rather twice than never
 
 
+def test_an_erasure_that_failed_half_way_is_completed_and_told_when_it_is_asked_for_again(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any) -> None:
+        raise StoreError("The contents cannot be forgotten: database or disk is full.")
+
+    with contextlib.closing(LedgerWriter(data, ON)) as writer:  # which goes on, and has no next start
+        with monkeypatch.context() as patched:
+            patched.setattr("freehold.ledger.contents.Contents.forget", full)
+            with pytest.raises(StoreError):
+                erase(data, "Jane Roe", BASIS)
+        erasure = erase(data, "Jane Roe", BASIS)
+        assert erasure is not None
+        assert erasure.records == 2
+        assert erase(data, "Jane Roe", BASIS) is None
+        assert erase(data, "Nobody", BASIS) is None
+        writer.round()
+    told = [(entry.id, entry.body) for entry in entries(data) if entry.kind == "erasure"]
+    assert told == [(erasure.pseudonym, {"records": 2, "basis": BASIS})]
+
+
 def test_a_store_that_cannot_be_opened_is_told_before_anything_is_erased(
     data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

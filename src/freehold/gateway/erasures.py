@@ -21,6 +21,7 @@ from freehold.gateway.entries import event_entry
 from freehold.gateway.ledger_folder import LedgerFolder
 from freehold.gateway.ledger_storage import open_contents
 from freehold.ledger.entry import MOST_EXACT
+from freehold.ledger.folder import alone
 from freehold.ledger.subjects import Erasure, Subjects, filed_as
 from freehold.store.database import open_database, transaction
 from freehold.store.events import Event, keep_event
@@ -38,7 +39,8 @@ class _About(Struct):
 
 def erase(data: Path, subject: str, basis: str, storage: Storage | None = None) -> Erasure | None:
     """Erases a subject; None when nothing is known of it. What was asked before now and is still on its way to the ledger,
-    in a journal or in flight, is erased as it arrives. `storage` brings the keys of an object store.
+    in a journal or in flight, is erased as it arrives. `storage` brings the keys of an object store. Erasures that a failure or
+    a death cut short are completed and told first; asked again for one of them, that is what it gives.
 
     Raises InvalidField without a basis, or with one that no entry can hold; StoreError."""
     _check_basis(basis)
@@ -47,7 +49,12 @@ def erase(data: Path, subject: str, basis: str, storage: Storage | None = None) 
         contextlib.closing(open_database(data)) as db,
         contextlib.closing(Subjects(folder.subjects, folder.master_key)) as subjects,
         contextlib.closing(open_contents(folder, subjects, storage)) as contents,
+        alone(folder.path / ".erasure.lock"),  # what another command is at is not what was cut short
     ):
+        cut_short = subjects.resume(contents)
+        for erasure in cut_short:
+            keep_erasure(db, subjects, erasure)
+        before = subjects.erased_at((subject,)).get(subject)
         if journaled(db, data, subject):
             # What is in a journal alone, or was set aside, needs a name under which the ledger tells of it.
             subjects.pseudonyms((subject,))
@@ -55,8 +62,9 @@ def erase(data: Path, subject: str, basis: str, storage: Storage | None = None) 
         records = [] if pseudonym is None else contents.list_by(pseudonym)
         _cut_set_aside(db, _set_aside_about(db, subject, records))
         erasure = subjects.erase(subject, basis, int(time.time()), contents)
-        if erasure is not None:
-            keep_erasure(db, subjects, erasure)
+        if erasure is None:
+            return next((one for one in cut_short if one.erased_at == before), None)
+        keep_erasure(db, subjects, erasure)
         return erasure
 
 
