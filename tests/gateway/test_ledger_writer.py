@@ -217,14 +217,18 @@ def test_a_store_that_is_older_than_the_log_does_not_take_back_what_was_signed(
     with contextlib.closing(LedgerWriter(tmp_path, ON)) as second:
         append(tmp_path, 2)
         second.round()
-    signed = LedgerFolder(tmp_path).log / "checkpoint"
+    signed, cosigned = (LedgerFolder(tmp_path).log / name for name in ("checkpoint", "checkpoint.cosigned"))
     before = signed.read_bytes()
+    cosigned.write_bytes(before)
     (tmp_path / DATABASE).write_bytes(backup)
     append(tmp_path, 3)
     with pytest.raises(RolledBack, match=r"signs 2 entries, and freehold\.db knows 1"):
         LedgerWriter(tmp_path, ON)
     assert signed.read_bytes() == before
     signed.unlink()  # somebody decided
+    with pytest.raises(RolledBack, match=r"checkpoint\.cosigned signs 2 entries"):
+        LedgerWriter(tmp_path, ON)
+    cosigned.unlink()
     with contextlib.closing(LedgerWriter(tmp_path, ON)) as third:
         third.round()
     assert answers(tmp_path) == ["rec_000001", "rec_000003"]

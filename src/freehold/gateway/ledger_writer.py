@@ -47,7 +47,7 @@ from freehold.gateway.ledger_upkeep import Upkeep
 from freehold.gateway.shadow_rows import take_shadow
 from freehold.gateway.witnesses import Cosigning, Witnesses
 from freehold.ledger.checkpoints import Checkpoint, parse_checkpoint
-from freehold.ledger.log import Log
+from freehold.ledger.log import COSIGNED, Log
 from freehold.ledger.notes import Signer, parse_note, sign_note
 from freehold.ledger.sealing import Field, RecordContents
 from freehold.ledger.subjects import Subjects
@@ -327,21 +327,22 @@ class _Books:
                 f"The tiles in {folder} do not lead to the root that was signed for {_entries(size)}.",
                 "Restore the folder from a copy: `freehold audit verify` names what was changed.",
             )
-        try:
-            published = _checkpoint_in((folder / CHECKPOINT).read_text())
-        except (FileNotFoundError, UnicodeDecodeError, LedgerError):  # it is published anew
-            return
-        if published.size > size:
-            raise RolledBack(
-                f"The checkpoint in {folder} signs {_entries(published.size)}, and freehold.db knows {size:,}: it is older than the log.",
-                "Restore freehold.db as it was with this log. Where it is lost, keep that file `checkpoint` elsewhere: without it the "
-                "log goes on from what freehold.db knows, and contradicts what it signed beyond.",
-            )
-        if self._log.root_at(published.size) != published.root:
-            raise ForkedHistory(
-                f"The checkpoint in {folder} signs {_entries(published.size)}, with which the log of freehold.db does not begin.",
-                "freehold.db and the log are not of one data folder. Restore both as they were together.",
-            )
+        for name in (CHECKPOINT, COSIGNED):
+            try:
+                published = _checkpoint_in((folder / name).read_text())
+            except (FileNotFoundError, UnicodeDecodeError, LedgerError):  # it is published anew
+                continue
+            if published.size > size:
+                raise RolledBack(
+                    f"{folder / name} signs {_entries(published.size)}, and freehold.db knows {size:,}: it is older than the log.",
+                    "Restore freehold.db as it was with this log. Where it is lost, keep that file elsewhere: without it the log goes "
+                    "on from what freehold.db knows, and contradicts what it signed beyond.",
+                )
+            if self._log.root_at(published.size) != published.root:
+                raise ForkedHistory(
+                    f"{folder / name} signs {_entries(published.size)}, with which the log of freehold.db does not begin.",
+                    "freehold.db and the log are not of one data folder. Restore both as they were together.",
+                )
 
     def _sign_anew(self, signers: Sequence[Signer]) -> None:
         """Has the keys of now sign the checkpoint in force where other ones did: what it says stays as it is."""
