@@ -105,6 +105,18 @@ def test_a_key_that_is_given_twice_is_one_key(receipt: Path) -> None:
     assert told(receipt, "--key", key, "--policy", policy)["ok"] is True
 
 
+def test_a_policy_whose_names_are_no_text_is_read_and_said(tmp_path: Path) -> None:
+    path, policy = tmp_path / "r", tmp_path / "policy"
+    path.write_text(Log(entries_of(9), (LOG, WITNESSES[0])).receipt(5))
+    for witness, ok, said in ((0, True, "quorum w\\udcff"), (1, False, "The policy asks for w\\udcff")):
+        policy.write_bytes(
+            b"log %s\nwitness w\xff %s\nquorum w\xff\n"
+            % (str(LOG.verifier).encode(), str(WITNESSES[witness].verifier).encode())
+        )
+        assert told(path, "--policy", policy)["ok"] is ok
+        assert said in verify(path, "--policy", policy).stdout
+
+
 # --- a data folder ---
 
 
