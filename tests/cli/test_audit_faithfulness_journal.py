@@ -60,17 +60,6 @@ def test_an_erasure_takes_the_replies_about_its_subject_and_no_others(opened: Sh
         assert opened.contents.list_by(erasure.pseudonym) == []
 
 
-def test_two_audits_never_write_one_file(opened: Shelf, tmp_path: Path) -> None:
-    path = tmp_path / "replies.jsonl"
-    with contextlib.closing(journal(opened, path)) as first:
-        with pytest.raises(StoreError, match="Another audit writes"):
-            journal(opened, path)
-        key = first.key_of(BODY, "ann")
-        first.add(key, KEPT, "ann")
-    with contextlib.closing(journal(opened, path)) as second:
-        assert second.get(key) == KEPT
-
-
 def test_another_folder_takes_no_reply_of_this_one_for_its_own(opened: Shelf, tmp_path: Path) -> None:
     with (
         contextlib.closing(journal(opened, tmp_path / "a")) as one,

@@ -7,7 +7,6 @@ A reply is sealed under the data subject of its item, before its line is written
 same folder asks only what is not there yet, so a run that was interrupted, capped or killed goes on where it stopped.
 """
 
-import fcntl
 import os
 import secrets
 import threading
@@ -74,7 +73,7 @@ class Journal:
     ) -> None:
         """`owners` says of each problem whom it is about, `secret` keys the hashes of requests, `draw` gives random bytes.
 
-        Raises StoreError where the file cannot be used, or another audit is at it. A last line that was torn by a kill is cut off."""
+        Raises StoreError where the file cannot be used. A last line that was torn by a kill is cut off."""
         self._contents = contents
         self._owners = owners
         self._secret = secret
@@ -84,13 +83,7 @@ class Journal:
         self._run = ""
         try:
             self._file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+b", buffering=0)
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             self._read(path.read_bytes())
-        except BlockingIOError:
-            self._file.close()
-            raise StoreError(
-                f"Another audit writes {path} now.", "Wait for its end, or name another folder with --out."
-            ) from None
         except OSError as error:
             raise StoreError(f"{path} cannot be used: {error.strerror}.", "Name another folder with --out.") from error
         except msgspec.MsgspecError as error:
