@@ -123,8 +123,6 @@ receipts = sorted((here / "receipts").glob("*.tlog-proof"))
 entries = {path.name.removesuffix(".json"): path.read_bytes() for path in (here / "entries").iterdir()}
 for name in entries.keys() ^ {path.name.removesuffix(".tlog-proof") for path in receipts}:
     sys.exit(f"{name}: an entry without a receipt, or a receipt without its entry")
-if sorted((here / "entries.jsonl").read_bytes().splitlines()) != sorted(entries.values()):
-    sys.exit("entries.jsonl holds other entries than entries/")
 for path in receipts:
     head, _, note = path.read_text(encoding="utf-8").partition("\\n\\n")
     lines = head.split("\\n")
@@ -136,6 +134,8 @@ for path in receipts:
     hashes = [base64.b64decode(line) for line in lines[3:]]
     index = int(lines[2].removeprefix("index "))
     InclusionProof(index, checkpoint.size, hashes).check(leaf_hash(leaf), checkpoint.root_hash)
+if sorted((here / "entries.jsonl").read_bytes().splitlines()) != sorted(entries.values()):
+    sys.exit("entries.jsonl holds other entries than entries/")
 print(f"{len(receipts)} receipts hold")
 '''
 
