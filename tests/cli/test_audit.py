@@ -59,6 +59,18 @@ def test_where_there_is_no_ledger_it_is_told_and_none_is_made(tmp_path: Path) ->
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_ledger_that_cannot_be_read_is_told(tmp_path: Path) -> None:
+    (tmp_path / "ledger" / "log" / "checkpoint").mkdir(parents=True)
+    with pytest.raises(StoreError, match="cannot be read: Is a directory"):
+        open_ledger(tmp_path)
+
+
+def test_a_time_beyond_all_calendars_is_said_all_the_same() -> None:
+    # As a witness that counts milliseconds, or lies, states it.
+    assert when(1_790_000_000_000 * 1000) == "1,790,000,000,000 s after 1970"
+    assert when((2**63 - 1) * 1000) == "9,223,372,036,854,775,807 s after 1970"
+
+
 def test_a_log_without_its_store_is_told(tmp_path: Path) -> None:
     opened = open_ledger(ledger(tmp_path, 1))
     for path in tmp_path.glob("freehold.db*"):

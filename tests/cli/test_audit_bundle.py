@@ -46,6 +46,16 @@ def test_what_goes_wrong_leaves_nothing(tmp_path: Path, name: str) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_what_an_export_left_that_was_killed_is_not_in_the_next(tmp_path: Path) -> None:
+    left = tmp_path / ".out.part"
+    (left / "contents").mkdir(parents=True)
+    (left / "contents" / "of-somebody-else.json").write_text("secret")
+    with begin_bundle(tmp_path / "out") as bundle:
+        bundle.write("contents/a.json", b"1")
+    assert [path.name for path in (tmp_path / "out" / "contents").iterdir()] == ["a.json"]
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
 @pytest.mark.parametrize("name", ["out", "out.zip"])
 def test_nothing_is_written_over(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_text("mine")

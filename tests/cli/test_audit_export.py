@@ -3,7 +3,10 @@
 import base64
 import hashlib
 import json
+import subprocess
+import sys
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -132,6 +135,94 @@ def test_the_page_on_checking_names_this_log_and_files_that_are_there(tmp_path: 
     assert "--payload-file entries/00000000-rec_000001.json receipts/00000000-rec_000001.tlog-proof" in readme
     assert '\n      data = b"\\0" + base64' in readme
     compile((tmp_path / "out" / "check_with_tlog_scales.py").read_text(), "check", "exec")
+
+
+def opened_by_hand(out: Path, name: str) -> str:
+    """What the lines of Python in the export's README say of the contents of one entry."""
+    readme = (out / "README.txt").read_text()
+    lines = readme.split("<<'END'\n")[1].split("  END\n")[0].splitlines()
+    words = [f"contents/{name}.json", f"entries/{name}.json"]
+    script = "\n".join(line.removeprefix("  ") for line in lines)
+    return subprocess.run(
+        [sys.executable, "-I", "-c", script, *words], cwd=out, capture_output=True, text=True, check=True
+    ).stdout
+
+
+def test_a_content_that_was_cut_does_not_open_its_commitment_with_a_longer_salt(tmp_path: Path, data: Path) -> None:
+    out = tmp_path / "out"
+    export(data, out, "--contents", "--workload", "claims")
+    assert opened_by_hand(out, "00000003-rec_000004") == "request opens\nresponse opens\n"
+    path = out / "contents" / "00000003-rec_000004.json"
+    fields = json.loads(path.read_bytes())
+    for one in fields:
+        salt, content = base64.b64decode(one["salt"]), base64.b64decode(one["content"])
+        one["salt"] = base64.b64encode(salt + content[:4]).decode()
+        one["content"] = base64.b64encode(content[4:]).decode()
+    path.write_text(json.dumps(fields))
+    assert opened_by_hand(out, "00000003-rec_000004") == "request DOES NOT OPEN\nresponse DOES NOT OPEN\n"
+
+
+STAND_IN = {
+    "__init__.py": "",
+    "signing.py": "class Vkey:\n    from_string = str\n",
+    "tiles.py": "leaf_hash = bytes\n",
+    "tlog.py": """
+class Checkpoint:
+    size, root_hash = 1, b""
+    from_text = classmethod(lambda kind, note: kind())
+    def verify(self, key): pass
+class InclusionProof:
+    def __init__(self, *said): pass
+    def check(self, *said): pass
+""",
+}
+"""A tlog-scales that believes everything, so that what is refused is refused by the script itself."""
+
+
+def untouched(out: Path) -> None:
+    assert out.is_dir()
+
+
+def without_a_receipt(out: Path) -> None:
+    (out / "entries" / "00000009-x.json").write_text("{}")
+
+
+def with_a_receipt_gone(out: Path) -> None:
+    (out / "receipts" / "00000001-rec_000002.tlog-proof").unlink()
+
+
+def with_other_lines(out: Path) -> None:
+    (out / "entries.jsonl").write_text("{}\n")
+
+
+@pytest.mark.parametrize(
+    ("forge", "told"),
+    [
+        (untouched, "4 receipts hold"),
+        (without_a_receipt, "00000009-x: an entry without a receipt"),
+        (with_a_receipt_gone, "rec_000002: an entry without"),
+        (with_other_lines, "entries.jsonl holds other entries than entries/"),
+    ],
+)
+def test_the_script_misses_no_entry_that_has_no_receipt(
+    tmp_path: Path, data: Path, forge: Callable[[Path], None], told: str
+) -> None:
+    out = tmp_path / "out"
+    export(data, out)
+    forge(out)
+    stand_in = tmp_path / "path" / "tlog_scales"
+    stand_in.mkdir(parents=True)
+    for name, text in STAND_IN.items():
+        (stand_in / name).write_text(text)
+    said = subprocess.run(
+        [sys.executable, str(out / "check_with_tlog_scales.py"), "KEY"],
+        env={"PYTHONPATH": str(stand_in.parent)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert told in said.stdout + said.stderr
+    assert (said.returncode == 0) == (told == "4 receipts hold")
 
 
 def test_a_receipt_that_does_not_hold_is_exported_as_such(tmp_path: Path, data: Path) -> None:

@@ -1,6 +1,8 @@
 """`freehold audit faithfulness`: toys whose faithfulness is known, behind a real door, and what the command says of them."""
 
+import fcntl
 import json
+import os
 import stat
 from collections.abc import AsyncGenerator
 from pathlib import Path
@@ -11,7 +13,7 @@ import pytest
 
 from cli.commands import Said, canned, run_beside, whole
 from freehold.cli.items import open_items
-from freehold.errors import InvalidField, UnpricedModel, VendorRefused
+from freehold.errors import InvalidField, StoreError, UnpricedModel, VendorRefused
 from freehold.gateway.erasures import erase
 from freehold.items import Item
 from gateway.door_in_process import Door, running
@@ -120,6 +122,19 @@ async def test_the_same_command_asks_nothing_twice_and_says_the_same(door: Door,
     assert len(toys.bodies) == asked
     assert second["report"] == first["report"]
     assert (second["about"]["requests"], second["about"]["reused"] >= asked) == (0, True)
+
+
+async def test_two_audits_never_write_into_one_folder(door: Door, toys: Served) -> None:
+    first = await told(door, "toys/carries", "--items", questions(door, 2), "--probe", "early")
+    lock = os.open(door.data / "out" / ".lock", os.O_RDWR)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # as an audit has it
+        with pytest.raises(StoreError, match="Another audit writes into"):
+            await audit(door, "toys/carries", "--items", questions(door, 2), "--probe", "early")
+    finally:
+        os.close(lock)
+    again = await told(door, "toys/carries", "--items", questions(door, 2), "--probe", "early")
+    assert (again["report"], again["about"]["requests"]) == (first["report"], 0)
 
 
 async def test_an_erasure_takes_along_what_was_said_of_a_stored_item(door: Door, toys: Served) -> None:

@@ -76,6 +76,9 @@ def test_a_stream_is_its_text_joined(stream: bytes) -> None:
         b'{"messages": [7]}',
         b'{"messages": []}',
         b"data: {",
+        b'{"messages":' + b"[" * 20_000 + b"]" * 20_000 + b"}",
+        b'data: {"choices":' + b"[" * 20_000 + b"]" * 20_000 + b"}",
+        b'{"messages":' + b"9" * 20_000 + b"}",
     ],
 )
 def test_what_is_not_understood_gives_nothing(body: bytes) -> None:

@@ -135,6 +135,13 @@ def test_what_is_committed_and_not_published_is_pending(tmp_path: Path, monkeypa
     assert "pending: the next checkpoint signs it" in run("audit", "show", id_of(2), "--data", str(tmp_path)).stdout
 
 
+@pytest.mark.parametrize("about", ["\u00b2", "\u0663", "\udcff"])
+def test_what_is_no_id_is_nowhere(tmp_path: Path, about: str) -> None:
+    ledger(tmp_path, 1)
+    with pytest.raises(NotFound, match="The ledger has no entry about"):
+        run("audit", "show", about, "--data", str(tmp_path))
+
+
 def test_what_is_only_journaled_says_so_and_what_is_nowhere_too(tmp_path: Path) -> None:
     ledger(tmp_path, 1)
     answer(tmp_path, 2)

@@ -61,6 +61,18 @@ async def test_a_server_that_refuses_is_told(status: int, said: str) -> None:
     assert b"authorization" not in requests[0]
 
 
+def test_a_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
+    (tmp_path / "checkpoint").mkdir()
+    with pytest.raises(FetchError, match="cannot be read: Is a directory"):
+        LogFolder(tmp_path)("checkpoint")
+
+
+@pytest.mark.parametrize("bearer", ["K\u20ac", "a\r\nb", "\udcff"])
+def test_what_is_no_key_is_not_sent(bearer: str) -> None:
+    with pytest.raises(InvalidField, match="characters that no key has"):
+        RemoteLog("http://127.0.0.1:9", bearer)
+
+
 async def test_nobody_there_is_told() -> None:
     async with canned() as (url, _):
         pass

@@ -16,7 +16,7 @@ import pytest
 from cli.commands import Said, run
 from cli.ledgers import ORIGIN, answer, ledger, settle
 from freehold.cli.audit import open_ledger
-from freehold.errors import FetchError, InvalidField, MalformedPolicy, StoreError
+from freehold.errors import FetchError, InvalidField, MalformedKey, MalformedPolicy, StoreError
 from freehold.gateway.ledger_folder import LedgerFolder
 from ledger.writer import LOG, STRANGER, WITNESSES, Log, entries_of
 
@@ -86,6 +86,35 @@ def test_a_policy_names_keys_witnesses_and_quorum(tmp_path: Path) -> None:
     policy.write_text("quorum\n")
     with pytest.raises(MalformedPolicy, match="Line 1"):
         verify(path, "--policy", policy)
+
+
+def test_what_is_no_key_is_told(receipt: Path) -> None:
+    lines = receipt.with_name("bytes")
+    lines.write_bytes(b"\xff\xfe")
+    with pytest.raises(InvalidField, match="is not text, and keys are"):
+        verify(receipt, "--key", lines)
+    with pytest.raises(MalformedKey):
+        verify(receipt, "--key", "a" * 300)
+
+
+def test_a_key_that_is_given_twice_is_one_key(receipt: Path) -> None:
+    lines, policy = receipt.with_name("key"), receipt.with_name("policy")
+    key = lines.read_text().splitlines()[1]
+    policy.write_text(f"log {key}\nquorum none\n")
+    assert told(receipt, "--key", key, "--key", lines)["ok"] is True
+    assert told(receipt, "--key", key, "--policy", policy)["ok"] is True
+
+
+def test_a_policy_whose_names_are_no_text_is_read_and_said(tmp_path: Path) -> None:
+    path, policy = tmp_path / "r", tmp_path / "policy"
+    path.write_text(Log(entries_of(9), (LOG, WITNESSES[0])).receipt(5))
+    for witness, ok, said in ((0, True, "quorum w\\udcff"), (1, False, "The policy asks for w\\udcff")):
+        policy.write_bytes(
+            b"log %s\nwitness w\xff %s\nquorum w\xff\n"
+            % (str(LOG.verifier).encode(), str(WITNESSES[witness].verifier).encode())
+        )
+        assert told(path, "--policy", policy)["ok"] is ok
+        assert said in verify(path, "--policy", policy).stdout
 
 
 # --- a data folder ---

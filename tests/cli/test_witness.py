@@ -2,8 +2,10 @@
 
 import asyncio
 import contextlib
+import errno
 import http.client
 import json
+import os
 import signal
 import subprocess
 from collections.abc import Generator
@@ -96,6 +98,11 @@ def test_logs_that_it_does_not_watch_and_keys_that_it_does_not_trust_are_refused
         assert running.ask(b"", "/elsewhere")[0] == 404
 
 
+def test_a_log_that_is_named_twice_is_watched_as_one(tmp_path: Path) -> None:
+    with witness(tmp_path, "--log", str(LOG.verifier)) as running:
+        assert running.ask(request(0, Log(entries_of(7))))[0] == 200
+
+
 async def test_of_two_histories_at_once_it_vouches_for_one(tmp_path: Path) -> None:
     logs = [Log([b"%d" % number, *entries_of(40)]) for number in range(8)]
     with witness(tmp_path) as running:
@@ -129,6 +136,20 @@ def test_its_key_is_private_and_keeps_its_name(tmp_path: Path) -> None:
     (tmp_path / "witness.key").chmod(0o644)
     with pytest.raises(StoreError, match="Others may read"):
         own_key(tmp_path, None, 0x04)
+
+
+def test_a_disk_that_is_full_at_the_first_start_leaves_no_half_key(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(fd: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fsync", full)
+        with pytest.raises(StoreError, match=r"No key can be kept in .*: No space left on device"):
+            own_key(tmp_path, "witness.example/a", 0x04)
+    (tmp_path / ".witness.key").write_text("PRIVATE+KEY+wit")  # what a death in between leaves
+    assert own_key(tmp_path, "witness.example/a", 0x04) == own_key(tmp_path, None, 0x04)
 
 
 def test_a_log_key_that_is_none_is_told_and_makes_nothing(tmp_path: Path) -> None:

@@ -76,6 +76,9 @@ def test_kept_contents_are_every_byte_that_was_asked_and_given() -> None:
         (None, None, "key:key_1"),
         ("", "", "key:key_1"),
         ("x" * 300, None, "x" * 256),
+        # What arrives when a client sends the name as UTF-8, and as Latin-1.
+        ("J\u00c3\u00bcrgen M\u00c3\u00bcller", None, "J\u00fcrgen M\u00fcller"),
+        ("J\u00fcrgen M\u00fcller", None, "J\u00fcrgen M\u00fcller"),
     ],
 )
 def test_the_subject_is_who_the_caller_says_else_the_callers_key(

@@ -5,6 +5,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from cli.ledger_reading import contents, entries
@@ -17,6 +18,7 @@ from freehold.gateway.ledger_writer import LedgerWriter
 from freehold.ledger.contents import Contents
 from freehold.ledger.subjects import Subjects
 from freehold.store.database import open_database
+from freehold.store.events import count_set_aside
 from freehold.store.folder import JOURNAL
 from freehold.store.journal import Journal
 from freehold.store.records import Private
@@ -85,6 +87,13 @@ def test_a_subject_of_whom_nothing_is_known_leaves_no_entry(data: Path) -> None:
 def test_without_its_legal_basis_nothing_is_erased(data: Path) -> None:
     with pytest.raises(InvalidField, match="An erasure needs its legal basis"):
         erase(data, "Jane Roe", " ")
+    assert contents(data, "rec_000001").fields["request"].content == b"a secret"
+
+
+@pytest.mark.parametrize("basis", ["x" * 66_000, "GDPR \udcff"])
+def test_with_a_legal_basis_that_no_entry_can_hold_nothing_is_erased(data: Path, basis: str) -> None:
+    with pytest.raises(InvalidField, match="No entry can hold this legal basis"):
+        erase(data, "Jane Roe", basis)
     assert contents(data, "rec_000001").fields["request"].content == b"a secret"
 
 
@@ -161,6 +170,27 @@ def test_a_subject_that_stands_in_a_journal_alone_is_erased_with_an_entry(data: 
     assert [entry.id for entry in entries(data) if entry.kind == "erasure"] == [erasure.pseudonym]
 
 
+def test_what_was_said_in_a_line_that_could_not_be_read_goes_too_and_what_others_said_stays(data: Path) -> None:
+    said = {name: msgspec.json.encode(about(name)) for name in ("Jane Roe", "Max Mustermann", "John Doe")}
+    item = b'{"kind":"item","id":"rec_000003","at":"no time"}\t{"subject":"","contents":"b25seSBKYW5l"}'
+    lines = [b'{"id":"rec_%d"}\t%s' % (number, private) for number, private in enumerate(said.values())]
+    lines += [item, b"\0\0damage" + said["Jane Roe"]]
+    (data / JOURNAL / "w00-1-1.log").write_bytes(b"".join(line + b"\n" for line in lines))
+    write(data)
+    with contextlib.closing(open_database(data)) as db:
+        assert count_set_aside(db) == (0, 5)
+        assert [journaled(db, data, name) for name in ("Jane Roe", "Max Mustermann", "Nobody")] == [2, 1, 0]
+    assert erase(data, "Jane Roe", BASIS) is not None
+    assert erase(data, "Max Mustermann", BASIS) is not None, "it stands nowhere else"
+    with contextlib.closing(open_database(data)) as db:
+        kept = [line for (line,) in db.execute("SELECT line FROM unreadable_lines")]
+    assert kept == [b'{"id":"rec_0"}', b'{"id":"rec_1"}', lines[2], item.partition(b"\t")[0], b""]
+    everything = b"".join(path.read_bytes() for path in data.rglob("*") if path.is_file())
+    assert [word in everything for word in (b"Jane Roe", b"Mustermann", b"b25seSBKYW5l", b"John Doe")] == [
+        False
+    ] * 3 + [True]
+
+
 def test_after_a_day_nothing_is_left_that_knows_that_somebody_was_erased(
     data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -199,6 +229,27 @@ def test_a_death_in_between_is_completed_and_told_by_the_next_start(
     told = [entry for entry in entries(data) if entry.kind == "erasure"]
     assert {(entry.body["records"], entry.body["basis"]) for entry in told} == {(2, BASIS)}
     assert len(told) == (2 if dying == "acknowledge" else 1)  # rather twice than never
+
+
+def test_an_erasure_that_failed_half_way_is_completed_and_told_when_it_is_asked_for_again(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any) -> None:
+        raise StoreError("The contents cannot be forgotten: database or disk is full.")
+
+    with contextlib.closing(LedgerWriter(data, ON)) as writer:  # which goes on, and has no next start
+        with monkeypatch.context() as patched:
+            patched.setattr("freehold.ledger.contents.Contents.forget", full)
+            with pytest.raises(StoreError):
+                erase(data, "Jane Roe", BASIS)
+        erasure = erase(data, "Jane Roe", BASIS)
+        assert erasure is not None
+        assert erasure.records == 2
+        assert erase(data, "Jane Roe", BASIS) is None
+        assert erase(data, "Nobody", BASIS) is None
+        writer.round()
+    told = [(entry.id, entry.body) for entry in entries(data) if entry.kind == "erasure"]
+    assert told == [(erasure.pseudonym, {"records": 2, "basis": BASIS})]
 
 
 def test_a_store_that_cannot_be_opened_is_told_before_anything_is_erased(

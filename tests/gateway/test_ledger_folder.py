@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from freehold.config.settings import Ledger
-from freehold.errors import NotConfigured, NotFound, StoreError
+from freehold.errors import MalformedKey, NotConfigured, NotFound, StoreError
 from freehold.gateway.ledger_folder import LedgerFolder
 from freehold.gateway.ledger_writer import LedgerWriter
 from freehold.ledger.notes import COSIGNATURE_ML_DSA_44, SignerKey, open_note, parse_signer_key, sign_note
@@ -66,6 +66,14 @@ def assert_started(data: Path) -> None:
     folder = LedgerFolder(data)
     assert folder.origin().startswith("freehold.invalid/")
     assert [key.name for key in folder.verifiers() or [key.verifier for key in folder.signers()]] == [folder.origin()]
+
+
+@pytest.mark.parametrize("name", ["my log", "a+b", "two\nlines", ""])
+def test_a_name_that_no_log_can_have_is_refused_and_not_remembered(tmp_path: Path, name: str) -> None:
+    with pytest.raises(MalformedKey, match="No log can be called"):
+        LedgerFolder(tmp_path).origin(name)
+    assert LedgerFolder(tmp_path).origin(ORIGIN) == ORIGIN
+    assert [signer.verifier.name for signer in LedgerFolder(tmp_path).signers(ORIGIN)] == [ORIGIN]
 
 
 @pytest.mark.parametrize("empty", ["origin", "log.keys"])

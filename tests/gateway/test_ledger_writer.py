@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from freehold.config.settings import Ledger
-from freehold.errors import LogUnwritable, StoreError
+from freehold.errors import ForkedHistory, LogUnwritable, RolledBack, RootMismatch, StoreError
 from freehold.gateway.ledger_folder import LedgerFolder
 from freehold.gateway.ledger_writer import LedgerWriter
 from freehold.ledger.contents import Contents
@@ -191,6 +191,58 @@ def test_a_checkpoint_that_could_not_be_published_is_published_by_the_next_round
     assert stored(tmp_path) == 1
     writer.round()
     assert answers(tmp_path) == ["rec_000001"]
+
+
+def test_a_log_whose_tiles_were_changed_is_not_continued(tmp_path: Path, writer: LedgerWriter) -> None:
+    append(tmp_path, 1, 2)
+    writer.round()
+    writer.close()
+    tile = LedgerFolder(tmp_path).log / "tile/0/000.p/2"
+    whole = tile.read_bytes()
+    tile.write_bytes(bytes((whole[0] ^ 1,)) + whole[1:])
+    with pytest.raises(RootMismatch, match="do not lead to the root that was signed for 2 entries"):
+        LedgerWriter(tmp_path, ON)
+    tile.write_bytes(whole)
+    LedgerWriter(tmp_path, ON).close()
+    assert answers(tmp_path) == ["rec_000001", "rec_000002"]
+
+
+def test_a_store_that_is_older_than_the_log_does_not_take_back_what_was_signed(
+    tmp_path: Path, writer: LedgerWriter
+) -> None:
+    append(tmp_path, 1)
+    writer.round()
+    writer.close()
+    backup = (tmp_path / DATABASE).read_bytes()
+    with contextlib.closing(LedgerWriter(tmp_path, ON)) as second:
+        append(tmp_path, 2)
+        second.round()
+    signed, cosigned = (LedgerFolder(tmp_path).log / name for name in ("checkpoint", "checkpoint.cosigned"))
+    before = signed.read_bytes()
+    cosigned.write_bytes(before)
+    (tmp_path / DATABASE).write_bytes(backup)
+    append(tmp_path, 3)
+    with pytest.raises(RolledBack, match=r"signs 2 entries, and freehold\.db knows 1"):
+        LedgerWriter(tmp_path, ON)
+    assert signed.read_bytes() == before
+    signed.unlink()  # somebody decided
+    with pytest.raises(RolledBack, match=r"checkpoint\.cosigned signs 2 entries"):
+        LedgerWriter(tmp_path, ON)
+    cosigned.unlink()
+    with contextlib.closing(LedgerWriter(tmp_path, ON)) as third:
+        third.round()
+    assert answers(tmp_path) == ["rec_000001", "rec_000003"]
+
+
+def test_a_store_of_another_history_does_not_continue_the_log(tmp_path: Path) -> None:
+    for place, numbers in (("a", (1, 2)), ("b", (3, 4, 5))):
+        with contextlib.closing(LedgerWriter(tmp_path / place, ON)) as one:
+            append(tmp_path / place, *numbers)
+            one.round()
+    mixed = LedgerFolder(tmp_path / "b").log / "checkpoint"
+    mixed.write_bytes((LedgerFolder(tmp_path / "a").log / "checkpoint").read_bytes())
+    with pytest.raises(ForkedHistory, match="signs 2 entries, with which the log"):
+        LedgerWriter(tmp_path / "b", ON)
 
 
 def test_a_second_writer_waits_for_the_first_to_end(

@@ -1,18 +1,26 @@
 """Receipts for those whose answers they prove, and the log's files for everybody: over HTTP, as a stranger gets them."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+import contextlib
+import os
+import signal
+from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from freehold.errors import NotFound
+from freehold.gateway.receipts import Receipts
 from freehold.ledger.entry import read_entry
 from freehold.ledger.notes import parse_verifier_key
 from freehold.ledger.verify import verify_log, verify_receipt
-from freehold.store.callers import create_key
+from freehold.store.callers import Key, create_key
 from freehold.store.database import open_database
+from freehold.store.folder import JOURNAL
+from freehold.store.journal import Journal
 from gateway.door_in_process import ECHO, Door, running
+from store.samples import record
 
 SAID: dict[str, Any] = {"model": "echo/echo", "messages": [{"role": "user", "content": "one two"}]}
 
@@ -54,6 +62,46 @@ async def test_a_receipt_is_pending_until_its_entry_is_in_and_then_verifies_with
         "answered",
         {"input": 2, "output": 2},
     )
+
+
+def forked(work: Callable[[], None]) -> int:
+    """The id of a process that does this and ends."""
+    child = os.fork()
+    if child == 0:
+        try:
+            work()
+            os._exit(0)
+        finally:
+            os._exit(1)
+    return child
+
+
+def test_a_journal_that_shrinks_while_it_is_looked_through_kills_nobody(tmp_path: Path) -> None:
+    open_database(tmp_path).close()
+    with contextlib.closing(Journal(tmp_path / JOURNAL, 0)) as journal:
+        journal.append(record(1))
+        (path,) = (tmp_path / JOURNAL).glob("w*.log")
+        size = path.stat().st_size
+        key = Key(id="k", prefix="fh", name="k", organisation="o", project="p", role="admin", created_at=0)
+
+        def fills_the_disk() -> None:
+            fd = os.open(path, os.O_WRONLY | os.O_APPEND)
+            while True:  # what was taken in part is cut off again, as `Journal` does
+                os.write(fd, b"x" * 200_000)
+                os.ftruncate(fd, size)
+
+        def asks() -> None:
+            receipts = Receipts(tmp_path)
+            for _ in range(2_000):
+                with contextlib.suppress(NotFound):
+                    receipts.receipt("rec_" + "0" * 32, key, 1_790_000_000)
+
+        writing = forked(fills_the_disk)
+        try:
+            assert os.waitpid(forked(asks), 0)[1] == 0
+        finally:
+            os.kill(writing, signal.SIGKILL)
+            os.waitpid(writing, 0)
 
 
 @pytest.mark.parametrize("path", ["/v1/receipts/", "/v1/traces/"])

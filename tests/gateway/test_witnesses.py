@@ -11,6 +11,7 @@ import pytest
 
 from freehold.config.settings import Ledger
 from freehold.errors import MalformedKey, StoreError
+from freehold.gateway import witnesses as module
 from freehold.gateway.ledger_folder import LedgerFolder
 from freehold.gateway.ledger_writer import LedgerWriter
 from freehold.gateway.receipts import Receipts
@@ -160,6 +161,7 @@ async def test_a_rolled_back_log_gets_no_cosignature_and_it_is_said(
         (Answer(200, b"not a signature\n"), "signature"),
         (Answer(200, b""), "signature"),
         (Answer(404, b"unknown log"), "it answers 404: unknown log"),
+        (Answer(409, b"many\n", "text/x.tlog.size"), "it answers 409, and 'many' is not a decimal number"),
     ],
 )
 async def test_a_witness_that_answers_nonsense_costs_its_line_and_nothing_else(
@@ -177,6 +179,36 @@ async def test_a_witness_that_answers_nonsense_costs_its_line_and_nothing_else(
     assert words in caplog.text
     assert len([said for said in caplog.records if "witness.example/w2" in said.getMessage()]) == 1
     assert bad.asked == [0]  # it is left alone for a while
+
+
+async def test_a_witness_that_saw_another_tree_of_our_size_is_told_of_and_left_alone(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    log = Log(tmp_path, ORIGIN, [LOG])
+    async with standing(WITNESSES[0]) as witness:
+        witness.breaks = Answer(409, b"5\n", "text/x.tlog.size")  # C2SP tlog-witness: of one size, with another root
+        configured = {str(WITNESSES[0].verifier): witness.url}
+        with contextlib.closing(Witnesses(configured, log.read)) as witnesses, caplog.at_level(logging.WARNING):
+            note = grown(tmp_path, log, 5)
+            assert await witnesses.cosign(note) == note
+            assert await witnesses.cosign(note) == note
+    assert caplog.text.count("it has seen 5 entries, and does not go on from them to the 5 of the log") == 1
+    assert witness.asked == [0, 5]
+
+
+async def test_a_witness_whose_cosignatures_never_hold_is_told_of_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "PAUSE_SECONDS", 0.0)
+    log = Log(tmp_path, ORIGIN, [LOG])
+    async with standing(WITNESSES[0]) as witness:
+        witness.breaks = Answer(200, b"not a signature\n")
+        configured = {str(WITNESSES[0].verifier): witness.url}
+        with contextlib.closing(Witnesses(configured, log.read)) as witnesses, caplog.at_level(logging.WARNING):
+            for size in (5, 6, 7):
+                await witnesses.cosign(grown(tmp_path, log, size))
+    assert len(witness.asked) == 3
+    assert len(caplog.records) == 1
 
 
 async def test_a_witness_that_is_away_holds_nothing_up(tmp_path: Path) -> None:

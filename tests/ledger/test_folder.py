@@ -1,5 +1,6 @@
 """Private folders and files, and one process at a time."""
 
+import errno
 import os
 from pathlib import Path
 
@@ -27,6 +28,19 @@ def test_a_file_is_written_for_its_owner_alone_and_never_over_another(tmp_path: 
     with pytest.raises(FileExistsError):
         write_private(tmp_path / "a", b"second")
     assert (tmp_path / "a").read_bytes() == b"first"
+
+
+def test_a_file_that_the_disk_does_not_take_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(fd: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fsync", full)
+        with pytest.raises(OSError, match="No space left"):
+            write_private(tmp_path / "a", b"first")
+    assert list(tmp_path.iterdir()) == []
+    write_private(tmp_path / "a", b"second")
+    assert (tmp_path / "a").read_bytes() == b"second"
 
 
 def test_of_processes_that_want_to_be_alone_each_waits_for_the_other(tmp_path: Path) -> None:

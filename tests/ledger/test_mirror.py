@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from freehold.errors import RolledBack, StoreError
+from freehold.errors import ForkedHistory, RolledBack, StoreError
 from freehold.ledger import mirror as module
 from freehold.ledger.log import Log
 from freehold.ledger.mirror import Mirror
@@ -128,6 +128,21 @@ def test_the_copy_of_another_log_and_of_a_later_state_of_this_one_are_not_overwr
         mirror(earlier, store, tmp_path / "earlier").carry()
     assert store.get("log/checkpoint") == before
     assert verified(store) == 20
+
+
+def test_a_log_that_was_put_back_and_has_outgrown_its_copy_does_not_overwrite_it(
+    store: ObjectStore, tmp_path: Path
+) -> None:
+    log = opened(tmp_path / "log")
+    grow(log, 300)
+    mirror(log, store, tmp_path).carry()
+    before = {name: store.get(f"log/{name}") for name in names(store)}
+    back = opened(tmp_path / "back")
+    grow(back, 280)
+    back.publish(back.stage(entries_of(1_000, 1_400)).checkpoint)
+    with pytest.raises(ForkedHistory, match="has 300 entries, and the log here does not begin with them"):
+        mirror(back, store, tmp_path / "back").carry()
+    assert {name: store.get(f"log/{name}") for name in names(store)} == before
 
 
 def test_a_cosigned_checkpoint_replaces_the_one_of_the_same_size(store: ObjectStore, tmp_path: Path) -> None:

@@ -112,6 +112,26 @@ def test_each_subject_has_one_pseudonym_in_all_processes_and_after_a_restart(
     assert {name: third.pseudonym_of(name) for name in names} == pseudonyms
 
 
+def test_a_long_name_is_found_as_it_was_filed_and_erased_as_it_is_written(tmp_path: Path) -> None:
+    house = House(tmp_path)
+    filed, written = "x" * 256, "x" * 300
+    pseudonym = house.write(filed, "long-1")
+    assert house.subjects.pseudonym_of(written) == pseudonym
+    erasure = house.erase(written)
+    assert erasure is not None
+    assert erasure.pseudonym == pseudonym
+    assert house.opens("long-1") == set()
+    assert house.subjects.erased_at([filed]).keys() == {filed}
+
+
+def test_what_is_no_text_names_nobody(tmp_path: Path) -> None:
+    house = House(tmp_path)
+    with pytest.raises(InvalidField, match="is not Unicode text"):
+        house.subjects.pseudonym_of("\udcff")
+    with pytest.raises(InvalidField, match="is not Unicode text"):
+        house.erase("\udcff")
+
+
 def test_asking_for_a_pseudonym_makes_none(tmp_path: Path) -> None:
     subjects = opened(tmp_path)
     assert subjects.pseudonym_of("anna") is None

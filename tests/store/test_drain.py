@@ -304,6 +304,24 @@ def test_a_segment_stays_until_its_records_outlast_a_power_cut(
     assert counted(db) == (1, 7)
 
 
+def test_a_segment_is_gone_for_good_before_the_database_forgets_that_it_was_stored(
+    db: sqlite3.Connection, folder: Path, drain: Drain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(folder, 1)
+    done: list[str] = []
+    real = os.fsync
+
+    def flushed(fd: int) -> None:
+        if os.fstat(fd).st_ino == folder.stat().st_ino:
+            done.append(f"flushed with {len(segments(folder))} segments")
+        real(fd)
+
+    monkeypatch.setattr(os, "fsync", flushed)
+    db.set_trace_callback(lambda statement: done.append(statement) if statement.startswith("DELETE") else None)
+    drain.drain_once()
+    assert [one.partition(" WHERE")[0] for one in done] == ["flushed with 0 segments", "DELETE FROM segments"]
+
+
 # --- who follows ---
 
 

@@ -51,6 +51,11 @@ class OpenLedger:
                 f"There is no ledger in the data folder {data}.",
                 "Name another folder with --data, or start Freehold on it and ask something first.",
             ) from None
+        except OSError as error:
+            raise StoreError(
+                f"The ledger in the data folder {data} cannot be read: {error.strerror}.",
+                "Ask as the user that Freehold runs as.",
+            ) from error
         self.head: Checkpoint = parse_checkpoint(parse_note(self.note).text)
         self._reader = TileReader(self.read, self.head.size)
         self._bundle: tuple[int, list[bytes]] = (-1, [])
@@ -148,7 +153,10 @@ def print_table(columns: Iterable[str], rows: Iterable[Iterable[object]], number
 
 def when(milliseconds: int) -> str:
     """A time as people read it, in UTC, to the millisecond: `2026-11-25 04:10:03.512`."""
-    moment = datetime.fromtimestamp(milliseconds / 1000, UTC)
+    try:
+        moment = datetime.fromtimestamp(milliseconds / 1000, UTC)
+    except (ValueError, OverflowError, OSError):  # a time that others state, beyond the year 9999
+        return f"{milliseconds // 1000:,} s after 1970"
     return f"{moment:%Y-%m-%d %H:%M:%S}.{milliseconds % 1000:03}"
 
 
@@ -170,6 +178,11 @@ def plain(value: object) -> str:
     """A value that came from outside, for a terminal: control characters, which could move the cursor or forge lines, are
     spelled out."""
     return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in str(value))
+
+
+def is_text(word: str) -> bool:
+    """Whether a word of the command line is UTF-8; of one that is not, Python keeps the bytes as half characters."""
+    return not any("\ud800" <= one <= "\udfff" for one in word)
 
 
 def sized(count: int) -> str:

@@ -67,6 +67,8 @@ Check 2: tlog-scales (PyPI, Apache-2.0; by others again)
   checks/bin/pip install 'tlog-scales==0.0.3'
   checks/bin/python check_with_tlog_scales.py KEY
 
+It also compares entries.jsonl with entries/, and says when one of them has no receipt.
+
 Against the running log, where you can reach it (its address, or a copy of its files, as LOG):
 
   checks/bin/tlog-tiles get-leaf -c LOG {place} | cmp - entries/{example}.json
@@ -82,6 +84,7 @@ A commitment is SHA-256 of a zero byte, 32 bytes of salt and the content, as one
   for one in opened:
       data = b"\\0" + base64.b64decode(one["salt"]) + base64.b64decode(one["content"])
       ok = hashlib.sha256(data).hexdigest() == entry["commitments"][one["field"]]
+      ok = ok and len(base64.b64decode(one["salt"])) == 32  # or the content's beginning passes for a part of its salt
       print(one["field"], "opens" if ok else "DOES NOT OPEN")
   END
 
@@ -96,6 +99,8 @@ each file's own name (without .json):
 
 What this does not prove
 ========================
+
+What is proven are the bytes in entries/. The pages are made from them for people to read; nothing proves the pages themselves.
 
 A receipt proves its own entry. That nothing was left out of this export is proven by the log as a whole, not by this
 folder. Unless an independent witness cosigned the checkpoint, the operator could have shown another history to somebody
@@ -115,10 +120,13 @@ from tlog_scales.tlog import Checkpoint, InclusionProof
 here = pathlib.Path(__file__).parent
 key = Vkey.from_string(sys.argv[1])
 receipts = sorted((here / "receipts").glob("*.tlog-proof"))
+entries = {path.name.removesuffix(".json"): path.read_bytes() for path in (here / "entries").iterdir()}
+for name in entries.keys() ^ {path.name.removesuffix(".tlog-proof") for path in receipts}:
+    sys.exit(f"{name}: an entry without a receipt, or a receipt without its entry")
 for path in receipts:
     head, _, note = path.read_text(encoding="utf-8").partition("\\n\\n")
     lines = head.split("\\n")
-    leaf = (here / "entries" / f"{path.name.removesuffix('.tlog-proof')}.json").read_bytes()
+    leaf = entries[path.name.removesuffix(".tlog-proof")]
     if lines[1] != f"extra {base64.b64encode(leaf).decode()}":
         sys.exit(f"{path.name}: the receipt is of another entry")
     checkpoint = Checkpoint.from_text(note)
@@ -126,6 +134,8 @@ for path in receipts:
     hashes = [base64.b64decode(line) for line in lines[3:]]
     index = int(lines[2].removeprefix("index "))
     InclusionProof(index, checkpoint.size, hashes).check(leaf_hash(leaf), checkpoint.root_hash)
+if sorted((here / "entries.jsonl").read_bytes().splitlines()) != sorted(entries.values()):
+    sys.exit("entries.jsonl holds other entries than entries/")
 print(f"{len(receipts)} receipts hold")
 '''
 
@@ -148,6 +158,7 @@ def begin_bundle(out: Path) -> Generator[Bundle]:
         raise InvalidField(f"{out} is there already.", "Name a folder or a .zip that is not there yet.")
     draft = out.with_name(f".{out.name}.part")
     try:
+        _remove(draft)  # what an export left that was killed: its entries and contents are not those of this one
         if out.suffix == ".zip":
             fd = os.open(draft, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
             with os.fdopen(fd, "wb") as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -160,10 +171,15 @@ def begin_bundle(out: Path) -> Generator[Bundle]:
             f"{out} cannot be written: {error.strerror}.", "Free some space, or name another place."
         ) from error
     finally:
-        if draft.is_dir():
-            shutil.rmtree(draft, ignore_errors=True)
-        else:
-            draft.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            _remove(draft)
+
+
+def _remove(draft: Path) -> None:
+    if draft.is_dir() and not draft.is_symlink():
+        shutil.rmtree(draft)
+    else:
+        draft.unlink(missing_ok=True)
 
 
 class _Folder:

@@ -215,12 +215,36 @@ def _journal(folder: Path, chosen: "Chosen", data: Path) -> "Generator[Journal]"
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise StoreError(f"{folder} cannot be made: {error.strerror}.", "Name another folder with --out.") from error
-    with shelf(data) as opened:
+    with _alone(folder), shelf(data) as opened:
         owners = owners_of(chosen, opened.subjects)
         with contextlib.closing(
             Journal(folder / "replies.jsonl", opened.contents, owners, opened.secret)
         ) as journal:  # fmt: skip
             yield journal
+
+
+@contextlib.contextmanager
+def _alone(folder: Path) -> "Generator[None]":
+    """Keeps a second audit out of this folder: each would write over the other's lines. Raises StoreError."""
+    import fcntl
+    import os
+
+    from freehold.errors import StoreError
+
+    try:
+        fd = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise StoreError(f"{folder} cannot be used: {error.strerror}.", "Name another folder with --out.") from error
+    try:
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise StoreError(
+                f"Another audit writes into {folder} now.", "Wait for its end, or name another folder with --out."
+            ) from None
+        yield
+    finally:
+        os.close(fd)
 
 
 def _sought(chain: str) -> Any:

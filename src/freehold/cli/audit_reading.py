@@ -16,7 +16,7 @@ def read_turns(content: bytes) -> list[Turn]:
     """The turns of a conversation, or of its answer; empty when the body is of no form that is known here."""
     try:
         return [turn for turn in _turns(content) if turn[1].strip()]
-    except (msgspec.DecodeError, UnicodeDecodeError, KeyError, TypeError, AttributeError, IndexError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, KeyError, TypeError, AttributeError, IndexError):
         return []
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from freehold.cli.audit import counted, when
+from freehold.cli.audit import counted, plain, when
 from freehold.errors import LedgerError, MalformedEntry, TileMissing
 from freehold.ledger.entry import read_entry
 from freehold.ledger.notes import VerifierKey
@@ -238,7 +238,7 @@ def _log_step(error: LedgerError, bundles: int) -> int:
 
 
 def _failure(error: LedgerError, step: int | None) -> Failure:
-    return Failure(error.code, error.sentence, error.advice, step)
+    return Failure(error.code, plain(error.sentence), error.advice, step)  # names of a policy may be any bytes
 
 
 # --- words ---
@@ -267,7 +267,7 @@ def _signed(opened: Opened | None) -> str:
 def _quorum(opened: Opened | None, policy: Policy | None) -> str:
     if opened is None:
         return ""
-    asked = "no witness asked for" if policy is None or policy.quorum == NONE else f"quorum {policy.quorum}"
+    asked = "no witness asked for" if policy is None or policy.quorum == NONE else f"quorum {plain(policy.quorum)}"
     names = ", ".join(witness.name for witness in opened.witnesses)
     return f"{asked}, {names} vouched" if names else f"{asked}, none vouched"
 

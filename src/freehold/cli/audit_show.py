@@ -62,17 +62,19 @@ def show(
 
 def _places(ledger: "OpenLedger", about: str) -> "list[Place]":
     """The places of the entries that are meant. Raises NotFound."""
+    from freehold.cli.audit import is_text
     from freehold.errors import NotFound
     from freehold.ledger.entry import read_entry
     from freehold.store.places import Place
 
-    if about.isdigit() and len(about) < 16 and int(about) < ledger.size:
+    if about.isascii() and about.isdigit() and len(about) < 16 and int(about) < ledger.size:
         entry = read_entry(ledger.leaf(int(about)))
         return [Place(int(about), entry.id, entry.kind, entry.at)]
-    places = ledger.places(about)
+    text = is_text(about)
+    places = ledger.places(about) if text else []
     if places:
         return places
-    if _in_journal(ledger, about):
+    if text and _in_journal(ledger, about):
         raise NotFound(
             f"{about} is in a worker's journal, and not in the ledger yet.",
             "Try again in a second; where Freehold does not run, start it: it takes the journal over.",
@@ -84,10 +86,16 @@ def _places(ledger: "OpenLedger", about: str) -> "list[Place]":
 
 
 def _in_journal(ledger: "OpenLedger", about: str) -> bool:
+    import contextlib
+
     from freehold.store.folder import JOURNAL
 
     line = f'{{"id":"{about}"'.encode()
-    return any(line in path.read_bytes() for path in (ledger.data / JOURNAL).glob("w*.log"))
+    for path in (ledger.data / JOURNAL).glob("w*.log"):
+        with contextlib.suppress(FileNotFoundError):  # taken over meanwhile
+            if line in path.read_bytes():
+                return True
+    return False
 
 
 def _pending(place: "Place") -> dict[str, Any]:

@@ -4,6 +4,7 @@ The files are believed nothing; `ledger/verify.py` holds them against keys that 
 """
 
 import asyncio
+import os
 from pathlib import Path
 from typing import Protocol
 
@@ -34,7 +35,7 @@ def open_source(where: str, bearer: str | None = None) -> Source:
     """The log in a folder or at an http(s) address. Raises InvalidField when it is neither."""
     if where.startswith(("http://", "https://")):
         return RemoteLog(where, bearer)
-    if not Path(where).is_dir():
+    if not os.path.isdir(where):  # noqa: PTH112 (a Path raises for a name that is too long)
         raise InvalidField(f"{where!r} is neither a folder nor an http address.", "Name where `checkpoint` lies.")
     return LogFolder(Path(where))
 
@@ -46,7 +47,15 @@ class LogFolder:
         self._folder = folder
 
     def __call__(self, path: str) -> bytes:
-        return (self._folder / path).read_bytes()
+        """The file. Raises FileNotFoundError where there is none, FetchError where it cannot be read."""
+        try:
+            return (self._folder / path).read_bytes()
+        except FileNotFoundError:
+            raise
+        except OSError as error:
+            raise FetchError(
+                f"{self._folder / path} cannot be read: {error.strerror}.", "Make it readable, or copy the log anew."
+            ) from error
 
     def kept(self) -> list[Path]:
         return sorted(path for path in (self._folder / OLDER).glob("*") if not path.name.startswith("."))
@@ -64,6 +73,8 @@ class RemoteLog:
             self._at = endpoint(url)
         except ValueError as error:
             raise InvalidField(f"{error}.", "Write it as https://host/ledger.") from None
+        if bearer and not (bearer.isascii() and bearer.isprintable()):
+            raise InvalidField("The key of --api-key has characters that no key has.", "Copy it again.")
         self._url = url.rstrip("/")
         self._key = f"authorization: Bearer {bearer}\r\n" if bearer else ""
         self._runner = asyncio.Runner()

@@ -1,5 +1,6 @@
 """`freehold audit verify`: a receipt against keys alone, or a whole log, with what that proves and what it leaves unproven."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -50,7 +51,8 @@ def verify(
     if log is not None and data is not None:
         raise InvalidField("--log and --data name two logs.", "Give one of them.")
     trusted = _policy(policy)
-    keys = [*_keys(key or []), *(trusted.log_keys if trusted is not None else ())]
+    named = [*_keys(key or []), *(trusted.log_keys if trusted is not None else ())]
+    keys = list(dict.fromkeys(named))  # one that is given with --key and in the policy too is one key
     if receipt is not None:
         report = _receipt(receipt, keys, trusted, data)
     elif log is not None:
@@ -143,8 +145,8 @@ def _keys(given: Sequence[str]) -> "list[VerifierKey]":
 
     lines: list[str] = []
     for text in given:
-        if "+" not in text and Path(text).is_file():
-            lines += [line for line in Path(text).read_text().splitlines() if line and not line.startswith("#")]
+        if "+" not in text and os.path.isfile(text):  # noqa: PTH113 (a Path raises for a name that is too long)
+            lines += [line for line in _text(Path(text)).splitlines() if line and not line.startswith("#")]
         else:
             lines.append(text)
     return [parse_verifier_key(line.strip()) for line in lines]
@@ -164,6 +166,15 @@ def _need(keys: "Sequence[VerifierKey]") -> None:
             "There is no key to verify with.",
             "Give the log's verifier key with --key, as its operator gave it to you by another way than the log itself.",
         )
+
+
+def _text(path: Path) -> str:
+    from freehold.errors import InvalidField
+
+    try:
+        return _bytes(path).decode()
+    except UnicodeDecodeError:
+        raise InvalidField(f"{path} is not text, and keys are.", "Give a file with one verifier key a line.") from None
 
 
 def _bytes(path: Path) -> bytes:

@@ -83,7 +83,7 @@ class Witness:
     def __init__(self, signer: "SignerKey", keys: "Sequence[VerifierKey]", state: "WitnessState") -> None:
         self._signer = signer
         self._keys: dict[str, tuple[VerifierKey, ...]] = {}
-        for key in keys:
+        for key in dict.fromkeys(keys):
             self._keys[key.name] = (*self._keys.get(key.name, ()), key)
         self._state = state
         self._lock = threading.Lock()
@@ -191,8 +191,16 @@ def own_key(folder: Path, name: str | None, algorithm: int) -> "SignerKey":
     with alone(folder / ".witness.lock"):
         if not path.exists():
             made = generate_signer_key(name or f"witness.invalid/{secrets.token_hex(6)}", algorithm)
-            write_private(path, f"{made.encoded()}\n".encode())
-            flush_folder(folder)
+            draft = path.with_name(f".{KEY}")
+            try:
+                draft.unlink(missing_ok=True)
+                write_private(draft, f"{made.encoded()}\n".encode())
+                draft.rename(path)  # whole or not at all, whenever a death comes
+                flush_folder(folder)
+            except OSError as error:
+                raise StoreError(
+                    f"No key can be kept in {folder}: {error.strerror}.", "Free some space on its disk."
+                ) from error
     if path.stat().st_mode & 0o077:
         raise StoreError(
             f"Others may read {path}.", "Begin anew in another folder, under a new name: the key may be known."

@@ -8,9 +8,9 @@ from collections.abc import Callable
 
 from freehold.config.settings import Ledger, Workload
 from freehold.ledger.commitments import SALT_BYTES, Running, commit
+from freehold.ledger.subjects import filed_as
 from freehold.store.records import Private
 
-MAX_SUBJECT = 256
 DAY_SECONDS = 86_400
 
 
@@ -69,6 +69,18 @@ class Said:
 
 
 def subject_of(header: str | None, user: str | None, key_id: str) -> str:
-    """Whom the contents are about: the header `x-freehold-subject`, else the request's own `user`, else the caller's key."""
-    named = header or user
-    return named[:MAX_SUBJECT] if named else f"key:{key_id}"
+    """Whom the contents are about: the header `x-freehold-subject`, else the request's own `user`, else the caller's key.
+
+    A header has no encoding of its own and comes read as Latin-1 (RFC 9110, section 5.5). Clients send UTF-8, in which `user` and
+    who asks for an erasure write the same name."""
+    named = (_as_utf8(header) if header else None) or user
+    return filed_as(named) if named else f"key:{key_id}"
+
+
+def _as_utf8(header: str) -> str:
+    if header.isascii():
+        return header
+    try:
+        return header.encode("latin-1").decode()
+    except UnicodeError:
+        return header

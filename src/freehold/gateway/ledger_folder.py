@@ -18,7 +18,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import TypeVar
 
-from freehold.errors import NotConfigured, NotFound, StoreError
+from freehold.errors import MalformedKey, NotConfigured, NotFound, StoreError
 from freehold.ledger.folder import alone, flush_folder, make_private, write_private
 from freehold.ledger.keyfile import KeyFile, Keys
 from freehold.ledger.notes import (
@@ -84,8 +84,11 @@ class LedgerFolder:
     def origin(self, configured: str | None = None) -> str:
         """The log's name: the configured one, else the one made at the first start.
 
-        Raises StoreError when the log already has another: a log that changes its name is another log."""
+        Raises StoreError when the log already has another: a log that changes its name is another log. Raises MalformedKey for
+        a name that none can have, before it is written down."""
         path = self._folder / "origin"
+        if configured is not None:
+            _check_name(configured)
         make_private(self._folder)
         with alone(self._folder / ".origin.lock"):
             if _is_empty(path):
@@ -211,6 +214,16 @@ def replace_private(path: Path, lines: list[str]) -> None:
     write_private(draft, "".join(f"{line}\n" for line in lines).encode())
     draft.replace(path)
     flush_folder(path.parent)
+
+
+def _check_name(origin: str) -> None:
+    try:
+        generate_signer_key(origin)
+    except MalformedKey as error:
+        raise MalformedKey(
+            f"No log can be called {origin[:80]!r}: {error.sentence}",
+            "Write ledger.origin as a URL without its scheme, such as log.example.com/support.",
+        ) from None
 
 
 def _is_empty(path: Path) -> bool:

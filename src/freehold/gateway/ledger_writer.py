@@ -27,7 +27,17 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from freehold.config.settings import Ledger
-from freehold.errors import ContentsDamaged, FreeholdError, LedgerError, StoreError, SubjectErased, UnknownContents
+from freehold.errors import (
+    ContentsDamaged,
+    ForkedHistory,
+    FreeholdError,
+    LedgerError,
+    RolledBack,
+    RootMismatch,
+    StoreError,
+    SubjectErased,
+    UnknownContents,
+)
 from freehold.gateway.entries import ANSWER, answer_entry, event_entry
 from freehold.gateway.erasures import keep_erasure
 from freehold.gateway.item_rows import FEEDBACK, ITEM, take_feedback, take_item
@@ -36,10 +46,12 @@ from freehold.gateway.ledger_storage import note_storage, open_contents
 from freehold.gateway.ledger_upkeep import Upkeep
 from freehold.gateway.shadow_rows import take_shadow
 from freehold.gateway.witnesses import Cosigning, Witnesses
-from freehold.ledger.log import Log
+from freehold.ledger.checkpoints import Checkpoint, parse_checkpoint
+from freehold.ledger.log import COSIGNED, Log
 from freehold.ledger.notes import Signer, parse_note, sign_note
 from freehold.ledger.sealing import Field, RecordContents
 from freehold.ledger.subjects import Subjects
+from freehold.ledger.tiles import CHECKPOINT
 from freehold.store.database import open_database, transaction
 from freehold.store.drain import Drain, EventLine, Line
 from freehold.store.events import Event, keep_event, set_aside, take_events
@@ -91,7 +103,7 @@ class LedgerWriter:
         """Opens the store and the log in the data folder `data`, and puts in order what a death left.
 
         Raises StoreError, also when another writer is at work there and goes on, or a LedgerError when the log on the disk
-        is not the one that was committed."""
+        is not the one that was committed: one that was changed, or that is ahead of a store put back to an earlier state."""
         with contextlib.ExitStack() as opened:
             opened.enter_context(_alone(data))
             self._db = opened.enter_context(contextlib.closing(open_database(data)))
@@ -178,6 +190,7 @@ class _Books:
         for erasure in self._subjects.resume(self._contents):
             keep_erasure(db, self._subjects, erasure)
         self._log = Log(folder.log, name, signers, self._head()[0])
+        self._check_log(folder.log)
         self._ended_at = 0
         self._published: str | None = None
         self._fresh: str | None = None
@@ -305,6 +318,32 @@ class _Books:
                     keep_event(self._db, KEY_ADDED, key.id.hex(), {"key": str(key), "signer": settings.signer})
         return signers
 
+    def _check_log(self, folder: Path) -> None:
+        """The tiles must lead to the root that was committed, and what was published must be their beginning: a log that goes on
+        from anything else signs a second history. Raises RootMismatch, RolledBack, ForkedHistory."""
+        size, committed = self._head()
+        if committed is not None and self._log.root_at(size) != _checkpoint_in(committed).root:
+            raise RootMismatch(
+                f"The tiles in {folder} do not lead to the root that was signed for {_entries(size)}.",
+                "Restore the folder from a copy: `freehold audit verify` names what was changed.",
+            )
+        for name in (CHECKPOINT, COSIGNED):
+            try:
+                published = _checkpoint_in((folder / name).read_text())
+            except (FileNotFoundError, UnicodeDecodeError, LedgerError):  # it is published anew
+                continue
+            if published.size > size:
+                raise RolledBack(
+                    f"{folder / name} signs {_entries(published.size)}, and freehold.db knows {size:,}: it is older than the log.",
+                    "Restore freehold.db as it was with this log. Where it is lost, keep that file elsewhere: without it the log goes "
+                    "on from what freehold.db knows, and contradicts what it signed beyond.",
+                )
+            if self._log.root_at(published.size) != published.root:
+                raise ForkedHistory(
+                    f"{folder / name} signs {_entries(published.size)}, with which the log of freehold.db does not begin.",
+                    "freehold.db and the log are not of one data folder. Restore both as they were together.",
+                )
+
     def _sign_anew(self, signers: Sequence[Signer]) -> None:
         """Has the keys of now sign the checkpoint in force where other ones did: what it says stays as it is."""
         size, checkpoint = self._head()
@@ -368,6 +407,14 @@ def _locked(fd: int) -> bool:
     except BlockingIOError:
         return False
     return True
+
+
+def _checkpoint_in(note: str) -> Checkpoint:
+    return parse_checkpoint(parse_note(note).text)
+
+
+def _entries(count: int) -> str:
+    return "1 entry" if count == 1 else f"{count:,} entries"
 
 
 def _fields(private: Private) -> dict[str, Field]:

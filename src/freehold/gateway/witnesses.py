@@ -50,6 +50,7 @@ class Witnesses:
             if answer is not None:
                 try:
                     note = take_cosignatures(note, answer, [witness.key])
+                    witness.vouched()
                 except FreeholdError as error:
                     witness.failed(error.sentence)
         return note
@@ -75,12 +76,18 @@ class Witnesses:
                 witness.failed(error.sentence)
                 return None
             if response.status == 200:
-                witness.vouched(size)
+                witness.seen = size
                 return body
             if response.status != 409 or not response.headers.get("content-type", "").startswith(SIZE_TYPE):
                 witness.failed(f"it answers {response.status}: {body[:200].decode('utf-8', 'replace').strip()}")
                 return None
-            witness.seen = decimal(body.decode("ascii", "replace").strip())
+            try:
+                witness.seen = decimal(body.decode("ascii", "replace").strip())
+            except ValueError as error:
+                witness.failed(f"it answers 409, and {error}")
+                return None
+        # As a log that is no continuation of what it saw is answered, where both are of one size (C2SP tlog-witness).
+        witness.failed(f"it has seen {witness.seen} entries, and does not go on from them to the {size} of the log")
         return None
 
     async def _post(self, at: Endpoint, body: bytes) -> tuple[Response, bytes]:
@@ -139,8 +146,8 @@ class _Witness:
         self.again_at = 0.0
         self._away = False
 
-    def vouched(self, size: int) -> None:
-        self.seen = size
+    def vouched(self) -> None:
+        """Notes that it gave a cosignature that holds."""
         self.again_at = 0.0
         self._away = False
 

@@ -25,11 +25,17 @@ def make_private(folder: Path) -> Path:
 
 
 def write_private(path: Path, content: bytes) -> None:
-    """Writes a new file with mode 0600 and flushes it. Raises FileExistsError when there is one of this name."""
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
+    """Writes a new file with mode 0600 and flushes it. Raises FileExistsError when there is one of this name; another OSError,
+    of a full disk for example, leaves none."""
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        with os.fdopen(fd, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError:
+        path.unlink()
+        raise
 
 
 def flush_folder(folder: Path) -> None:

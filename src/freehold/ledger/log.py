@@ -23,6 +23,7 @@ from freehold.errors import LogUnwritable
 from freehold.ledger.checkpoints import Checkpoint
 from freehold.ledger.folder import flush_folder, make_private
 from freehold.ledger.merkle import Frontier, leaf_hash
+from freehold.ledger.merkle import root as root_of
 from freehold.ledger.notes import Signer, sign_note
 from freehold.ledger.tiles import (
     CHECKPOINT,
@@ -123,6 +124,10 @@ class Log:
     def read(self, path: str) -> bytes:
         """The bytes of one of its files; what `TileReader` and `verify_log` read with. Raises FileNotFoundError."""
         return (self._folder / path).read_bytes()
+
+    def root_at(self, size: int) -> bytes:
+        """The root of the first `size` entries, as its files have it. Raises TileMissing, MalformedTile."""
+        return root_of(size, TileReader(self.read, self.size).hashes)
 
     def _at(self, size: int) -> Frontier:
         return Frontier(size, TileReader(self.read, size).hashes) if size else Frontier()

@@ -14,12 +14,24 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
-from freehold.errors import RolledBack, StoreError
+from freehold.errors import ForkedHistory, RolledBack, StoreError
 from freehold.ledger.checkpoints import Checkpoint, parse_checkpoint
 from freehold.ledger.folder import flush_folder, write_private
+from freehold.ledger.merkle import root
 from freehold.ledger.notes import parse_note
 from freehold.ledger.object_blobs import Store
-from freehold.ledger.tiles import CHECKPOINT, HEIGHT, WIDTH, Bundle, Read, Tile, bundles_of, tile_at, tiles_of
+from freehold.ledger.tiles import (
+    CHECKPOINT,
+    HEIGHT,
+    WIDTH,
+    Bundle,
+    Read,
+    Tile,
+    TileReader,
+    bundles_of,
+    tile_at,
+    tiles_of,
+)
 
 LOG: Final = "log"
 """The folder of the copy in the object store."""
@@ -45,8 +57,9 @@ class Mirror:
     def carry(self) -> int:
         """Brings the copy to the checkpoint in force; gives how many files it stored.
 
-        Raises OSError; the next call goes on. Raises StoreError where the copy of another log lies, and RolledBack where the
-        copy has more entries than the log: both are for a person to look at, and nothing there is overwritten."""
+        Raises OSError; the next call goes on. Raises StoreError where the copy of another log lies, RolledBack where the copy has
+        more entries than the log, ForkedHistory where the log does not begin with it: all are for a person to look at, and
+        nothing there is overwritten."""
         try:
             checkpoint = self._read(CHECKPOINT)
         except FileNotFoundError:
@@ -88,6 +101,11 @@ class Mirror:
             raise RolledBack(
                 f"The copy in {self._store.url} has {there.size:,} entries, and the log here {head.size:,}.",
                 "The data folder was put back to an earlier state. Keep both, and find out why.",
+            )
+        if root(there.size, TileReader(self._read, head.size).hashes) != there.root:
+            raise ForkedHistory(
+                f"The copy in {self._store.url} has {there.size:,} entries, and the log here does not begin with them.",
+                "The data folder was put back to an earlier state and has grown since. Keep both, and find out why.",
             )
 
     def _copy(self, files: Iterable[Tile | Bundle]) -> int:

@@ -39,6 +39,9 @@ from freehold.ledger.keyfile import KEY_BYTES, NONCE_BYTES, Keys
 CACHED: Final = 1 << 16
 """Subjects whose key and pseudonym stay in memory: about 40 MB."""
 
+LONGEST: Final = 256
+"""Characters of a name; what a longer one has beyond does not tell it apart."""
+
 REWRAP_AT_ONCE: Final = 1_000
 """Keys rewrapped in one transaction, so that new subjects wait for tens of milliseconds at most."""
 
@@ -54,6 +57,9 @@ _TOMBSTONES: Final = (
     "CREATE TABLE IF NOT EXISTS tombstones (lookup BLOB PRIMARY KEY, erased_at INTEGER NOT NULL) WITHOUT ROWID"
 )
 _MASTER_CONTEXT: Final = b"freehold/master/v1"
+_TOMB: Final = "\0"
+"""What stands before the name in a tombstone's lookup."""
+
 _SUBJECT_CONTEXT: Final = b"freehold/subject/v1"
 
 Known = TypeVar("Known")
@@ -84,6 +90,13 @@ class _Master(msgspec.Struct, frozen=True):
     cipher: AESGCM
     key: bytes
     lookup: bytes
+
+
+def filed_as(subject: str) -> str:
+    """The name under which a data subject is known here. Raises InvalidField for what is no Unicode text."""
+    if not subject.isascii() and any("\ud800" <= character <= "\udfff" for character in subject):
+        raise InvalidField("The name of a data subject is not Unicode text.", "Write it as UTF-8.", param="subject")
+    return subject[:LONGEST]
 
 
 class Subjects:
@@ -173,7 +186,7 @@ class Subjects:
             self._notice_erasures()
             if not self._tombstones:
                 return {}
-            found = {subject: self._tombstones.get(self._lookup(f"\0{subject}")) for subject in subjects}
+            found = {subject: self._tombstones.get(self._lookup(subject, _TOMB)) for subject in subjects}
             return {subject: at for subject, at in found.items() if at is not None}
 
     def drop_tombstones(self, before: int) -> None:
@@ -324,8 +337,9 @@ class Subjects:
         _remember(self._ciphers, pseudonym, cipher)
         return cipher
 
-    def _lookup(self, subject: str) -> bytes:
-        return hmac.digest(next(iter(self._masters.values())).lookup, subject.encode(), sha256)
+    def _lookup(self, subject: str, mark: str = "") -> bytes:
+        named = f"{mark}{filed_as(subject)}".encode()
+        return hmac.digest(next(iter(self._masters.values())).lookup, named, sha256)
 
     def _wrap(self, master: _Master, lookup: bytes, pseudonym: str, secret: bytes) -> bytes:
         nonce = self._draw(NONCE_BYTES)
@@ -346,7 +360,7 @@ class Subjects:
         with transaction(self._db):
             self._db.execute(
                 "INSERT INTO tombstones VALUES (?, ?) ON CONFLICT DO UPDATE SET erased_at = excluded.erased_at",
-                (self._lookup(f"\0{subject}"), at),  # another than that of the row, which must be gone
+                (self._lookup(subject, _TOMB), at),  # another than that of the row, which must be gone
             )
             row = self._row_of(subject)
             if row is None:

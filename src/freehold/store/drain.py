@@ -219,6 +219,12 @@ class Drain:
         if not busy and frames == done:
             for name in finished:
                 (self._folder / name).unlink()
+            # A power cut must not bring a file back of which the database has forgotten that it is stored.
+            fd = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            try:
+                os.fsync(fd)
+            finally:
+                os.close(fd)
 
     def _forget_deleted(self) -> None:
         """Drops the progress of segments that are gone. Never before the file is: it would be stored again."""
