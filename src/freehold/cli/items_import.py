@@ -95,7 +95,11 @@ def _tell(file: Path, found: "Imported", *, skip_bad: bool) -> None:
     if len(found.problems) > SHOWN:
         print(f"... and {len(found.problems) - SHOWN:,} more", file=sys.stderr)
     if not found.items:
-        raise InvalidField(f"{file} holds no items.", "See docs/concepts/items.md for the forms.", param="file")
+        raise InvalidField(
+            f"{file} holds no items.",
+            "Name the columns of a table with --question, --reference and --reply, or give its --form.",
+            param="file",
+        )
     if found.problems and not skip_bad:
         raise InvalidField(
             f"{counted(len(found.problems), 'item')} of {file} cannot be read, and none was imported.",
