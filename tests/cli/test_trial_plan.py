@@ -92,4 +92,7 @@ async def test_what_cannot_be_planned_is_refused(tmp_path: Path) -> None:
                 await here.trial(
                     "plan", "sums", "--candidate", "skilled/right-74", "--items", items, "--gate", gate, *config
                 )
+        with pytest.raises(TrialError, match="No item has `language`, so no segment is judged by it"):
+            await here.trial("plan", "sums", "--candidate", "skilled/right-74", "--items", items, "--segments",
+                             "metadata.language,language", *config)  # fmt: skip
         assert msgspec.json.decode((await here.trial("list", "--json")).stdout) == []

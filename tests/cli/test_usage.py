@@ -118,6 +118,24 @@ def test_spreadsheets_get_one_line_a_group_below_the_names(data: Path) -> None:
     ]
 
 
+def test_spreadsheets_get_small_sums_exactly_and_without_an_exponent(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / JOURNAL, 0)
+    journal.append(record(OCTOBER, nano=1_500))
+    journal.close()
+    with contextlib.closing(open_database(tmp_path)) as db:
+        Drain(db, tmp_path / JOURNAL).drain_once()
+    words = ("usage", "--csv", "--by", "workload", "--since", "2026-10-01", "--data", str(tmp_path))
+    assert run(*words).stdout.splitlines()[1] == "triage,1,0,0,0,0,0,0,0.0000015"
+
+
+@pytest.mark.parametrize(
+    "words", [("--check",), ("--left", "--check"), ("--month", "2026-10"), ("--project", "shop"), ("--config", "x")]
+)
+def test_an_option_that_would_go_unheard_is_refused(tmp_path: Path, words: tuple[str, ...]) -> None:
+    with pytest.raises(InvalidField, match=r"^--(check|month|project|config) says nothing here\.$"):
+        run("usage", *words, "--data", str(tmp_path))
+
+
 def test_people_get_a_table_in_which_nothing_is_cut(data: Path) -> None:
     said = run("usage", "--since", "2026-10-01", "--data", str(data)).stdout
     lines = [" ".join(line.split()) for line in said.splitlines()]

@@ -125,6 +125,7 @@ def plan(
         made = make_plan(
             wish, chosen.items, chosen.clusters, opened.secret, pilot_of(folder, workload, mine.model, theirs.model)
         )
+        _check_segments(made)
         trial = TrialFolder(folder, made.id)
         digest = trial.write_plan(made)
         keep_event(opened.db, PLANNED, made.id, _told(made, digest), made_at)
@@ -137,6 +138,18 @@ def plan(
                     "discordance": made.expectation.discordance})  # fmt: skip
     else:
         _print(made, digest, trial.plan)
+
+
+def _check_segments(made: "Plan") -> None:
+    """Raises TrialError for a path that no item has: the plan would judge no segment by it, and say nothing."""
+    from freehold.errors import TrialError
+
+    for path in made.segments.paths:
+        if not any(segment.startswith(f"{path}=") for item in made.items for segment in item.segments):
+            raise TrialError(
+                f"No item has `{path}`, so no segment is judged by it.",
+                "What stands in the items' metadata is named --segments metadata.NAME; `model` and `workload` go as they are.",
+            )
 
 
 def _gates(asked: list[str]) -> "Gates":

@@ -34,6 +34,7 @@ def usage(
     """Adds up requests, tokens and dollars. Days and hours are UTC.
 
     An invoice has a line for each project, model and price, exact to a nano-dollar. The same month gives the same bytes."""
+    _check_options(month, project, config, invoice=invoice, left=left, check=check)
     if invoice:
         _invoice(month, project, data, json=json, csv=csv, check=check)
         return
@@ -67,9 +68,29 @@ def usage(
     if json:
         print(msgspec.json.encode(found).decode())
     elif csv:
-        _print_csv([*groups, *COLUMNS, "usd"], found)
+        _print_csv(
+            [*groups, *COLUMNS, "usd"],
+            [one | {"usd": _decimal(row.cost_nano)} for one, row in zip(found, rows, strict=True)],
+        )
     else:
         _print_table([*groups, *COLUMNS, "usd"], found)
+
+
+def _check_options(
+    month: str | None, project: str | None, config: Path | None, *, invoice: bool, left: bool, check: bool
+) -> None:
+    """Raises InvalidField for an option that would go unheard: who asked for a check must not take what comes for checked."""
+    from freehold.errors import InvalidField
+
+    for option, given, fits, needed in (
+        ("--invoice", invoice, not left, "alone, without --left"),
+        ("--check", check, invoice, "with --invoice"),
+        ("--month", month is not None, invoice, "with --invoice"),
+        ("--project", project is not None, invoice or left, "with --invoice or --left"),
+        ("--config", config is not None, left, "with --left"),
+    ):
+        if given and not fits:
+            raise InvalidField(f"{option} says nothing here.", f"Give it {needed}.", param=option[2:])
 
 
 def _invoice(month: str | None, project: str | None, data: Path | None, *, json: bool, csv: bool, check: bool) -> None:
@@ -114,6 +135,14 @@ def _left(project: str | None, data: Path | None, config: Path | None, *, json: 
         _print_csv(list(Standing.__struct_fields__), msgspec.to_builtins(found))
     else:
         print_table(COLUMNS, rows(found), ("used", "reserved", "most", "left"))
+
+
+def _decimal(nano: int) -> str:
+    """Dollars, exactly, as a spreadsheet of any kind reads them: `0.0000015`, and no exponent."""
+    from freehold.cli.audit import dollars
+
+    shown = dollars(nano)
+    return shown if "." in shown else f"{shown}.0"
 
 
 def _day(text: str) -> float:
