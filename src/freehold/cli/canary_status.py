@@ -39,7 +39,8 @@ def status(
         print(msgspec.json.format(msgspec.json.encode(found), indent=2).decode())
         return
     if not shown and not shadows:
-        print("There is no canary. `freehold canary start WORKLOAD --candidate M` begins one.")
+        of = "" if workload is None else f" of {workload}"
+        print(f"There is no canary{of}. `freehold canary start WORKLOAD --candidate M` begins one.")
     for one in shown:
         print("\n".join(_lines(one, _judges(one["shown"].get("judged"), said_of_judges))))
     for one in shadows:
