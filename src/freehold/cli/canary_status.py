@@ -21,13 +21,13 @@ def status(
     import msgspec
 
     from freehold.cli.canary_store import plain, said_of_judges
-    from freehold.config.paths import data_dir, environment
+    from freehold.config.paths import environment, used_data_dir
     from freehold.store.canaries import list_canaries
     from freehold.store.database import open_database
     from freehold.trials.canary import standing
     from freehold.trials.shadow import standings
 
-    with contextlib.closing(open_database(data_dir(data, environment()))) as db:
+    with contextlib.closing(open_database(used_data_dir(data, environment()))) as db:
         canaries = list_canaries(db, workload)
         if not every:
             newest = {canary.workload: canary for canary in reversed(canaries)}

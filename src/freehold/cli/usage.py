@@ -46,7 +46,7 @@ def usage(
 
     import msgspec
 
-    from freehold.config.paths import data_dir, environment
+    from freehold.config.paths import environment, used_data_dir
     from freehold.store import usage as store
     from freehold.store.database import open_database
     from freehold.store.scopes import period_start
@@ -55,7 +55,7 @@ def usage(
     groups = tuple(by or ["day", "workload", "deployment"])
     start = period_start("month", now) if since is None else _day(since)
     end = now + 1 if until is None else _day(until)
-    with contextlib.closing(open_database(data_dir(data, environment()))) as db:
+    with contextlib.closing(open_database(used_data_dir(data, environment()))) as db:
         rows = store.usage(db, start, end, groups)  # pyright: ignore[reportArgumentType] (it refuses other names itself)
     found: list[dict[str, Any]] = [
         {
@@ -98,10 +98,10 @@ def _invoice(month: str | None, project: str | None, data: Path | None, *, json:
 
     from freehold.cli.audit import print_json, print_table
     from freehold.cli.usage_invoice import as_csv, invoice, rows
-    from freehold.config.paths import data_dir, environment
+    from freehold.config.paths import environment, used_data_dir
 
     chosen = month or time.strftime("%Y-%m", time.gmtime())
-    found = invoice(data_dir(data, environment()), chosen, project, check=check)
+    found = invoice(used_data_dir(data, environment()), chosen, project, check=check)
     if json:
         print_json(found)
     elif csv:
@@ -125,9 +125,9 @@ def _left(project: str | None, data: Path | None, config: Path | None, *, json: 
     from freehold.cli.audit import print_json, print_table
     from freehold.cli.settings import read_settings
     from freehold.cli.usage_left import COLUMNS, Standing, rows, standings
-    from freehold.config.paths import config_file, data_dir, environment
+    from freehold.config.paths import config_file, environment, used_data_dir
 
-    folder = data_dir(data, environment())
+    folder = used_data_dir(data, environment())
     found = standings(folder, read_settings(config_file(config, Path()), folder), project)
     if json:
         print_json(msgspec.to_builtins(found))
