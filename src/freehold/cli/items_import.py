@@ -18,7 +18,10 @@ def import_items(
     file: Annotated[Path, typer.Argument(help="JSON lines, a JSON list, CSV or Parquet.")],
     workload: Annotated[str, typer.Option(help="The workload that the items are for.")],
     form: Annotated[
-        str | None, typer.Option(help="Its form, where that is not to be recognised: see docs/concepts/items.md.")
+        str | None,
+        typer.Option(
+            help="Its form, where that is not to be recognised; one that there is not is refused with those that there are."
+        ),
     ] = None,
     question: Annotated[str | None, typer.Option(help="The field with what is asked.")] = None,
     reference: Annotated[str | None, typer.Option(help="The field with the right answer.")] = None,
