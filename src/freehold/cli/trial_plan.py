@@ -73,7 +73,7 @@ def plan(
     from freehold.cli.trial_items import choose
     from freehold.cli.trial_opening import PLANNED, arm_of, pilot_of, shelf
     from freehold.config.paths import config_file, data_dir, environment
-    from freehold.errors import UnknownWorkload
+    from freehold.errors import TrialError, UnknownWorkload
     from freehold.store.events import keep_event
     from freehold.trials.plan import Sampling, Segments, TrialFolder
     from freehold.trials.planning import Wish, judges_in, make_plan
@@ -83,6 +83,8 @@ def plan(
         raise UnknownWorkload(f"There is no workload {workload}.", f"There are {', '.join(settings.workloads)}.")
     folder = data_dir(data, environment())
     door = find_door(url, key, folder)
+    if incumbent is None and any(target.model == "requested" for target in settings.workloads[workload].route):
+        raise TrialError(f"{workload} asks for what callers name, and has no model of its own.", "Give --incumbent.")
     if incumbent is None:
         incumbent = str(get(door, f"/v1/routes/explain?workload={workload}")["targets"][0]["deployment"])
     tables = settings.workloads[workload].graders
