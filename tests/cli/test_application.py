@@ -27,6 +27,11 @@ def test_every_command_explains_itself(words: tuple[str, ...]) -> None:
     assert said.stderr == ""
 
 
+def test_a_command_explains_what_its_page_of_the_reference_does() -> None:
+    said = " ".join(run("train", "run", "--help").stdout.split())
+    assert " Train by a recipe, or go on with a run. Trains to the end. Ctrl-C ends the watching, not the run: " in said
+
+
 def test_every_group_of_commands_has_its_line_of_help() -> None:
     for group, line in GROUPS.items():
         *above, name = group.split()

@@ -52,6 +52,7 @@ def with_outcomes(data: Path, judged: Correction | None = None) -> str:
 def test_nothing_is_said_of_nothing_but_how_to_begin(tmp_path: Path) -> None:
     done = run("canary", "status", "--data", str(tmp_path))
     assert done.stdout == "There is no canary. `freehold canary start WORKLOAD --candidate M` begins one.\n"
+    assert run("canary", "status", "triag", "--data", str(tmp_path)).stdout.startswith("There is no canary of triag. ")
     assert json.loads(run("canary", "status", "--data", str(tmp_path), "--json").stdout) == {
         "canaries": [],
         "shadows": [],

@@ -55,6 +55,18 @@ def test_a_bad_file_is_told_line_by_line_and_ends_with_one(tmp_path: Path) -> No
     )
 
 
+def test_weights_that_nobody_knows_are_told(tmp_path: Path) -> None:
+    (tmp_path / "m.gguf").write_bytes(b"GGUF")
+    (tmp_path / "freehold.toml").write_text('[own.a]\nweights = "m.gguf"\n[own.b]\nweights = "nanno"\n')
+    result = run()
+
+    assert result.exit_code == 1
+    assert result.stdout == (
+        'freehold.toml, line 4: [own.b] weights names "nanno", and there are no such weights. '
+        "Give the path of a GGUF file, or one of the names nano, nano-refund, smollm2-135m, gemma3-270m.\n"
+    )
+
+
 def test_warnings_go_to_stderr_and_are_no_failure(tmp_path: Path) -> None:
     (tmp_path / "other.toml").write_text('[workloads.a]\nroute = [{ model = "echo/echo", weight = 2 }]\n')
     result = run("--config", "other.toml")

@@ -69,3 +69,11 @@ def test_a_file_without_items_is_refused(tmp_path: Path) -> None:
     path.write_text("")
     with pytest.raises(InvalidField, match="holds no items"):
         command("import", str(path), "--workload", "triage", "--skip-bad", data=tmp_path)
+
+
+def test_a_table_whose_columns_mean_nothing_is_refused_with_the_options_that_name_them(tmp_path: Path) -> None:
+    path = tmp_path / "golden.csv"
+    path.write_text("Frage,Antwort\nWas?,Das\n")
+    with pytest.raises(InvalidField, match="holds no items") as refused:
+        command("import", str(path), "--workload", "triage", data=tmp_path)
+    assert refused.value.advice.startswith("Name the columns of a table with --question, --reference and --reply")

@@ -20,6 +20,12 @@ def test_items_are_dealt_and_counted(tmp_path: Path) -> None:
     assert told("split", "triage", data=tmp_path) == found
 
 
+def test_a_workload_without_items_is_told(tmp_path: Path) -> None:
+    done = command("split", "triag", data=fill(tmp_path))
+    assert done.exit_code == 0
+    assert done.stderr == "There are no items of triag. `freehold items list --summary` says what there is.\n"
+
+
 def test_all_may_go_into_one_split(tmp_path: Path) -> None:
     assert told("split", "triage", "--shares", "0,1,0", data=fill(tmp_path))["splits"] == {"trial": 3}
 

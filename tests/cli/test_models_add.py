@@ -32,6 +32,7 @@ def test_a_file_of_somebody_elses_weights_needs_a_licence_and_gets_a_number(tmp_
     assert (found["id"], found["weights"]) == ("own/nano@1", hashlib.sha256(b"GGUF a").hexdigest())
     assert (found["lineage"]["licence"], found["lineage"]["base"]) == ("Apache-2.0", "meta/llama")
     assert added(tmp_path, 2) == "own/nano@2"
+    assert ", 1 file. It serves" in models(tmp_path, "add", "nano", str(path), "--licence", "MIT").stdout
 
 
 def test_weights_of_others_owe_what_their_terms_ask_for_in_card_and_bill(tmp_path: Path) -> None:

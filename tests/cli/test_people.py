@@ -7,7 +7,7 @@ import pytest
 
 from cli.commands import run
 from freehold.cli.people import people_in, sign
-from freehold.errors import ConfigError, NotSigned
+from freehold.errors import ConfigError, MalformedKey, NotSigned
 from freehold.ledger.word import read_key
 from freehold.training.word import OVERRIDE, judge
 
@@ -28,6 +28,13 @@ def test_a_key_is_printed_as_the_configuration_takes_it(tmp_path: Path) -> None:
     assert people_in(tmp_path / "freehold.toml") == {"ann": read_key(path).verifier}
     said = json.loads(run("people", "create", "bob@example.com", "--out", str(tmp_path / "b"), "--json").stdout)
     assert (said["name"], said["key"].partition("+")[0]) == ("bob@example.com", "bob@example.com")
+
+
+def test_a_name_that_no_key_can_have_is_refused_with_one_that_it_can(tmp_path: Path) -> None:
+    with pytest.raises(MalformedKey, match="'ann lee' cannot be a key's name") as refused:
+        run("people", "create", "ann lee", "--out", str(tmp_path / "a.key"))
+    assert refused.value.advice == "Take a name of one word, such as ann@example.com."
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_what_is_no_key_of_theirs_is_an_error_of_the_configuration(tmp_path: Path) -> None:

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from cli.commands import canned, run_beside, whole
-from freehold.errors import VendorRefused
+from cli.commands import canned, run, run_beside, whole
+from freehold.errors import InvalidField, VendorRefused
 from gateway.door_in_process import running
 
 TOML = """
@@ -38,6 +38,12 @@ async def test_people_get_a_table_with_whole_names_and_the_reasons(tmp_path: Pat
     assert rows[3].startswith("1 echo/echo ")
     assert rows[3].endswith(" closed ? ? 0 0")
     assert rows[4] == "Then: 1 more tries on each, then the next."
+
+
+def test_a_need_that_there_is_not_is_refused() -> None:
+    with pytest.raises(InvalidField, match="There is no need 'vison'") as refused:
+        run("route", "explain", "resilient", "--needs", "vison", "--url", "http://127.0.0.1:9", "--key", "k")
+    assert refused.value.advice == 'Did you mean "vision"?'
 
 
 async def test_a_deployment_that_cannot_be_asked_has_no_rank(tmp_path: Path) -> None:

@@ -43,3 +43,12 @@ def test_a_file_that_is_not_there_is_named(
     skipped = ("--no-measure",) if command[1] == "plan" else ()
     with pytest.raises(CatalogError, match=r"The terms in none\.toml cannot be read: No such file or directory\."):
         run(*command, *skipped, "--terms", "none.toml")
+
+
+def test_a_file_that_is_none_of_terms_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "order-form.toml"
+    path.write_text("[[contract]]\npermit = 1\n")
+    with pytest.raises(
+        CatalogError, match=r"The terms in .*order-form\.toml cannot be read: Object contains unknown field"
+    ):
+        run("terms", "list", "--terms", str(path))

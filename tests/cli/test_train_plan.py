@@ -105,8 +105,9 @@ def test_weights_that_can_be_fetched_are_told_with_how(tmp_path: Path) -> None:
 def test_rows_that_are_not_there_are_told(tmp_path: Path) -> None:
     missing = tmp_path / "missing.jsonl"
     text = GRPO.replace("grpo", "sft").replace("reward = {}\n", "").replace("[reward]\n", "")
-    with pytest.raises(MalformedDataset, match=r"missing\.jsonl cannot be read: No such file"):
+    with pytest.raises(MalformedDataset, match=r"missing\.jsonl cannot be read: No such file") as refused:
         run("train", "plan", recipe(tmp_path, f'data = "{missing}"\n{text}'), "--no-measure", "--data", str(tmp_path))
+    assert refused.value.advice.startswith("`freehold traces make WORKLOAD --out FILE` makes them")
 
 
 def test_what_is_chosen_when_a_run_begins_is_not_measured_before(tmp_path: Path) -> None:

@@ -3,9 +3,11 @@
 from pathlib import Path
 
 import msgspec
+import pytest
 
 from cli.commands import run
 from cli.train_runs import finished
+from freehold.cli.train_show import watch
 
 
 def test_a_run_is_shown_with_its_scores_and_alarms_and_its_curves_are_drawn(tmp_path: Path) -> None:
@@ -26,4 +28,13 @@ def test_as_json_nothing_is_rounded(tmp_path: Path) -> None:
 
 def test_following_a_run_that_is_done_ends_at_once(tmp_path: Path) -> None:
     finished(tmp_path)
-    assert run("train", "show", "--follow", "--data", str(tmp_path)).exit_code == 0
+    done = run("train", "show", "--follow", "--data", str(tmp_path))
+    assert done.exit_code == 0
+    assert (done.stdout + done.stderr).count("done, step 100 of 100") == 1, "once, not as it was watched and again"
+
+
+def test_what_was_watched_to_its_end_ends_with_its_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert watch(finished(tmp_path), lambda: False)
+    shown = capsys.readouterr().err
+    assert "done, step 100 of 100" in " ".join(shown.split())
+    assert shown.endswith("\n")

@@ -58,6 +58,8 @@ async def test_nobody_chooses_the_item_and_nothing_half_said_is_kept(tmp_path: P
         other = next(str(line["id"]) for line in questions(4) if line["id"] != item)
         for words, match in (
             (("--item", other, "--a", "1"), "not the item whose turn"),
+            (("--a", "1"), "not said of which item"),
+            (("--skip",), "not said of which item"),
             (("--item", item), "Nothing is said"),
             (("--item", item, "--skip", "--a", "1"), "cannot be told"),
             (("--item", item, "--better", "c"), "--better is 'c'"),

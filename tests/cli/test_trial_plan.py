@@ -83,6 +83,9 @@ async def test_what_cannot_be_planned_is_refused(tmp_path: Path) -> None:
             await here.trial("plan", "nothing", "--candidate", "skilled/right-74", "--items", items, *config)
         with pytest.raises(UnknownModel):
             await here.trial("plan", "sums", "--candidate", "gone/away", "--items", items, *config)
+        with pytest.raises(TrialError, match="default asks for what callers name") as refused:
+            await here.trial("plan", "default", "--candidate", "skilled/right-74", "--items", items, *config)
+        assert refused.value.advice == "Give --incumbent."
         with pytest.raises(TrialError, match="has no graders"):
             await here.trial("plan", "bare", "--candidate", "skilled/right-74", "--items", items, *config)
         with pytest.raises(TrialError, match="in the trial split"):
@@ -92,4 +95,7 @@ async def test_what_cannot_be_planned_is_refused(tmp_path: Path) -> None:
                 await here.trial(
                     "plan", "sums", "--candidate", "skilled/right-74", "--items", items, "--gate", gate, *config
                 )
+        with pytest.raises(TrialError, match="No item has `language`, so no segment is judged by it"):
+            await here.trial("plan", "sums", "--candidate", "skilled/right-74", "--items", items, "--segments",
+                             "metadata.language,language", *config)  # fmt: skip
         assert msgspec.json.decode((await here.trial("list", "--json")).stdout) == []

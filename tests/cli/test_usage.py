@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from cli.commands import run
-from freehold.errors import InvalidField
+from freehold.errors import ConfigError, InvalidField
 from freehold.store.database import open_database
 from freehold.store.drain import Drain
 from freehold.store.folder import JOURNAL
@@ -116,6 +116,33 @@ def test_spreadsheets_get_one_line_a_group_below_the_names(data: Path) -> None:
         ("claims", "2", "0.0"),
         ("triage", "2", "0.002"),
     ]
+
+
+def test_spreadsheets_get_small_sums_exactly_and_without_an_exponent(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / JOURNAL, 0)
+    journal.append(record(OCTOBER, nano=1_500))
+    journal.close()
+    with contextlib.closing(open_database(tmp_path)) as db:
+        Drain(db, tmp_path / JOURNAL).drain_once()
+    words = ("usage", "--csv", "--by", "workload", "--since", "2026-10-01", "--data", str(tmp_path))
+    assert run(*words).stdout.splitlines()[1] == "triage,1,0,0,0,0,0,0,0.0000015"
+
+
+@pytest.mark.parametrize(
+    "words", [("--check",), ("--left", "--check"), ("--month", "2026-10"), ("--project", "shop"), ("--config", "x")]
+)
+def test_an_option_that_would_go_unheard_is_refused(tmp_path: Path, words: tuple[str, ...]) -> None:
+    with pytest.raises(InvalidField, match=r"^--(check|month|project|config) says nothing here\.$"):
+        run("usage", *words, "--data", str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    "words", [("usage",), ("usage", "--invoice"), ("keys", "list"), ("report",), ("canary", "status")]
+)
+def test_a_misspelt_data_folder_is_told_and_not_made(tmp_path: Path, words: tuple[str, ...]) -> None:
+    with pytest.raises(ConfigError, match="There is no data folder"):
+        run(*words, "--data", str(tmp_path / "dta"))
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_people_get_a_table_in_which_nothing_is_cut(data: Path) -> None:

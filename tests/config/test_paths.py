@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from freehold.config.paths import cache_dir, config_file, data_dir, environment, user_name
+from freehold.config.paths import cache_dir, config_file, data_dir, environment, used_data_dir, user_name
 from freehold.errors import ConfigError
 
 HOME = {"HOME": "/home/u"}
@@ -82,3 +82,14 @@ def test_the_environment_is_that_of_the_process_now(monkeypatch: pytest.MonkeyPa
 
     assert before["FREEHOLD_TEST_VARIABLE"] == "1"
     assert environment()["FREEHOLD_TEST_VARIABLE"] == "2"
+
+
+def test_a_command_that_only_reads_makes_no_folder_of_a_name_that_was_misspelt(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=f"There is no data folder {tmp_path}/dta"):
+        used_data_dir(tmp_path / "dta", {})
+    with pytest.raises(ConfigError, match="There is no data folder /nowhere/at/all"):
+        used_data_dir(None, {"FREEHOLD_DATA": "/nowhere/at/all"})
+    assert used_data_dir(tmp_path, {}) == tmp_path
+    assert used_data_dir(None, {"HOME": str(tmp_path)}) == tmp_path / ".local/share/freehold", (
+        "the usual one may be new"
+    )

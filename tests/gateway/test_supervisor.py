@@ -95,8 +95,9 @@ def test_a_port_is_free_again_at_once() -> None:
 
 
 def test_an_address_that_is_not_this_machines_is_told() -> None:
-    with pytest.raises(StoreError, match=r"Cannot listen on 192\.0\.2\.1:0: "):  # RFC 5737: nobody's
+    with pytest.raises(StoreError, match=r"Cannot listen on 192\.0\.2\.1:0: ") as refused:  # RFC 5737: nobody's
         listen("192.0.2.1", 0, 8)
+    assert refused.value.advice.startswith("Give an address of this machine with --host")
 
 
 # --- before the workers start ---

@@ -58,8 +58,9 @@ def test_a_key_is_made_for_its_owner_alone_and_read_again(tmp_path: Path) -> Non
 
 
 def test_what_holds_no_key_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(StoreError, match="cannot be read"):
+    with pytest.raises(StoreError, match="cannot be read: No such file or directory") as refused:
         read_key(tmp_path / "none")
+    assert refused.value.advice == f"Make one: `freehold people create NAME --out {tmp_path / 'none'}`."
     path = tmp_path / "two.key"
     path.touch(0o600)
     with pytest.raises(MalformedKey, match="does not hold one key"):

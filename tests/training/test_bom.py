@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
+from msgspec.structs import replace
 
 from freehold.training.bom import bill_of_materials
 from freehold.training.lineage import Lineage
@@ -47,6 +48,16 @@ def test_it_names_the_model_its_data_and_its_ancestors() -> None:
     properties = {one["name"]: one["value"] for one in model["properties"]}
     assert properties["freehold:name_prefix"] == "Llama"
     assert properties["freehold:overrides"] == "x 2026-01-01: Order form 7. (legal)"
+
+
+def test_of_weights_that_nobody_counted_neither_size_nor_architecture_is_claimed(
+    validator: JsonStrictValidator,
+) -> None:
+    bill = bill_of_materials(replace(LINEAGE, run="", parameters=0))
+    assert validator.validate_str(json.dumps(bill)) is None
+    model = bill["metadata"]["component"]
+    assert model["description"] == "For refund-policy."
+    assert "modelArchitecture" not in model["modelCard"]["modelParameters"]
 
 
 def test_the_same_lineage_gives_the_same_bill_and_other_weights_another_serial_number() -> None:

@@ -87,6 +87,12 @@ def test_a_card_of_weights_without_a_run_claims_no_origin() -> None:
     assert "registered on 2026-11-26T10:00:00Z without the run that made them" in told
 
 
+def test_of_weights_that_nobody_counted_neither_size_nor_architecture_is_claimed() -> None:
+    told = model_card(replace(LINEAGE, run="", parameters=0))
+    assert "\nA model for refund-policy. " in told
+    assert "LlamaForCausalLM" not in told
+
+
 def test_of_rows_that_tasks_drew_it_is_said_what_they_were_held_against() -> None:
     drew = replace(LINEAGE, dataset="", sources=(replace(LINEAGE.sources[0], rows=0),))
     said = "None that the run run-7 drew asks the same as any of 2,000 sealed items."

@@ -32,6 +32,14 @@ def registry(tmp_path: Path) -> Registry:
     return Registry(tmp_path / "models")
 
 
+def test_where_no_folder_can_be_there_is_nothing_and_a_log_that_cannot_be_read_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    assert Registry(tmp_path / "file" / "models").serving() == {}
+    (tmp_path / "models" / "log.jsonl").mkdir(parents=True)
+    with pytest.raises(RegistryError, match=r"log\.jsonl cannot be read: Is a directory"):
+        Registry(tmp_path / "models").versions()
+
+
 def test_a_version_has_a_number_a_digest_and_its_files_by_their_hash(registry: Registry) -> None:
     one, two, other = add(registry, "nano", ONE), add(registry, "nano", TWO), add(registry, "micro", ONE)
     assert [one.id, two.id, other.id] == ["own/nano@1", "own/nano@2", "own/micro@1"]

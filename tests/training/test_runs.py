@@ -74,6 +74,13 @@ def test_runs_are_found_by_the_beginning_of_their_id_and_the_newest_without(tmp_
         find_run(tmp_path, "x")
 
 
+def test_where_there_are_no_runs_it_is_said_how_to_begin_one(tmp_path: Path) -> None:
+    for name in (None, "nano"):
+        with pytest.raises(ConfigError) as refused:
+            find_run(tmp_path, name)
+        assert refused.value.advice == "Begin one: `freehold train run RECIPE`."
+
+
 def test_a_run_that_a_process_holds_is_running_and_can_be_stopped(tmp_path: Path) -> None:
     place = made(tmp_path)
     assert not stop_run(place)

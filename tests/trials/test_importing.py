@@ -25,6 +25,12 @@ def questions(found: Imported) -> list[str]:
     return [item.input["messages"][-1]["content"] for item in found.items]
 
 
+def test_a_form_that_there_is_not_is_refused_and_not_read_as_a_plain_table(tmp_path: Path) -> None:
+    with pytest.raises(InvalidField, match="There is no form 'openai-chats'") as refused:
+        read_items(written(tmp_path / "a.json", json.dumps(ROWS)), "sums", form="openai-chats")
+    assert "openai-chat, " in refused.value.advice
+
+
 @pytest.mark.parametrize(
     ("name", "text"),
     [

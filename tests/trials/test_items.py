@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from freehold.errors import InvalidField, NotFound
 from freehold.items import Given, Label
@@ -62,6 +63,18 @@ def test_an_item_without_a_name_or_with_one_that_is_taken_gets_one_of_its_input(
     assert len(set(added.ids)) == 3
     assert all(one.startswith("imp_") and len(one) == 36 for one in added.ids)
     assert open_shelf.items.add([item(2, id="")], KEEP_UNTIL, "s").ids == ()
+
+
+def test_the_same_input_is_an_item_of_each_workload(open_shelf: Shelf) -> None:
+    mine = [item(1), item(2, id="")]
+    assert len(open_shelf.items.add(mine, KEEP_UNTIL, "s").ids) == 2
+    for workload in ("claims", "refunds"):
+        theirs = [replace(one, workload=workload) for one in mine]
+        added = open_shelf.items.add(theirs, KEEP_UNTIL, "s")
+        assert (len(added.ids), added.repeated) == (2, 0)
+        assert [one.item.workload for one in open_shelf.items.each(workload=workload)] == [workload, workload]
+        assert open_shelf.items.add(theirs, KEEP_UNTIL, "s").ids == (), "the same again is the same"
+    assert len({one.row.id for one in open_shelf.items.each()}) == 6
 
 
 def test_what_is_erased_or_over_is_not_there(open_shelf: Shelf) -> None:

@@ -17,6 +17,7 @@ from freehold.trials.report import (
     notes,
     paired,
     points_of,
+    why_unscored,
 )
 from freehold.trials.results import Calibration, Flips, Results, Row, Told
 from freehold.trials.verdict import decide
@@ -166,6 +167,14 @@ def test_what_could_not_be_scored_is_told_with_what_it_could_mean() -> None:
     told = notes(report_of(some))
     assert "0.10% of the items could not be scored by exact; they count for neither model." in told
     assert any("counted against the candidate" in note for note in told)
+
+
+def test_why_there_is_no_score_is_told_by_how_often() -> None:
+    mute = Told(scores={"judge": None, "exact": 1.0}, reasons={"judge": "No verdict.", "exact": "It is right."})
+    some = [Row(item="1", cluster="1", candidate=mute, incumbent=mute), Row(item="2", cluster="2", candidate=mute),
+            Row(item="3", cluster="3", missing="It was erased.")]  # fmt: skip
+    assert why_unscored(some) == ["judge: No verdict. (3 replies)", "It was erased. (2 replies)"]
+    assert why_unscored(rows()) == []
 
 
 def test_the_data_leaves_out_what_stands_in_files_of_its_own() -> None:

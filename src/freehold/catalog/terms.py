@@ -147,18 +147,23 @@ class Terms:
 
 
 def further(path: Path | None) -> tuple[bytes, ...]:
-    """What `Terms.load` takes of a file of terms of one's own; nothing where none is named. Raises CatalogError when it cannot be read."""
+    """What `Terms.load` takes of a file of terms of one's own; nothing where none is named. Raises CatalogError, which names it, when it
+    cannot be read."""
+    if path is None:
+        return ()
     try:
-        return () if path is None else (path.read_bytes(),)
+        data = path.read_bytes()
     except OSError as error:
         raise CatalogError(f"The terms in {path} cannot be read: {error.strerror}.") from error
+    _read(data, f"The terms in {path}")
+    return (data,)
 
 
-def _read(data: bytes) -> tuple[Contract, ...]:
+def _read(data: bytes, named: str = "A file of terms") -> tuple[Contract, ...]:
     try:
         table: Mapping[str, Any] = tomllib.loads(data.decode())
         return msgspec.convert(table, _File).contract
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, msgspec.ValidationError) as error:
         raise CatalogError(
-            f"A file of terms cannot be read: {error}.", "See docs/concepts/pedigree.md for its form."
+            f"{named} cannot be read: {error}.", "See docs/concepts/pedigree.md for its form."
         ) from error

@@ -5,6 +5,7 @@ a person asked for goes to stdout, everything else to stderr; errors are sentenc
 """
 
 import importlib
+import inspect
 import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -133,9 +134,11 @@ def application(arguments: Sequence[str]) -> "typer.Typer":
     )
     groups: dict[tuple[str, ...], typer.Typer] = {}
     for command in COMMANDS:
-        function = _load(command) if tuple(arguments[: len(command.words)]) == command.words else _stub(command)
+        asked = tuple(arguments[: len(command.words)]) == command.words
+        function = _load(command) if asked else _stub(command)
         *above, name = command.words
-        _group(app, groups, tuple(above)).command(name, help=command.help)(function)
+        told = f"{command.help}\n\n{inspect.getdoc(function) or ''}" if asked else command.help
+        _group(app, groups, tuple(above)).command(name, help=told, short_help=command.help)(function)
     return app
 
 

@@ -21,13 +21,13 @@ def status(
     import msgspec
 
     from freehold.cli.canary_store import plain, said_of_judges
-    from freehold.config.paths import data_dir, environment
+    from freehold.config.paths import environment, used_data_dir
     from freehold.store.canaries import list_canaries
     from freehold.store.database import open_database
     from freehold.trials.canary import standing
     from freehold.trials.shadow import standings
 
-    with contextlib.closing(open_database(data_dir(data, environment()))) as db:
+    with contextlib.closing(open_database(used_data_dir(data, environment()))) as db:
         canaries = list_canaries(db, workload)
         if not every:
             newest = {canary.workload: canary for canary in reversed(canaries)}
@@ -39,7 +39,8 @@ def status(
         print(msgspec.json.format(msgspec.json.encode(found), indent=2).decode())
         return
     if not shown and not shadows:
-        print("There is no canary. `freehold canary start WORKLOAD --candidate M` begins one.")
+        of = "" if workload is None else f" of {workload}"
+        print(f"There is no canary{of}. `freehold canary start WORKLOAD --candidate M` begins one.")
     for one in shown:
         print("\n".join(_lines(one, _judges(one["shown"].get("judged"), said_of_judges))))
     for one in shadows:

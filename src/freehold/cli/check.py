@@ -27,7 +27,10 @@ def check(
     path = config_file(config, Path())
     reading = examine(path, environment(), known_vendors(data or usual_data()))
     problems, warnings = _graders(reading)
-    problems, warnings = [*reading.problems, *problems, *_people(reading)], [*reading.warnings, *warnings]
+    problems, warnings = (
+        [*reading.problems, *problems, *_people(reading), *_weights(reading)],
+        [*reading.warnings, *warnings],
+    )
     if as_json:
         said = {"ok": not problems, "file": None if path is None else str(path)}
         said |= {"problems": problems, "warnings": warnings}
@@ -90,6 +93,25 @@ def _people(reading: "Reading") -> list["Problem"]:
             line = reading.positions.line(("people", person.name, "key"))
             source = reading.settings.source if reading.settings else None
             problems.append(Problem(source=source, line=line, sentence=error.sentence, advice=error.advice))
+    return problems
+
+
+def _weights(reading: "Reading") -> list["Problem"]:
+    """Names of weights that nobody knows, where llama.cpp is to serve them: `freehold up` would not start."""
+    from freehold.catalog.weights import NAMED, locate
+    from freehold.config.file import Problem, place
+    from freehold.config.own import REGISTRY
+    from freehold.config.paths import cache_dir, environment
+
+    problems: list[Problem] = []
+    for engine in reading.settings.own.values() if reading.settings else ():
+        named = bool(engine.weights) and engine.engine != "vllm" and engine.weights not in (REGISTRY, *NAMED)
+        if named and locate(engine.weights, cache_dir(environment())) is None:
+            here = ("own", engine.name, "weights")
+            source = reading.settings.source if reading.settings else None
+            said = f'{place(here)} names "{engine.weights}", and there are no such weights.'
+            advice = f"Give the path of a GGUF file, or one of the names {', '.join(NAMED)}."
+            problems.append(Problem(source=source, line=reading.positions.line(here), sentence=said, advice=advice))
     return problems
 
 

@@ -18,7 +18,10 @@ def import_items(
     file: Annotated[Path, typer.Argument(help="JSON lines, a JSON list, CSV or Parquet.")],
     workload: Annotated[str, typer.Option(help="The workload that the items are for.")],
     form: Annotated[
-        str | None, typer.Option(help="Its form, where that is not to be recognised: see docs/concepts/items.md.")
+        str | None,
+        typer.Option(
+            help="Its form, where that is not to be recognised; one that there is not is refused with those that there are."
+        ),
     ] = None,
     question: Annotated[str | None, typer.Option(help="The field with what is asked.")] = None,
     reference: Annotated[str | None, typer.Option(help="The field with the right answer.")] = None,
@@ -95,7 +98,11 @@ def _tell(file: Path, found: "Imported", *, skip_bad: bool) -> None:
     if len(found.problems) > SHOWN:
         print(f"... and {len(found.problems) - SHOWN:,} more", file=sys.stderr)
     if not found.items:
-        raise InvalidField(f"{file} holds no items.", "See docs/concepts/items.md for the forms.", param="file")
+        raise InvalidField(
+            f"{file} holds no items.",
+            "Name the columns of a table with --question, --reference and --reply, or give its --form.",
+            param="file",
+        )
     if found.problems and not skip_bad:
         raise InvalidField(
             f"{counted(len(found.problems), 'item')} of {file} cannot be read, and none was imported.",

@@ -45,6 +45,8 @@ def split(
             ("split", "items"), ((name or "not dealt", count) for name, count in counts.items()), numbers=("items",)
         )
         print(f"{len(clusters):,} clusters of {total:,} items; the largest has {largest:,}.")
+    if not counts:
+        print(f"There are no items of {workload}. `freehold items list --summary` says what there is.", file=sys.stderr)
     if largest > max(2, LARGE * total):
         print(
             f"One cluster holds {largest / total:.0%} of the items: they hardly differ, or come from one conversation. "

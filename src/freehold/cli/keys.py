@@ -78,11 +78,11 @@ def create(
 
 def list_keys(data: Data = None, json: AsJson = False) -> None:
     """Lists all keys, without their secrets."""
-    from freehold.config.paths import data_dir, environment
+    from freehold.config.paths import environment, used_data_dir
     from freehold.store import callers
     from freehold.store.database import open_database
 
-    with contextlib.closing(open_database(data_dir(data, environment()))) as db:
+    with contextlib.closing(open_database(used_data_dir(data, environment()))) as db:
         keys = [_shown(key) for key in callers.list_keys(db)]
     if json:
         _print_json(keys)

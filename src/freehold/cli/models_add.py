@@ -10,7 +10,7 @@ import typer
 
 from freehold import __version__
 from freehold.catalog.terms import Terms
-from freehold.cli.audit import Counting, print_json
+from freehold.cli.audit import Counting, counted, print_json
 from freehold.cli.models_adapter import is_adapter, with_base
 from freehold.cli.models_registry import AsJson, Data, Folder, described, note, open_registry
 from freehold.config.paths import data_dir, environment
@@ -94,7 +94,7 @@ def add(
         print_json(described(version))
     else:
         print(
-            f"{version.id} is registered: sha256:{version.digest}, {len(files)} files. It serves once it is promoted."
+            f"{version.id} is registered: sha256:{version.digest}, {counted(len(files), 'file')}. It serves once it is promoted."
         )
 
 

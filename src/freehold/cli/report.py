@@ -34,7 +34,7 @@ def report(
 
     from freehold.cli.audit import print_json
     from freehold.cli.audit_filters import moment
-    from freehold.config.paths import data_dir, environment
+    from freehold.config.paths import environment, used_data_dir
     from freehold.errors import InvalidField
     from freehold.store.database import open_database
     from freehold.trials.independence import as_data
@@ -44,7 +44,7 @@ def report(
     start = end - DAYS * 86400 if since is None else moment(since) / 1000
     if start >= end:
         raise InvalidField("The time ends before it begins.", "Let --since be before --until.", param="since")
-    folder = data_dir(data, environment())
+    folder = used_data_dir(data, environment())
     with contextlib.closing(open_database(folder)) as db:
         found = _examine(folder, db, start, end, now)
     if html is not None:

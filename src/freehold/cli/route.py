@@ -35,7 +35,14 @@ def explain(
     import msgspec
 
     from freehold.cli.running import find_door, get
+    from freehold.config.file import listed, suggest
+    from freehold.errors import InvalidField
+    from freehold.gateway.pages import FLAGS
 
+    for need in needs or []:
+        if need not in FLAGS:
+            advice = suggest(need, FLAGS) or f"There are {listed(FLAGS)}."
+            raise InvalidField(f"There is no need {need!r}.", advice, param="needs")
     door = find_door(url, key, data)
     asked = dict.fromkeys(needs or [], "true") | {"input_tokens": str(input_tokens)}
     if model is not None:

@@ -28,7 +28,7 @@ def show(
 
     place = find_run(data_dir(data, environment()), run)
     if follow:
-        watch(place, lambda: place.process() is not None, quiet=json)
+        watch(place, lambda: place.process() is not None, quiet=json, leave=False)
     tell_if_possible(place)
     stands = standing(place)
     draw(place)
@@ -38,8 +38,9 @@ def show(
         Console().print(picture(place, stands))
 
 
-def watch(place: "RunFolder", running: Callable[[], bool], *, quiet: bool = False) -> bool:
-    """Shows a run on stderr until it ends; a Ctrl-C ends the watching alone. Says whether the run has ended."""
+def watch(place: "RunFolder", running: Callable[[], bool], *, quiet: bool = False, leave: bool = True) -> bool:
+    """Shows a run on stderr until it ends, and leaves what it showed last there; a Ctrl-C ends the watching alone. Says whether
+    the run has ended."""
     import sys
     import time
 
@@ -53,13 +54,16 @@ def watch(place: "RunFolder", running: Callable[[], bool], *, quiet: bool = Fals
             while running():
                 time.sleep(LOOK_SECONDS)
             return True
-        with Live(console=Console(stderr=True), auto_refresh=False) as live:
+        console = Console(stderr=True)
+        with Live(console=console, auto_refresh=False, transient=not leave) as live:
             going = True
             while going:
                 going = running()
                 live.update(picture(place, standing(place)), refresh=True)
                 if going:
                     time.sleep(LOOK_SECONDS)
+        if leave and not console.is_terminal:
+            console.line()  # on a terminal rich ends the last line itself
         return True
     except KeyboardInterrupt:
         print(f"The run goes on: freehold train show {place.path.name} --follow", file=sys.stderr)

@@ -48,6 +48,12 @@ def label(
     said, _ = read_labels(place.path)
     next_one = next((one for one in order if one not in said), None)
     if item is None:
+        if skip or (a, b, better) != (None, None, None):
+            raise InvalidField(
+                "It is not said of which item.",
+                f"Look at it first: `freehold trial label {plan.id}` names it for --item.",
+                param="item",
+            )
         if next_one is None:
             raise NotFound(
                 f"All {len(order):,} items of {plan.id} are labelled.", f"Run it: `freehold trial run {plan.id}`."

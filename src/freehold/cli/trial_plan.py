@@ -73,7 +73,7 @@ def plan(
     from freehold.cli.trial_items import choose
     from freehold.cli.trial_opening import PLANNED, arm_of, pilot_of, shelf
     from freehold.config.paths import config_file, data_dir, environment
-    from freehold.errors import UnknownWorkload
+    from freehold.errors import TrialError, UnknownWorkload
     from freehold.store.events import keep_event
     from freehold.trials.plan import Sampling, Segments, TrialFolder
     from freehold.trials.planning import Wish, judges_in, make_plan
@@ -83,6 +83,8 @@ def plan(
         raise UnknownWorkload(f"There is no workload {workload}.", f"There are {', '.join(settings.workloads)}.")
     folder = data_dir(data, environment())
     door = find_door(url, key, folder)
+    if incumbent is None and any(target.model == "requested" for target in settings.workloads[workload].route):
+        raise TrialError(f"{workload} asks for what callers name, and has no model of its own.", "Give --incumbent.")
     if incumbent is None:
         incumbent = str(get(door, f"/v1/routes/explain?workload={workload}")["targets"][0]["deployment"])
     tables = settings.workloads[workload].graders
@@ -125,6 +127,7 @@ def plan(
         made = make_plan(
             wish, chosen.items, chosen.clusters, opened.secret, pilot_of(folder, workload, mine.model, theirs.model)
         )
+        _check_segments(made)
         trial = TrialFolder(folder, made.id)
         digest = trial.write_plan(made)
         keep_event(opened.db, PLANNED, made.id, _told(made, digest), made_at)
@@ -137,6 +140,18 @@ def plan(
                     "discordance": made.expectation.discordance})  # fmt: skip
     else:
         _print(made, digest, trial.plan)
+
+
+def _check_segments(made: "Plan") -> None:
+    """Raises TrialError for a path that no item has: the plan would judge no segment by it, and say nothing."""
+    from freehold.errors import TrialError
+
+    for path in made.segments.paths:
+        if not any(segment.startswith(f"{path}=") for item in made.items for segment in item.segments):
+            raise TrialError(
+                f"No item has `{path}`, so no segment is judged by it.",
+                "What stands in the items' metadata is named --segments metadata.NAME; `model` and `workload` go as they are.",
+            )
 
 
 def _gates(asked: list[str]) -> "Gates":

@@ -27,7 +27,7 @@ def run(
     the same command goes on, and pays again at most what was under way.
 
     Refuses a plan that is not the one in the ledger. The verdict goes to stdout and into the ledger; exit code 0 when it is
-    pass, 2 when it is fail, 3 when it is inconclusive."""
+    pass, 2 when it is fail, 3 when it is inconclusive or void."""
     import contextlib
     import fcntl
     import os
@@ -121,8 +121,11 @@ def _note(folder: Path, db: Any, results: "Results", path: Path) -> None:
 
 def _print(results: "Results") -> None:
     from freehold.cli.trial_gates import print_gates
+    from freehold.trials.report import why_unscored
 
     print(results.verdict.sentence)
+    for why in why_unscored(results.rows) if results.verdict.void else ():
+        print(f"  {why}")
     print_gates(results.verdict.gates)
     reused = f", {results.cached:,} of earlier trials" if results.cached else ""
     captured = f", {results.captured:,} captured" if results.captured else ""

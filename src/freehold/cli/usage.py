@@ -34,6 +34,7 @@ def usage(
     """Adds up requests, tokens and dollars. Days and hours are UTC.
 
     An invoice has a line for each project, model and price, exact to a nano-dollar. The same month gives the same bytes."""
+    _check_options(month, project, config, invoice=invoice, left=left, check=check)
     if invoice:
         _invoice(month, project, data, json=json, csv=csv, check=check)
         return
@@ -45,7 +46,7 @@ def usage(
 
     import msgspec
 
-    from freehold.config.paths import data_dir, environment
+    from freehold.config.paths import environment, used_data_dir
     from freehold.store import usage as store
     from freehold.store.database import open_database
     from freehold.store.scopes import period_start
@@ -54,7 +55,7 @@ def usage(
     groups = tuple(by or ["day", "workload", "deployment"])
     start = period_start("month", now) if since is None else _day(since)
     end = now + 1 if until is None else _day(until)
-    with contextlib.closing(open_database(data_dir(data, environment()))) as db:
+    with contextlib.closing(open_database(used_data_dir(data, environment()))) as db:
         rows = store.usage(db, start, end, groups)  # pyright: ignore[reportArgumentType] (it refuses other names itself)
     found: list[dict[str, Any]] = [
         {
@@ -67,9 +68,29 @@ def usage(
     if json:
         print(msgspec.json.encode(found).decode())
     elif csv:
-        _print_csv([*groups, *COLUMNS, "usd"], found)
+        _print_csv(
+            [*groups, *COLUMNS, "usd"],
+            [one | {"usd": _decimal(row.cost_nano)} for one, row in zip(found, rows, strict=True)],
+        )
     else:
         _print_table([*groups, *COLUMNS, "usd"], found)
+
+
+def _check_options(
+    month: str | None, project: str | None, config: Path | None, *, invoice: bool, left: bool, check: bool
+) -> None:
+    """Raises InvalidField for an option that would go unheard: who asked for a check must not take what comes for checked."""
+    from freehold.errors import InvalidField
+
+    for option, given, fits, needed in (
+        ("--invoice", invoice, not left, "alone, without --left"),
+        ("--check", check, invoice, "with --invoice"),
+        ("--month", month is not None, invoice, "with --invoice"),
+        ("--project", project is not None, invoice or left, "with --invoice or --left"),
+        ("--config", config is not None, left, "with --left"),
+    ):
+        if given and not fits:
+            raise InvalidField(f"{option} says nothing here.", f"Give it {needed}.", param=option[2:])
 
 
 def _invoice(month: str | None, project: str | None, data: Path | None, *, json: bool, csv: bool, check: bool) -> None:
@@ -77,10 +98,10 @@ def _invoice(month: str | None, project: str | None, data: Path | None, *, json:
 
     from freehold.cli.audit import print_json, print_table
     from freehold.cli.usage_invoice import as_csv, invoice, rows
-    from freehold.config.paths import data_dir, environment
+    from freehold.config.paths import environment, used_data_dir
 
     chosen = month or time.strftime("%Y-%m", time.gmtime())
-    found = invoice(data_dir(data, environment()), chosen, project, check=check)
+    found = invoice(used_data_dir(data, environment()), chosen, project, check=check)
     if json:
         print_json(found)
     elif csv:
@@ -104,9 +125,9 @@ def _left(project: str | None, data: Path | None, config: Path | None, *, json: 
     from freehold.cli.audit import print_json, print_table
     from freehold.cli.settings import read_settings
     from freehold.cli.usage_left import COLUMNS, Standing, rows, standings
-    from freehold.config.paths import config_file, data_dir, environment
+    from freehold.config.paths import config_file, environment, used_data_dir
 
-    folder = data_dir(data, environment())
+    folder = used_data_dir(data, environment())
     found = standings(folder, read_settings(config_file(config, Path()), folder), project)
     if json:
         print_json(msgspec.to_builtins(found))
@@ -114,6 +135,14 @@ def _left(project: str | None, data: Path | None, config: Path | None, *, json: 
         _print_csv(list(Standing.__struct_fields__), msgspec.to_builtins(found))
     else:
         print_table(COLUMNS, rows(found), ("used", "reserved", "most", "left"))
+
+
+def _decimal(nano: int) -> str:
+    """Dollars, exactly, as a spreadsheet of any kind reads them: `0.0000015`, and no exponent."""
+    from freehold.cli.audit import dollars
+
+    shown = dollars(nano)
+    return shown if "." in shown else f"{shown}.0"
 
 
 def _day(text: str) -> float:

@@ -44,6 +44,17 @@ def data_dir(chosen: Path | None, environ: Mapping[str, str]) -> Path:
     return _base(environ, "XDG_DATA_HOME", ".local/share", "Give --data DIR.") / "freehold"
 
 
+def used_data_dir(chosen: Path | None, environ: Mapping[str, str]) -> Path:
+    """The same for a command that only reads. Raises `ConfigError` when a folder was named that is not there: a misspelt one
+    would be made, and nothing would be found in it."""
+    folder = data_dir(chosen, environ)
+    if (chosen is not None or environ.get("FREEHOLD_DATA")) and not folder.exists():
+        raise ConfigError(
+            f"There is no data folder {folder}.", "Name another with --data, or start Freehold on it: `freehold up`."
+        )
+    return folder
+
+
 def cache_dir(environ: Mapping[str, str]) -> Path:
     """Where fetched weights are kept: `freehold` in the user's cache folder. Absolute. It need not exist. Raises
     `ConfigError` when the user has no home."""

@@ -20,7 +20,7 @@ from freehold.store.canaries import MILLION, Canary
 
 CREATED = 1_700_000_000
 _YES = frozenset({"1", "true", "yes"})
-_FLAGS = ("vision", "audio", "files", "tools", "json_schema", "json_object", "reasoning", "stream")
+FLAGS = ("vision", "audio", "files", "tools", "json_schema", "json_object", "reasoning", "stream")
 
 
 def list_models(book: Book, key: Key) -> dict[str, Any]:
@@ -60,7 +60,7 @@ def explain_route(book: Book, key: Key, asked: Mapping[str, str], canaries: Cana
         )
     targets = check_scope(key, plan, book.targets(plan, model))
     needs = Needs(
-        **{flag: asked.get(flag, "").lower() in _YES for flag in _FLAGS},
+        **{flag: asked.get(flag, "").lower() in _YES for flag in FLAGS},
         likely=_count(asked, "input_tokens") or 0,
         bound=_count(asked, "input_tokens") or 0,
         output=_count(asked, "max_tokens"),

@@ -6,6 +6,7 @@ for a database. When a worker dies, what it had reserved is settled here.
 
 import asyncio
 import contextlib
+import errno
 import logging
 import socket
 import sqlite3
@@ -36,9 +37,12 @@ def listen(host: str, port: int, backlog: int) -> socket.socket:
         listening.bind((host, port))
     except OSError as error:
         listening.close()
+        taken = error.errno in (errno.EADDRINUSE, errno.EACCES)
         raise StoreError(
             f"Cannot listen on {host}:{port}: {error.strerror}.",
-            "Choose another port with --port, or --port 0 for any.",
+            "Choose another port with --port, or --port 0 for any."
+            if taken
+            else "Give an address of this machine with --host: 127.0.0.1, or 0.0.0.0 for every one.",
         ) from error
     listening.listen(backlog)
     listening.set_inheritable(True)

@@ -274,7 +274,10 @@ def _split_key(text: str, shown: str) -> tuple[str, bytes, bytes]:
 
 def _check_key(name: str, material: bytes, size: int) -> None:
     if not _is_name(name):
-        raise MalformedKey(f"{name[:80]!r} cannot be a key's name: it is empty, or has a space or a plus.")
+        raise MalformedKey(
+            f"{name[:80]!r} cannot be a key's name: it is empty, or has a space or a plus.",
+            "Take a name of one word, such as ann@example.com.",
+        )
     if len(material) != size:
         raise MalformedKey(f"The key of {name[:80]} has {len(material)} bytes, and one of its type has {size}.")
 

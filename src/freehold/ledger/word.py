@@ -61,8 +61,9 @@ def read_key(path: Path) -> SignerKey:
     try:
         mode, text = path.stat().st_mode, path.read_text()
     except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "It is no text"
         raise StoreError(
-            f"The key {path} cannot be read: {error}.", "Make one: `freehold people create NAME`."
+            f"The key {path} cannot be read: {why}.", f"Make one: `freehold people create NAME --out {path}`."
         ) from None
     if os.name == "posix" and mode & 0o077:
         raise StoreError(f"Others than its owner may use {path}.", f"chmod 600 {path}")

@@ -44,7 +44,9 @@ def _model(lineage: Lineage, refs: list[str]) -> dict[str, Any]:
         "bom-ref": _ref(lineage),
         "name": lineage.model,
         "version": lineage.weights[:12],
-        "description": f"For {lineage.task}; {lineage.parameters:,} parameters.",
+        "description": f"For {lineage.task}; {lineage.parameters:,} parameters."
+        if lineage.parameters
+        else f"For {lineage.task}.",
         "hashes": [{"alg": "SHA-256", "content": lineage.weights}],
         "licenses": [_licence(name) for name in (lineage.licence, *lineage.owed.flowing)],
         "modelCard": _card(lineage, refs),
@@ -79,7 +81,7 @@ def _card(lineage: Lineage, refs: list[str]) -> dict[str, Any]:
         "modelParameters": {
             "task": lineage.task,
             "architectureFamily": "transformer",
-            "modelArchitecture": lineage.architecture,
+            **({"modelArchitecture": lineage.architecture} if lineage.parameters else {}),
             "datasets": [{"ref": ref} for ref in refs],
         },
     }

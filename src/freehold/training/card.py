@@ -41,10 +41,8 @@ def _head(lineage: Lineage) -> str:
 def _about(lineage: Lineage) -> str:
     flowing = ", ".join(lineage.owed.flowing)
     under = f" It is also under {flowing}, whose terms hold for it and for what is made from it." if flowing else ""
-    return (
-        f"A model of {lineage.parameters:,} parameters ({lineage.architecture}) for {lineage.task}. {_start(lineage)} "
-        f"Licence: {lineage.licence}.{under}\n\n{_made(lineage)}"
-    )
+    size = f" of {lineage.parameters:,} parameters ({lineage.architecture})" if lineage.parameters else ""
+    return f"A model{size} for {lineage.task}. {_start(lineage)} Licence: {lineage.licence}.{under}\n\n{_made(lineage)}"
 
 
 def _start(lineage: Lineage) -> str:

@@ -167,7 +167,10 @@ def read_dataset(path: Path) -> Dataset:
     try:
         file = path.open("rb")
     except OSError as error:
-        raise MalformedDataset(f"The rows of {path} cannot be read: {error.strerror}.") from None
+        raise MalformedDataset(
+            f"The rows of {path} cannot be read: {error.strerror}.",
+            "`freehold traces make WORKLOAD --out FILE` makes them; `data` of the recipe says where they lie.",
+        ) from None
     with file:
         for place, line in enumerate(file, 1):
             if not line.strip():

@@ -54,7 +54,7 @@ class Measured(Struct, frozen=True):
 
 
 class Lineage(Struct, frozen=True, kw_only=True):
-    """One version of a model. `weights` is the SHA-256 of its weights, `created` an ISO 8601 moment (UTC), `licence` an SPDX expression
+    """One version of a model. `parameters` is 0 where nobody counted them, and then the architecture is not known either. `weights` is the SHA-256 of its weights, `created` an ISO 8601 moment (UTC), `licence` an SPDX expression
     chosen by its owner, `base` the weights of others that it starts from (`vendor/model`, empty for from scratch), `start` the run of ours that it
     goes on from, `dataset` the digest of its rows (empty where tasks drew them), `inherited` those of the rows behind its start and its teacher,
     `sealed` how many sealed items no row gives away, and no problem that a task drew asks."""

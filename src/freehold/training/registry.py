@@ -306,8 +306,10 @@ class Registry:
         """The whole lines of the log."""
         try:
             content = self._log.read_bytes()
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return []
+        except OSError as error:
+            raise RegistryError(f"{self._log} cannot be read: {error.strerror}.", _RESTORE) from None
         return content.split(b"\n")[:-1]
 
     def _version(self, line: Line, serving: Mapping[str, int]) -> Version:

@@ -368,10 +368,12 @@ def list_runs(data: Path) -> list[RunFolder]:
 
 def find_run(data: Path, name: str | None) -> RunFolder:
     """The run whose id begins with `name`; the newest without one. Raises ConfigError where there is none, or more than one."""
-    runs = [one for one in list_runs(data) if name is None or one.path.name.startswith(name)]
+    every = list_runs(data)
+    runs = [one for one in every if name is None or one.path.name.startswith(name)]
     if not runs:
         raise ConfigError(
-            f"There is no run {name}." if name else "There are no runs.", "List them: `freehold train list`."
+            "There are no runs." if name is None else f"There is no run {name}.",
+            "List them: `freehold train list`." if every else "Begin one: `freehold train run RECIPE`.",
         )
     if name is not None and len(runs) > 1 and not any(one.path.name == name for one in runs):
         raise ConfigError(

@@ -243,6 +243,8 @@ _FORMS: Final[tuple[tuple[str, Callable[[Fields], bool], Callable[[Fields, str],
     ("langfuse-trace", lambda one: "input" in one and "output" in one and not _TRACED.isdisjoint(one), _trace),
 )
 
+FORMS: Final = (*(name for name, _, _ in _FORMS), "plain")
+
 
 def _plain(fields: Fields, columns: Columns, workload: str) -> Item:
     names = [_chosen(fields, columns.question, QUESTIONS), _chosen(fields, columns.reference, ANSWERS)]

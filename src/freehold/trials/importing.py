@@ -17,7 +17,7 @@ from msgspec import Struct
 from freehold.errors import FreeholdError, InvalidField, NotFound
 from freehold.items import Given, Item, ToolUse
 from freehold.redaction.redactor import Redactor
-from freehold.trials.forms import Columns, read, recognise
+from freehold.trials.forms import FORMS, Columns, read, recognise
 from freehold.trials.parquet import read_rows
 
 csv.field_size_limit(1 << 24)
@@ -53,7 +53,9 @@ def read_items(
 ) -> Imported:
     """The items of a file, for this workload; `at` (Unix milliseconds) is the time of those that have none.
 
-    Raises NotFound without the file, InvalidField when it cannot be read at all, NotConfigured for Parquet without its extra."""
+    Raises NotFound without the file, InvalidField when it cannot be read at all or the form is none, NotConfigured for Parquet without its extra."""
+    if form is not None and form not in FORMS:
+        raise InvalidField(f"There is no form {form!r}.", f"There are {', '.join(FORMS)}.", param="form")
     try:
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
     except OSError as error:

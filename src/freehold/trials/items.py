@@ -203,10 +203,14 @@ class Items:
 
     def _named(self, item: Item) -> Item:
         """The item under its own id, or, where it has none that can be used or another item has it, under one that its input
-        gives it."""
-        there = find_item(self._db, item.id) if _ID.fullmatch(item.id) else None
-        free = there is None or (there.id == item.id and there.content == self._content(item))
-        return item if _ID.fullmatch(item.id) and free else replace(item, id=f"imp_{self._content(item).hex()}")
+        gives it; where an item of another workload has that too, under one that its input and its workload give it."""
+        content = self._content(item)
+        own = [item.id] if _ID.fullmatch(item.id) else []
+        for name in (*own, f"imp_{content.hex()}"):
+            there = find_item(self._db, name)
+            if there is None or (there.id == name and (there.workload, there.content) == (item.workload, content)):
+                return replace(item, id=name)
+        return replace(item, id=f"imp_{content_key(content + item.workload.encode(), self._secret).hex()}")
 
     def _row(self, item: Item, subject: str, keep_until: int) -> ItemRow:
         return ItemRow(

@@ -5,6 +5,7 @@ stands in `disagreements` are contents: whoever writes them down takes them out 
 """
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from statistics import fmean
 from typing import Any, Final
@@ -171,6 +172,17 @@ def markdown(report: Report) -> str:
         *(f"- {note}" for note in notes(report)),
     ]
     return "\n".join(lines) + "\n"
+
+
+def why_unscored(rows: Iterable[Row], most: int = 3) -> list[str]:
+    """Why replies have no score, the most frequent reasons first: `judge: The judge gave no reason. (24 replies)`."""
+    found: Counter[str] = Counter()
+    for row in rows:
+        if row.missing:
+            found[row.missing] += 2
+        for told in (row.candidate, row.incumbent):
+            found.update(f"{name}: {why}" for name, why in told.reasons.items() if told.scores.get(name) is None)
+    return [f"{why} ({count:,} {'reply' if count == 1 else 'replies'})" for why, count in found.most_common(most)]
 
 
 def notes(report: Report) -> list[str]:
