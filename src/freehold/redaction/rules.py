@@ -51,7 +51,7 @@ _KEYS: Final = re.compile(
 )
 _NAMED: Final = re.compile(
     r"(?i)(?:api[_-]?key|access[_-]?key|client[_-]?secret|secret|password|passwort|passwd|pwd|token|bearer|authorization)"
-    r"[\"']?\s{0,4}(?:[:=]|\bis\b|(?<=bearer)\s)\s{0,4}[\"']?(?P<value>[^\s\"',;\[\]]{8,300})"
+    r"[\"']?\s{0,4}(?:[:=]|\bis\b|(?<=bearer)\s)\s{0,4}[\"']?(?P<value>-?\d[\d.eE+-]{7,300}(?=\s{0,9}\})|[^\s\"',;\[\]]{8,300})"
 )
 _NAMES: Final = ("key", "secret", "passw", "pwd", "token", "bearer", "authorization")
 _IN_URL: Final = re.compile(r"://(?P<value>[^\s/:@]{1,100}:[^\s/@]{1,200})@")
