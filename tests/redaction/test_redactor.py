@@ -186,3 +186,13 @@ def test_a_number_under_the_name_of_a_secret_becomes_a_placeholder_in_quotes_and
 def test_a_short_number_before_closing_braces_leaves_no_rule_out() -> None:
     text = '{"a":{"b":{"c":{"pwd":123456}}}, "x":"password: hunter2222"}'
     assert Redactor().begin().text(text) == text.replace("hunter2222", "[SECRET_1]")
+
+
+def test_a_secret_in_a_table_is_known_by_its_name_as_it_is_in_text() -> None:
+    redaction = Redactor().begin()
+    given = {"metadata": {"password": "hunter2222", "token": 123456789012, "max_tokens": 100000000, "key": "short"}}
+    assert redaction.value(given) == {
+        "metadata": {"password": "[SECRET_1]", "token": "[SECRET_2]", "max_tokens": 100000000, "key": "short"}
+    }
+    assert redaction.text("password: hunter2222") == "password: [SECRET_1]"
+    assert Redactor(["email"]).begin().value(given) == given

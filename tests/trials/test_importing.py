@@ -153,3 +153,10 @@ def test_a_list_without_an_end_and_a_cell_beyond_all_measure_are_refused(tmp_pat
         read_items(written(tmp_path / "deep.json", "[" * 50_000 + "]" * 50_000), "w")
     with pytest.raises(InvalidField, match="cannot be read behind line 1"):
         read_items(written(tmp_path / "wide.csv", 'question\n"' + "x" * (1 << 25) + '"\n'), "w")
+
+
+def test_metadata_is_redacted_whatever_its_name_is(tmp_path: Path) -> None:
+    row = {"question": "A?", "metadata": {"role": "bob@example.com", "password": 12345678}}
+    [item] = read_items(written(tmp_path / "a.jsonl", json.dumps(row)), "w", redactor=Redactor()).items
+    assert "bob@example.com" not in json.dumps(item.metadata)
+    assert "12345678" not in json.dumps(item.metadata)

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Mapping, Set
 from typing import Any, Final, cast
 
 from freehold.errors import InvalidField
-from freehold.redaction.rules import RULES, Found, Rule, custom
+from freehold.redaction.rules import RULES, SECRET_NAMES, Found, Rule, custom
 
 WORD: Final = re.compile(r"[A-Z][A-Z0-9_]{0,39}")
 """What a rule of one's own may be called in its placeholders."""
@@ -76,8 +76,17 @@ class Redaction:
             return [self.value(one) for one in cast("list[Any]", value)]
         if isinstance(value, dict):
             pairs = cast("dict[str, Any]", value)
-            return {name: one if name in _LEFT_ALONE else self.value(one) for name, one in pairs.items()}
+            return {name: one if name in _LEFT_ALONE else self.under(name, one) for name, one in pairs.items()}
         return value
+
+    def under(self, name: str, value: Any) -> Any:
+        """A value as `value` has it, and where its name may be a secret's, as JSON that says the name beside it."""
+        redacted = self.value(value)
+        if redacted != value or not isinstance(value, str | int | float) or not _may_hide(name):
+            return redacted
+        written = json.dumps({name: value}, ensure_ascii=False)
+        replaced = self.text(written)
+        return value if replaced == written else next(iter(json.loads(replaced).values()))
 
     def _in_words(self, text: str) -> str:
         """What is no JSON, or only a piece of it, in a fence or cut short: there too a line break that is written `\\n` hides
@@ -133,6 +142,11 @@ class Redaction:
             parts += (text[at:start], f'"[{rule.word}_{number}]"' if start in bare else f"[{rule.word}_{number}]")
             at = end
         return "".join((*parts, text[at:])) if parts else text
+
+
+def _may_hide(name: str) -> bool:
+    small = name.lower()
+    return any(word in small for word in SECRET_NAMES)
 
 
 def _in_numbers(found: Iterable[Found], text: str) -> tuple[list[Found], set[int]]:

@@ -53,7 +53,9 @@ _NAMED: Final = re.compile(
     r"(?i)(?:api[_-]?key|access[_-]?key|client[_-]?secret|secret|password|passwort|passwd|pwd|token|bearer|authorization)"
     r"[\"']?\s{0,4}(?:[:=]|\bis\b|(?<=bearer)\s)\s{0,4}[\"']?(?P<value>-?\d[\d.eE+-]{7,300}(?=\s{0,9}\})|[^\s\"',;\[\]]{8,300})"
 )
-_NAMES: Final = ("key", "secret", "passw", "pwd", "token", "bearer", "authorization")
+SECRET_NAMES: Final = ("key", "secret", "passw", "pwd", "token", "bearer", "authorization")
+"""What stands in every name of a secret, in small letters."""
+
 _IN_URL: Final = re.compile(r"://(?P<value>[^\s/:@]{1,100}:[^\s/@]{1,200})@")
 _PEM: Final = re.compile(r"-----BEGIN ([A-Z0-9 ]{0,30}PRIVATE KEY)-----")
 
@@ -65,7 +67,7 @@ def _secrets(text: str) -> Iterator[Found]:
         stop = len(text) if end < 0 else end + len(match[1]) + 14
         found.append((match.start(), stop, text[match.start() : stop]))
     small = text.lower()
-    named = (_NAMED,) if any(word in small for word in _NAMES) else ()
+    named = (_NAMED,) if any(word in small for word in SECRET_NAMES) else ()
     for pattern in (*named, _IN_URL):
         for match in pattern.finditer(text):
             if pattern is _IN_URL or any(one.isdigit() for one in match["value"]):

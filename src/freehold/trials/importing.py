@@ -93,7 +93,7 @@ def redacted(item: Item, redactor: Redactor) -> Item:
         input=redaction.value(item.input),
         given=said,
         reference=redaction.value(item.reference),
-        metadata=redaction.value(item.metadata),
+        metadata={redaction.text(name): redaction.under(name, value) for name, value in item.metadata.items()},
         labels=tuple(msgspec.structs.replace(label, note=redaction.text(label.note)) for label in item.labels),
     )
 
