@@ -56,7 +56,7 @@ class Algebra:
     needed."""
 
     name: ClassVar[str] = "algebra"
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
     late: ClassVar[bool] = False
     samples: ClassVar[tuple[Sample, ...]] = (
         Sample("gold", "Expanding, (x+1)^2 = x^2 + 2x + 1."),

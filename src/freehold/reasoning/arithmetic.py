@@ -62,7 +62,7 @@ class Arithmetic:
     """Checks `a op b = c` and its chains."""
 
     name: ClassVar[str] = "arithmetic"
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
     late: ClassVar[bool] = False
     samples: ClassVar[tuple[Sample, ...]] = (
         Sample("gold", "She has 12 + 5 - 2 = 15 apples, so 15 × $2.50 = $37.50."),

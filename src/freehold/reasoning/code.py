@@ -57,7 +57,7 @@ class Code:
     """Checks the output of Python snippets. Whether this machine has a sandbox is asked once, when first needed."""
 
     name: ClassVar[str] = "code"
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
     late: ClassVar[bool] = False
     samples: ClassVar[tuple[Sample, ...]] = (
         Sample("gold", "```python\nprint(sum(range(5)))\n```\nOutput: 10"),

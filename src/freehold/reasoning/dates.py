@@ -86,7 +86,7 @@ class Dates:
     """Checks claims about the calendar."""
 
     name: ClassVar[str] = "dates"
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
     late: ClassVar[bool] = False
     samples: ClassVar[tuple[Sample, ...]] = (
         Sample("gold", "July 4, 2026 is a Saturday, and 2000 was a leap year."),

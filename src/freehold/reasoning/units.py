@@ -86,7 +86,7 @@ class Units:
     """Checks conversions and sums of quantities. Needs the extra `reasoning`."""
 
     name: ClassVar[str] = "units"
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
     late: ClassVar[bool] = False
     samples: ClassVar[tuple[Sample, ...]] = (
         Sample("gold", "The dose is 0.5 mg = 500 mcg, and 98.6 °F = 37 °C."),

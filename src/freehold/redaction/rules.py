@@ -152,7 +152,7 @@ def _is_phone(written: str, digits: str) -> bool:
 # --- numbers with a checksum ---
 
 _CARD: Final = re.compile(r"(?<![\w.-])[2-6]\d{3}(?:[ -]?\d){9,15}(?!\w|-\d)")
-_IBAN: Final = re.compile(r"(?<!\w)[A-Z]{2}\d\d(?: ?[A-Z0-9]{1,4}){3,9}", re.IGNORECASE)
+_IBAN: Final = re.compile(r"(?<!\w)[A-Z]{2}\d\d(?:[ -]?[A-Z0-9]{1,4}){3,9}", re.IGNORECASE)
 _CARD_LENGTHS: Final = (19, 18, 17, 16, 15, 14, 13)
 
 
@@ -170,7 +170,7 @@ def _ibans(text: str) -> Iterator[Found]:
     for match in _IBAN.finditer(text):
         country = match[0][:2].upper()
         end = _end_of(text, match.start(), match.end(), checksums.IBAN_LENGTHS.get(country, 0))
-        value = text[match.start() : end].replace(" ", "").upper() if end else ""
+        value = text[match.start() : end].translate(_MARKS).upper() if end else ""
         if end and checksums.is_iban(value):
             yield match.start(), end, value
 
