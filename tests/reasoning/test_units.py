@@ -122,3 +122,8 @@ def test_what_a_substance_or_a_rate_decides_is_not_decided(units: Units, text: s
 @pytest.mark.parametrize("text", ["100 m in 10 s = 10 m/s", "1 hour 30 minutes × 2 = 3 hours"])
 def test_a_quantity_is_not_torn_from_the_one_before_it(units: Units, text: str) -> None:
     assert verdicts(units, text) == []
+
+
+def test_a_wrong_weight_is_not_saved_by_an_ounce_of_volume(units: Units) -> None:
+    assert verdicts(units, "72 pounds = 72 ounces") == ["refuted"]
+    assert verdicts(units, "30 pounds = 480 ounces") == ["verified"]

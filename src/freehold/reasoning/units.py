@@ -138,7 +138,7 @@ class Units:
             seen.append(judged)
             if judged[0] == "verified":
                 break
-        best = min(seen, key=lambda judged: ("verified", "not_checkable", "refuted").index(judged[0]))  # type: ignore[arg-type]
+        best = min(seen, key=_rank)
         verdict, value, reason = best
         if reason == _DIFFER and relation[0].strip()[-1].isalpha():
             verdict = "not_checkable"  # `is` joins more than equal quantities: "the 5 kg is 3 m away"
@@ -176,7 +176,7 @@ class Units:
             return "not_checkable", told, "The numbers agree when one factor is a rate, as in 8 hours a day."
         ratio = self._registry.Quantity(1, here.units) / self._registry.Quantity(1, there.units)
         if ratio.dimensionality in self._substance:
-            return "not_checkable", told, "It depends on the substance."
+            return "not_checkable", told, _SUBSTANCE
         return "refuted", told, _DIFFER
 
     def _shorthand(self, left: Side, left_units: tuple[str, ...], right: Side, right_units: tuple[str, ...]) -> bool:
@@ -246,7 +246,19 @@ class Units:
 
 VERIFIER = Units
 
+_SUBSTANCE = "It depends on the substance."
 _DIFFER = "The dimensions differ: no conversion leads from one to the other."
+
+
+def _rank(judged: Judged) -> int:
+    """The better of the meanings that a name has first: a wrong value in one dimension (`72 pounds = 72 ounces`) tells more
+    than that another meaning has another dimension."""
+    verdict, _, reason = judged
+    if verdict == "verified":
+        return 0
+    if verdict == "not_checkable":
+        return 3 if reason == _SUBSTANCE else 1
+    return 4 if reason == _DIFFER else 2
 
 
 def _claims(left: Side, right: Side) -> bool:
