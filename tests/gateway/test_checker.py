@@ -59,7 +59,7 @@ class Broken(Liar):
 def test_a_task_becomes_counts_and_a_document_that_opens_their_commitment() -> None:
     checked = Checker([Arithmetic()], {}).check(TASK)
     assert (checked.body["status"], checked.body["chain"], checked.body["steps"]) == ("checked", "shown", 3)
-    assert checked.body["verifiers"] == {"arithmetic/1": {"verified": 1, "refuted": 1}}
+    assert checked.body["verifiers"] == {"arithmetic/2": {"verified": 1, "refuted": 1}}
     assert 0 <= checked.body["took_us"] < 60_000_000
     verify(bytes.fromhex(checked.body["commitments"]["trace"]), checked.salt, checked.document)
     told: dict[str, Any] = msgspec.json.decode(checked.document)
@@ -96,7 +96,7 @@ def test_verifiers_that_lack_their_extra_or_fail_their_test_are_named(monkeypatc
         checker, "available", lambda: ([Arithmetic(), Liar(), Broken()], {"units": "pint cannot be imported"})
     )
     ready = Checker.load().ready
-    assert ready.verifiers == ("arithmetic/1",)
+    assert ready.verifiers == ("arithmetic/2",)
     assert ready.missing == {"broken": "failed-self-test", "liar": "failed-self-test", "units": "not-configured"}
     assert Checker.load().check(TASK).body["missing"] == ready.missing
 
@@ -124,7 +124,7 @@ def test_it_says_what_it_has_and_answers_until_its_pipe_closes() -> None:
     tasks = io.BytesIO(frame(TASK) + frame(replace(TASK, id="rec_2", chain="", schema="{}")) + b"\x00\x00")
     serve(tasks, out, Checker([Arithmetic()], {"units": "not-configured"}))
     messages = unframed(out.getvalue())
-    assert msgspec.json.decode(messages[0], type=Ready) == Ready(("arithmetic/1",), {"units": "not-configured"})
+    assert msgspec.json.decode(messages[0], type=Ready) == Ready(("arithmetic/2",), {"units": "not-configured"})
     answers = [msgspec.json.decode(message, type=Checked) for message in messages[1:]]
     assert [msgspec.json.decode(answer.document)["id"] for answer in answers] == ["rec_1", "rec_2"]
     assert [answer.body["steps"] for answer in answers] == [3, 1]

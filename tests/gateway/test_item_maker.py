@@ -133,3 +133,10 @@ def test_the_process_ends_when_its_pipe_closes() -> None:
     assert (done.returncode, done.stderr) == (0, b"")
     assert done.stdout.startswith(frame("ready"))
     assert b"[EMAIL_1]" in done.stdout
+
+
+def test_metadata_is_redacted_by_its_names_too() -> None:
+    item = made(
+        replace(MATERIAL, rules=("email", "secret"), metadata={"password": "hunter2222", "id": "bob@example.com"})
+    )
+    assert item.metadata == {"password": "[SECRET_1]", "id": "[EMAIL_2]"}

@@ -370,6 +370,6 @@ async def test_the_real_process_refutes_a_wrong_sum(tracing: Tracing, visit: Cal
         tracer.after(visit("How much is 2 + 2?", answer="2 + 2 = 5"))
         await kept.until(1)
     [(event, private)] = kept.events
-    assert event.body["verifiers"]["arithmetic/1"] == {"refuted": 1}
+    assert event.body["verifiers"]["arithmetic/2"] == {"refuted": 1}
     assert private is not None
     assert b"The value is 4, not 5." in private.contents["trace"]

@@ -136,7 +136,7 @@ async def test_reasoning_and_answer_are_checked_in_every_dialect(
         ("The caller spoke, so I repeat it.", "not_checkable"),
         (WRONG, "refuted"),
     ]
-    assert [trace["verifiers"]["arithmetic/1"] for trace in (right, wrong)] == [{"verified": 1}, {"refuted": 1}]
+    assert [trace["verifiers"]["arithmetic/2"] for trace in (right, wrong)] == [{"verified": 1}, {"refuted": 1}]
     shown = "summary" if path == RESPONSES else "shown"
     assert {trace["chain"] for trace in (right, wrong)} <= {shown, "shown"}
     assert right["mode"] == ("inline" if workload == "first" and not stream else "after")
@@ -292,7 +292,7 @@ async def test_the_entry_stands_behind_the_answers_and_holds_no_words(door: Door
     assert second.body["subject"] == first.body["subject"]
     assert second.body["refuted"] == 1
     assert second.body["took_us"] > 0
-    assert set(second.body["verifiers"]) >= {"arithmetic/1", "quotations/1", "schema/1", "units/1"}
+    assert set(second.body["verifiers"]) >= {"arithmetic/2", "quotations/1", "schema/1", "units/2"}
     assert set(second.body) == {
         *("status", "mode", "chain", "took_us", "verifiers", "commitments", "subject"),
         *("steps", "steps_checked", "verified", "refuted", "unsupported", "not_checkable"),

@@ -72,3 +72,33 @@ def test_what_has_no_bound_is_ended_and_the_next_is_answered() -> None:
 def test_a_step_with_many_statements_says_what_was_not_asked() -> None:
     findings = found(A, ". ".join(["x + x = 2x"] * 14))
     assert [one.verdict for one in findings] == ["verified"] * 12 + ["not_checkable"]
+
+
+@pytest.mark.parametrize(
+    ("text", "verdict"),
+    [
+        ("3x = 10, so x = 3.33.", "verified"),
+        ("1.08x = 100, so x = 92.59.", "verified"),
+        ("x^2 = 2, so x = 1.414.", "verified"),
+        ("3x = 10, so x = 3.34.", "refuted"),
+        ("3x = 10, so x = 3.", "refuted"),
+        ("x^2 = 2, so x = 1.42.", "refuted"),
+        ("8x = 1, so x = 0.13.", "not_checkable"),
+        ("x = 2x - 5, so x = 6.", "refuted"),
+    ],
+)
+def test_a_root_may_be_rounded_at_the_digits_that_are_stated(text: str, verdict: str) -> None:
+    assert verdicts(A, text)[-1] == verdict
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Let r = 5%, so 1 + r = 1.05.",
+        "x = 1 million, so 2x = 2,000,000.",
+        "Set i = 0. Then i = i + 1.",
+        "Let n = 3. So n = n - 1.",
+    ],
+)
+def test_shares_scales_and_steps_of_a_program_are_no_equations(text: str) -> None:
+    assert verdicts(A, text) == []

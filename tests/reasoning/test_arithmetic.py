@@ -116,3 +116,65 @@ def test_exact_results_are_verified_and_others_refuted(left: int, right: int, si
 def test_no_text_breaks_it(text: str) -> None:
     for one in found(A, text):
         assert text[one.claim.start : one.claim.end] == one.claim.text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "12,5 + 3 = 15,5",
+        "12,5 + 3 = 8,5",
+        "1'250 + 99 = 1'349",
+        "12.500,50 + 1 = 12.501,50",
+        "1,00,000 + 50,000 = 1,50,000",
+    ],
+)
+def test_a_number_of_another_country_is_not_cut_in_two(text: str) -> None:
+    assert verdicts(A, text) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "verdict"),
+    [
+        ("0.5% = 50 bps", "verified"),
+        ("The rate is 5.25% + 75 bps = 6.00%", "verified"),
+        ("The rate is 5.25% + 75bps = 6.25%", "refuted"),
+        ("4 × 30 basis points = 1.2%", "verified"),
+        ("25 bps of $10,000 is $25", "verified"),
+        ("43% - 36% = 7 percentage points", "verified"),
+        ("43% - 36% = 9 percentage points", "refuted"),
+        ("0.5% = 5‰", "verified"),
+        ("2,000 / 6,000 = 33%", "verified"),
+        ("2,000 / 6,000 = 34%", "refuted"),
+        ("0.355 × 1 = 36%", "refuted"),
+        ("$500 million × 2 = $1 bn", "verified"),
+        ("10 m^2 + 5 m^2 = 15 m^2", "verified"),
+        ("10 m^2 + 5 m^2 = 16 m^2", "refuted"),
+        ("70 / 1.75^2 = 22.86 kg/m^2", "verified"),
+    ],
+)
+def test_shares_scales_and_powers_of_units_are_read_as_they_are_meant(text: str, verdict: str) -> None:
+    assert verdicts(A, text) == [verdict]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "8 out of 10 = 80%",
+        "$80 at 5% = $4",
+        "$80 less 50% = $40",
+        "Year 2 - 1,050 × 1.05 = 1,102.50",
+        "2023 revenue = 5 × $100",
+        "12/25/2024 = day 360",
+        "3 × $0.25 = 75¢",
+    ],
+)
+def test_what_only_begins_like_a_claim_is_none(text: str) -> None:
+    assert verdicts(A, text) == []
+
+
+def test_a_share_beside_a_limit_is_compared() -> None:
+    assert verdicts(A, "The DTI of 43% > 36%") == ["verified"]
+
+
+def test_a_fraction_that_nobody_could_read_is_told_by_its_first_digits() -> None:
+    assert found(A, "1.005^360 / (1.005^360 - 1) = 1.2")[0].found == "about 1.1991"

@@ -77,7 +77,7 @@ def test_claims_stand_where_the_chain_has_them() -> None:
 def test_a_crash_is_a_finding_with_the_verifiers_name() -> None:
     trace = check_trace("1 + 1 = 2.", Context(), [Broken(), *PURE])
     assert [(one.verifier, one.version, one.verdict) for one in trace.findings] == [
-        ("arithmetic", "1", "verified"),
+        ("arithmetic", "2", "verified"),
         ("broken", "7", "not_checkable"),
     ]
     assert "RuntimeError: it broke" in trace.findings[1].reason

@@ -59,3 +59,38 @@ def test_without_a_sandbox_nothing_is_run(monkeypatch: pytest.MonkeyPatch) -> No
     (one,) = found(Code(), fenced("print(1)", "Output: 1"))
     assert one.verdict == "not_checkable"
     assert "no sandbox" in one.reason
+
+
+@inside
+@pytest.mark.parametrize(
+    ("source", "stated", "verdict"),
+    [
+        ("print(5)", "Output: 5, as expected.", "verified"),
+        ("print(5)", "Output: 6, as expected.", "refuted"),
+        ("x = 1", "This prints nothing", "verified"),
+        ("print(1)", "This prints nothing", "refuted"),
+        ("print(1/3)", "The output is approximately 0.3333", "not_checkable"),
+        ("print(1/3)", "Output: 0.333...", "not_checkable"),
+        ("print(input())", "Output: 5", "not_checkable"),
+        ("import os\nprint(os.getcwd())", "Output: /home", "not_checkable"),
+        ("import datetime\nprint(datetime.date.today())", "Output: 2024-05-01", "not_checkable"),
+        ("print([1, 3, 2])", "Output: [1, 2, 3]", "refuted"),
+    ],
+)
+def test_an_output_is_held_against_what_is_said_of_it(source: str, stated: str, verdict: str) -> None:
+    assert verdicts(C, fenced(source, stated)) == [verdict]
+
+
+@inside
+def test_the_order_of_a_set_refutes_nothing() -> None:
+    names = "abcdefgh"
+    stated = "{" + ", ".join(f"'{name}'" for name in names) + "}"
+    assert verdicts(C, fenced(f"print(set('{names}'))", f"Output: {stated}")) == ["not_checkable"]
+    assert verdicts(C, fenced("print(set('ab'))", "Output: {'a', 'c'}"))[0] != "verified"
+
+
+@inside
+def test_a_traceback_is_an_output() -> None:
+    session = '>>> 1/0\nTraceback (most recent call last):\n  File "<stdin>", line 1, in <module>\n{}\n'
+    assert verdicts(C, session.format("ZeroDivisionError: division by zero")) == ["verified"]
+    assert verdicts(C, session.format("ValueError: no such thing")) == ["refuted"]

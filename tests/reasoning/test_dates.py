@@ -55,3 +55,36 @@ def test_a_date_with_two_readings_is_judged_where_both_agree() -> None:
 
 def test_parts_of_a_verified_date_are_derived() -> None:
     assert set(found(D, "90 days after 2024-01-01 is 2024-03-31")[0].derived) == {"90", "2024", "1", "3", "31"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "A contract of 12 months from 1 January 2024 to 31 December 2024",
+        "He was employed 2 years from 1 May 2020 to 30 April 2022",
+        "From 1 January 2024 to 31 December 2024 is 1 year",
+        "30 days between 1 June 2024 and 30 June 2024 inclusive",
+        "30 days from 1 June 2024 to 30 June 2024, both days included",
+    ],
+)
+def test_a_term_that_ends_the_day_before_is_whole(text: str) -> None:
+    assert verdicts(D, text) == ["verified"]
+
+
+def test_days_that_are_right_with_both_ends_alone_are_not_decided() -> None:
+    (one,) = found(D, "30 days from 1 June 2024 to 30 June 2024")
+    assert (one.verdict, one.found) == ("not_checkable", "29 days, or 30 with both")
+    assert one.reason == "It holds where both days count, which is not said."
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "31 days from 1 June 2024 to 30 June 2024",
+        "28 days from 1 June 2024 to 30 June 2024",
+        "A contract of 12 months from 1 January 2024 to 30 December 2024",
+        "31 days between 1 June 2024 and 30 June 2024 inclusive",
+    ],
+)
+def test_what_is_right_in_neither_count_is_refuted(text: str) -> None:
+    assert verdicts(D, text) == ["refuted"]

@@ -76,3 +76,54 @@ def test_what_is_no_whole_claim_is_left_alone(units: Units, text: str) -> None:
 
 def test_a_chain_of_conversions_is_checked_link_by_link(units: Units) -> None:
     assert verdicts(units, "3 weeks = 21 days = 500 hours") == ["verified", "refuted"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "1 hour 30 minutes = 90 minutes",
+        "2 hours and 30 minutes = 150 minutes",
+        "100 minutes = 1 hour 40 minutes",
+        "6 feet 2 inches = 74 inches",
+        "45 minutes = 3/4 hour",
+        "1 1/2 hours = 90 minutes",
+        "154 lb / 2.2 = 70 kg",
+        "70 kg × 2.2 = 154 lb",
+        "1 cup = 240 mL",
+        "1 fl oz = 30 mL",
+    ],
+)
+def test_quantities_as_people_write_them_are_verified(units: Units, text: str) -> None:
+    assert verdicts(units, text) == ["verified"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "1 hour 30 minutes = 80 minutes",
+        "1 1/2 hours = 80 minutes",
+        "154 lb / 2.2 = 71 kg",
+        "154 lb / 2.4 = 64 kg",
+        "5 days × 8 hours = 45 hours",
+        "5 m × 2 m = 10 m",
+    ],
+)
+def test_quantities_as_people_write_them_are_refuted_where_they_are_wrong(units: Units, text: str) -> None:
+    assert verdicts(units, text) == ["refuted"]
+
+
+@pytest.mark.parametrize(
+    "text", ["120 mg/dL = 6.7 mmol/L", "0.9% = 9 mg/mL", "1 L = 1 kg", "5 days × 8 hours = 40 hours"]
+)
+def test_what_a_substance_or_a_rate_decides_is_not_decided(units: Units, text: str) -> None:
+    assert verdicts(units, text) == ["not_checkable"]
+
+
+@pytest.mark.parametrize("text", ["100 m in 10 s = 10 m/s", "1 hour 30 minutes × 2 = 3 hours"])
+def test_a_quantity_is_not_torn_from_the_one_before_it(units: Units, text: str) -> None:
+    assert verdicts(units, text) == []
+
+
+def test_a_wrong_weight_is_not_saved_by_an_ounce_of_volume(units: Units) -> None:
+    assert verdicts(units, "72 pounds = 72 ounces") == ["refuted"]
+    assert verdicts(units, "30 pounds = 480 ounces") == ["verified"]

@@ -172,3 +172,27 @@ def test_nothing_that_a_rule_finds_is_left_and_the_rest_stays(pieces: list[str])
     plain = [one for one in pieces if one not in SAMPLES]
     assert [one for one in out.split(" | ") if not one.startswith("[")] == (plain or ([] if pieces else [""]))
     assert redacted(out) == out, "a second time changes nothing"
+
+
+def test_a_number_under_the_name_of_a_secret_becomes_a_placeholder_in_quotes_and_the_rest_is_redacted_too() -> None:
+    redaction = Redactor().begin()
+    text = '{"a": {"password":12345678}, "token": "abc12345", "b": "password: hunter2222", "max_tokens": 100000000}'
+    assert redaction.text(text) == (
+        '{"a": {"password":"[SECRET_1]"}, "token": "[SECRET_2]", "b": "password: [SECRET_3]", "max_tokens": 100000000}'
+    )
+    assert redaction.text('{"secret": -12345678.5 }') == '{"secret": "[SECRET_4]" }'
+
+
+def test_a_short_number_before_closing_braces_leaves_no_rule_out() -> None:
+    text = '{"a":{"b":{"c":{"pwd":123456}}}, "x":"password: hunter2222"}'
+    assert Redactor().begin().text(text) == text.replace("hunter2222", "[SECRET_1]")
+
+
+def test_a_secret_in_a_table_is_known_by_its_name_as_it_is_in_text() -> None:
+    redaction = Redactor().begin()
+    given = {"metadata": {"password": "hunter2222", "token": 123456789012, "max_tokens": 100000000, "key": "short"}}
+    assert redaction.value(given) == {
+        "metadata": {"password": "[SECRET_1]", "token": "[SECRET_2]", "max_tokens": 100000000, "key": "short"}
+    }
+    assert redaction.text("password: hunter2222") == "password: [SECRET_1]"
+    assert Redactor(["email"]).begin().value(given) == given

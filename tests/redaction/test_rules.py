@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from freehold.redaction.redactor import Redactor
 from freehold.redaction.rules import RULES, custom
 
 
@@ -184,3 +185,8 @@ def test_a_number_is_found_wherever_it_stands(pieces: list[str]) -> None:
 def test_a_pattern_that_stands_everywhere_is_refused() -> None:
     with pytest.raises(ValueError, match="fits an empty text"):
         custom("X", "a*")
+
+
+def test_an_iban_with_hyphens_is_the_one_without() -> None:
+    redaction = Redactor().begin()
+    assert redaction.text("DE89-3704-0044-0532-0130-00, DE89370400440532013000") == "[IBAN_1], [IBAN_1]"

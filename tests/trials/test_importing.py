@@ -142,3 +142,27 @@ def test_no_object_whatever_is_in_it_breaks_an_import(
     path = tmp_path_factory.mktemp("any") / "a.jsonl"
     found = read_items(written(path, json.dumps(fields)), "w", redactor=Redactor())
     assert len(found.items) + len(found.problems) == 1
+
+
+@pytest.mark.parametrize("depth", [900, 5_000])
+def test_what_is_too_deep_is_told_by_its_place(tmp_path: Path, depth: int) -> None:
+    deep = f'{{"question": "A?", "meta": {"[" * depth}{"]" * depth}}}'
+    found = read_items(written(tmp_path / "deep.jsonl", deep + '\n{"question": "B?"}\n'), "w", redactor=Redactor())
+    assert [(one.place, one.reason) for one in found.problems] == [
+        (1, "Its lists and objects are too deep in each other.")
+    ]
+    assert questions(found) == ["B?"]
+
+
+def test_a_list_without_an_end_and_a_cell_beyond_all_measure_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(InvalidField, match="begins as a JSON list"):
+        read_items(written(tmp_path / "deep.json", "[" * 50_000 + "]" * 50_000), "w")
+    with pytest.raises(InvalidField, match="cannot be read behind line 1"):
+        read_items(written(tmp_path / "wide.csv", 'question\n"' + "x" * (1 << 25) + '"\n'), "w")
+
+
+def test_metadata_is_redacted_whatever_its_name_is(tmp_path: Path) -> None:
+    row = {"question": "A?", "metadata": {"role": "bob@example.com", "password": 12345678}}
+    [item] = read_items(written(tmp_path / "a.jsonl", json.dumps(row)), "w", redactor=Redactor()).items
+    assert "bob@example.com" not in json.dumps(item.metadata)
+    assert "12345678" not in json.dumps(item.metadata)

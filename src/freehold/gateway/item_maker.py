@@ -87,7 +87,7 @@ class Maker:
             at=material.at,
             given=_given(material, redaction),
             model=material.model,
-            metadata={redaction.text(name): redaction.text(value) for name, value in material.metadata.items()},
+            metadata={redaction.text(name): redaction.under(name, value) for name, value in material.metadata.items()},
             conversation=material.conversation,
             cost_nano=material.cost_nano,
             total_ms=material.total_ms,

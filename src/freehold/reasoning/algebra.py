@@ -14,6 +14,8 @@ The claims, for a statement `A = B` with letters:
   follow is refuted only where the step says that it follows ("so", "subtract", "gives", ...); it may be a new fact
   elsewhere.
 
+A value with digits after the point may be a root whose decimals never end, correctly rounded (`3x = 10, so x = 3.33`).
+
 Nothing that leans on `log` is refuted, since its base is a matter of taste.
 """
 
@@ -54,7 +56,7 @@ class Algebra:
     needed."""
 
     name: ClassVar[str] = "algebra"
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
     late: ClassVar[bool] = False
     samples: ClassVar[tuple[Sample, ...]] = (
         Sample("gold", "Expanding, (x+1)^2 = x^2 + 2x + 1."),
@@ -114,9 +116,12 @@ class Algebra:
     ) -> list[Finding]:
         letters = symbols(sides[0]) | symbols(sides[1])
         before = _nearest(letters, list(sides), given)
-        if len(letters) != 1 or before is None:
+        if len(letters) != 1 or before is None or _sets(*sides):
             return []
         question = {"task": "follows", "given": before, "then": list(sides), "variable": next(iter(letters))}
+        stated = numerals(step.text[slice(*span)])
+        if _is_value(list(sides)) and len(stated) == 1 and stated[0].quantum < 1:
+            question["quantum"] = str(stated[0].quantum)
         # What joins it to the sentence stands before it; a cue behind it belongs to the next statement.
         joined = bool(_FOLLOWS.search(step.text, max(0, span[0] - REACH), span[0])) or step.kind == "answer"
         return [self._asked(step, context, span, question, strict=joined)]
@@ -168,6 +173,13 @@ def _nearest(letters: frozenset[str], sides: list[Tree], given: list[Statement])
 
 def _is_value(sides: list[Tree]) -> bool:
     return any(one[0] == "sym" and not symbols(other) for one, other in (sides, sides[::-1]))
+
+
+def _sets(left: Tree, right: Tree) -> bool:
+    """Whether it is a program's step (`i = i + 1`) and no equation that could follow from another."""
+    return any(
+        one[0] == "sym" and other[0] in "+-" and one in other[1:] for one, other in ((left, right), (right, left))
+    )
 
 
 def _calculus(one: Tree, other: Tree) -> Question | None:

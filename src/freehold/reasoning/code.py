@@ -6,7 +6,9 @@ checkable.
 
 The claims: a fenced Python block followed by an output block or by "Output: ..." / "prints ..."; a session with `>>>`.
 Outputs are compared line by line, without the white space at line ends. What reads a clock or a random number is run
-twice and is not checkable when the two differ.
+twice and is not checkable when the two differ, nor is what may print something else on another machine or day, where it
+does. An output in prose may go on behind a comma ("5, as expected"), and one that is only about right is not decided. A
+traceback is an output too: its last line is compared.
 """
 
 import ast
@@ -36,16 +38,26 @@ _SESSION = re.compile(r"(?:^[ \t]*>>> ?[^\n]*(?:\n|$)(?:^(?![ \t]*(?:>>>|```)|[ 
 
 _NEEDS = (
     "ModuleNotFoundError", "ImportError", "OSError", "PermissionError", "FileNotFoundError", "BlockingIOError", "MemoryError",
-    "RuntimeError: can't start new thread", "socket.", "ConnectionError", "urllib.",
+    "EOFError", "RuntimeError: can't start new thread", "socket.", "ConnectionError", "urllib.",
 )  # fmt: skip
-"""How a program ends that needs files, processes, the network or memory that it does not get here."""
+"""How a program ends that needs files, processes, the network, memory or an input that it does not get here."""
+
+_ELSEWHERE = re.compile(
+    r"\.(?:today|now|utcnow|getcwd|cwd|home|environ|getenv|listdir|argv|version\w*|platform|machine|uname|cpu_count|getpid|getsizeof"
+    r"|executable|hexversion|gmtime|localtime|ctime)\b|\b(?:id|hash|__file__)\b"
+)
+"""What another machine or another day answers otherwise."""
+
+_ABOUT = re.compile(r"\b(?:about|approximately|approx|roughly|around|something like|similar to)\b|≈|~\d|\.{3}|…", re.I)
+_NOTHING = re.compile(r"(?:nothing|no output|none)\b", re.I)
+_TRACEBACK = "Traceback (most recent call last):"
 
 
 class Code:
     """Checks the output of Python snippets. Whether this machine has a sandbox is asked once, when first needed."""
 
     name: ClassVar[str] = "code"
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
     late: ClassVar[bool] = False
     samples: ClassVar[tuple[Sample, ...]] = (
         Sample("gold", "```python\nprint(sum(range(5)))\n```\nOutput: 10"),
@@ -86,12 +98,12 @@ class Code:
             runs.append(ran)
             if _lines(ran.stdout) == _lines(stated):
                 break
-        return self._judged(step, span, runs, stated)
+        return self._judged(step, span, runs, source, stated)
 
-    def _judged(self, step: Step, span: tuple[int, int], runs: list[Ran], stated: str) -> Finding:
+    def _judged(self, step: Step, span: tuple[int, int], runs: list[Ran], source: str, stated: str) -> Finding:
         first, last = runs[0], runs[-1]
         shown = first.stdout.strip()[:200]
-        if _lines(first.stdout) == _lines(stated):
+        if _prints(first, stated):
             return finding(self, step, span, "verified", shown, "It prints so.")
         if first.stdout != last.stdout:
             return finding(self, step, span, "not_checkable", shown, "Two runs print different things.")
@@ -101,11 +113,38 @@ class Code:
                 return finding(
                     self, step, span, "not_checkable", error[0][:200], "It needs what the sandbox does not have."
                 )
-            return finding(self, step, span, "refuted", error[0][:200], "It fails instead of printing that.")
+            if _TRACEBACK not in stated:
+                return finding(self, step, span, "refuted", error[0][:200], "It fails instead of printing that.")
+        if _ELSEWHERE.search(source):
+            return finding(self, step, span, "not_checkable", shown, "It may print something else elsewhere.")
+        if sorted(first.stdout.strip()) == sorted(stated.strip()) and _unordered(source):
+            return finding(
+                self, step, span, "not_checkable", shown, "It prints the same in another order, and sets have none."
+            )
+        if "\n" not in stated and _ABOUT.search(stated):
+            return finding(
+                self, step, span, "not_checkable", shown, "What is stated is not the output letter by letter."
+            )
         return finding(self, step, span, "refuted", shown, "It prints something else.")
 
 
 VERIFIER = Code
+
+
+def _prints(ran: Ran, stated: str) -> bool:
+    """Whether the run printed what is stated, a traceback by its last line."""
+    printed, wanted = _lines(ran.stdout), _lines(stated)
+    if _TRACEBACK in wanted:
+        place = wanted.index(_TRACEBACK)
+        return ran.code != 0 and printed == wanted[:place] and _lines(ran.stderr)[-1:] == wanted[-1:]
+    if printed == wanted:
+        return True
+    if not printed:
+        return ran.code == 0 and _NOTHING.match(stated) is not None
+    return (
+        len(wanted) == len(printed) == 1
+        and re.match(rf"{re.escape(printed[0])}(?:[,;]\s|\s[(–—])", wanted[0]) is not None
+    )
 
 
 def _claims(text: str) -> Iterator[tuple[tuple[int, int], str, str]]:
@@ -122,12 +161,27 @@ def _claims(text: str) -> Iterator[tuple[tuple[int, int], str, str]]:
             yield (
                 (match.start(), stated.end()),
                 source,
-                output.strip("\n") if stated["line"] is None else output.strip(" .*"),
+                output.strip("\n") if stated["line"] is None else _from_prose(output),
             )
     for match in _SESSION.finditer(text):
         session = _session(match[0])
         if session is not None:
             yield (match.start(), match.end()), *session
+
+
+def _from_prose(line: str) -> str:
+    """An output without the full stop and the bold type of its sentence; dots that leave digits out stay."""
+    return line.strip(" *") if line.rstrip(" *").endswith(("...", "…")) else line.strip(" .*")
+
+
+def _unordered(source: str) -> bool:
+    """Whether the program makes sets, whose order is another one in every run."""
+    try:
+        nodes = list(ast.walk(ast.parse(source)))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return False
+    named = (node.id for node in nodes if isinstance(node, ast.Name))
+    return any(isinstance(node, ast.Set | ast.SetComp) for node in nodes) or not {"set", "frozenset"}.isdisjoint(named)
 
 
 def _session(text: str) -> tuple[str, str] | None:

@@ -7,7 +7,8 @@ It knows the Gregorian calendar (also before 1582) and nothing of time zones or 
 ages and deadlines decide cases, and models count days badly.
 
 A date with two readings (03/04/2024) is judged only where both agree. Days between two dates are their difference;
-where the sentence says "inclusive", or counts "from ... through", one more.
+where the sentence says "inclusive", or counts "from ... through", one more. Contracts count both days unsaid: months and
+years that are whole so (1 January to 31 December) are right, and days that are right so alone are not decided.
 """
 
 import re
@@ -85,7 +86,7 @@ class Dates:
     """Checks claims about the calendar."""
 
     name: ClassVar[str] = "dates"
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
     late: ClassVar[bool] = False
     samples: ClassVar[tuple[Sample, ...]] = (
         Sample("gold", "July 4, 2026 is a Saturday, and 2000 was a leap year."),
@@ -121,12 +122,16 @@ class Dates:
             return finding(self, step, span, "verified", found, "The calendar says so.", derived)
         if holds == {False}:
             return finding(self, step, span, "refuted", found, f"The calendar says {found}.")
-        return finding(self, step, span, "not_checkable", found, "A date can be read in two ways, and they differ.")
+        reason = "It holds where both days count, which is not said." if len(judged) == 1 else _TWO_WAYS
+        return finding(self, step, span, "not_checkable", found, reason)
 
 
 VERIFIER = Dates
 
 Judge = Callable[..., Judged]
+
+_TWO_WAYS = "A date can be read in two ways, and they differ."
+_INCLUSIVE = re.compile(r"[\s,(]*(?:inclusive|both\s+days|counting\s+both|including)", re.IGNORECASE)
 
 
 def _claims(text: str) -> Iterator[tuple[re.Match[str], Judge]]:
@@ -167,16 +172,20 @@ def _between(match: re.Match[str], first: date, last: date) -> Judged:
     unit, count = match["unit"].lower(), _count(match)
     days = abs((last - first).days)
     said = match[0].lower()
-    inclusive = (
-        "inclusive" in said or "both days" in said or match["to"].lower() == "through" or "counting both" in said
-    )
+    through = match["to"].lower() == "through"
+    stated = "inclusive" in said or "both days" in said or "counting both" in said
+    inclusive = stated or through or _INCLUSIVE.match(match.string, match.end()) is not None
     if unit in ("month", "year"):
         ends = moved(min(first, last), count, unit)
-        return max(first, last) in ends, f"{days} days"
-    total = days + inclusive
+        last_day = max(first, last)
+        after = moved(last_day, 1, "day")
+        return last_day in ends or bool(after & ends), f"{days} days"
     size = {"day": 1, "week": 7, "fortnight": 14}[unit]
-    also = match["to"].lower() == "through" and count * size == days
-    return count * size == total or also, f"{total} days"
+    total = days + inclusive
+    holds = count * size == total or (through and count * size == days)
+    if not holds and not inclusive and count * size == days + 1:
+        return None, f"{total} days, or {days + 1} with both"
+    return holds, f"{total} days"
 
 
 def _age(match: re.Match[str], born: date, on: date) -> Judged:

@@ -13,7 +13,7 @@ from typing import Any, cast
 
 import msgspec
 
-from freehold.reasoning.numerals import NUMBER, read_number
+from freehold.reasoning.numerals import NUMBER, SCALES, read_number
 
 Tree = list[Any]
 
@@ -33,6 +33,7 @@ _TOKEN = re.compile(
     |(?P<arrow>=>|->|→|⇒|\\(?:to|implies|[Rr]ightarrow|iff)(?![A-Za-z]))
     |(?P<by>(?<=\s)x(?=\s+\d))
     |(?P<rel>(?<![<>!=≤≥])==?(?!>)|\b(?:is|equals)\b(?:\s+equal\s+to\b)?)
+    |(?P<measured>{NUMBER}\s?(?:\\?[%‰]|(?:per\s?cent|percent|{"|".join(SCALES)})\b))
     |(?P<num>{NUMBER})
     |(?P<e>\\mathrm\{{e\}})
     |(?P<skip>\\(?:left|right|,|;|!|:|\s|quad|qquad|displaystyle|boxed|limits)(?![A-Za-z])|\$+|\s+|`|\\[()\[\]]|\*\*(?=\s|$))
@@ -107,7 +108,7 @@ def _items(text: str) -> list[Item]:
         kind = match.lastgroup or "stop"
         for outer in ("ddx", "dvar", "respect"):
             kind = outer if match[outer] else kind
-        kind = "stop" if kind == "genitive" else kind
+        kind = "stop" if kind in ("genitive", "measured") else kind  # `5%` and `2 million` are not 5 and 2
         if kind != "skip":
             items += _named(kind, match)
         if len(items) > MAX_TOKENS:

@@ -15,6 +15,7 @@ from typing import Any
 
 from freehold.reasoning.extras import library
 from freehold.reasoning.formulas import Tree
+from freehold.reasoning.numerals import terminates
 from freehold.reasoning.worker import serve
 
 POINTS: int = 8
@@ -75,6 +76,8 @@ class Mathematics:
         value = self._solved(question["then"], question["variable"])
         if value is not None:
             check = self._zero(given.subs(variable, value), self.sympy.Integer(0))
+            if check["holds"] is False and (near := self._near(given, variable, value, question.get("quantum"))):
+                return near
             return check | {"found": f"left minus right of the given equation is {_text(given.subs(variable, value))}"}
         roots = self.sympy.solveset(given, variable, self.sympy.S.Complexes)
         if not isinstance(roots, self.sympy.FiniteSet) or len(roots) > 12:
@@ -88,6 +91,19 @@ class Mathematics:
             "found": f"the given equation has the roots {_text(roots)}",
             "how": "each root was put in",
         }
+
+    def _near(self, given: Any, variable: Any, value: Any, quantum: str | None) -> Answer | None:
+        """What is said of a decimal that is a root of the equation, but for its rounding; None of another."""
+        roots = self.sympy.solveset(given, variable, self.sympy.S.Complexes)
+        if quantum is None or not isinstance(roots, self.sympy.FiniteSet) or len(roots) > 12:
+            return None
+        for root in roots:
+            if not root.is_real or abs(root - value) * 2 > self.sympy.Rational(quantum):
+                continue
+            ends = root.is_Rational and terminates(Fraction(int(root.p), int(root.q)))
+            told = {"found": f"the root is {_text(root)}", "how": "a correct rounding of the root"}
+            return {"holds": None if ends else True, **told}
+        return None
 
     def final(self, question: dict[str, Any]) -> Answer:
         """What math-verify says of `claimed` against `expected`."""

@@ -16,7 +16,10 @@ MAX_DIGITS: int = 400
 """Longer runs of digits are not read: nobody computes with them in prose, and arithmetic on them has no bound."""
 
 NUMBER = r"(?:\d{1,3}(?:,\d{3})+(?!\d)(?:\.\d+)?|\d+(?:\.\d+)?|\.\d+)(?:[eE][+-]?\d{1,3}(?![\w.]))?"
-SCALES = {"hundred": 10**2, "thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12, "dozen": 12}
+SCALES = {
+    **{"hundred": 10**2, "thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12, "dozen": 12},
+    **{"mn": 10**6, "bn": 10**9, "lakh": 10**5, "crore": 10**7},
+}
 
 _NUMERAL = re.compile(
     rf"(?<![\w.])(?P<sign>[-−](?=[$€£¥]?\d|\.\d))?(?P<money>[$€£¥]\s?)?(?P<number>{NUMBER})"
@@ -136,6 +139,11 @@ def shown(value: Fraction) -> str:
         sign = "-" if value < 0 else ""
         return f"{sign}{whole // 10**places}.{whole % 10**places:0{places}}"
     return f"{value.numerator}/{value.denominator} (about {_about(value)})"
+
+
+def told(value: Fraction) -> str:
+    """As `shown`, and the six digits alone where nobody could read the fraction."""
+    return f"about {_about(value)}" if value.denominator >= 10**30 else shown(value)
 
 
 def _about(value: Fraction) -> str:

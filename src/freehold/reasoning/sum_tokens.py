@@ -13,13 +13,18 @@ import msgspec
 
 from freehold.reasoning.numerals import NUMBER, read_number
 
+_GROUPED = r"\d{1,3}(?:,\d{3})+(?:\.\d+)?(?![.,'’]?\d)"
+"""Thousands as English groups them. Digits that are joined otherwise (`12,5`, `1'250`, `1.250,00`, `1,00,000`) are one number
+of another country, which is not read, and never two."""
+
 _TOKEN = re.compile(
-    rf"""(?P<other>\d{{4}}-\d\d-\d\d|\d+:\d[\d:]*|\d+(?:\.\d+){{2,}}|\d+(?:st|nd|rd|th)\b|</?[A-Za-z][^<>]{{0,40}}>
-        |=>|->|→|⇒|\\(?:to|implies|Rightarrow|rightarrow)\b|(?<![\w.])\d+(?:\.\d+)?[A-Za-z_]\w*)
+    rf"""(?P<other>\d{{4}}-\d\d-\d\d|\d{{1,2}}/\d{{1,2}}/\d{{4}}(?![\d,.]*\d)|\d+:\d[\d:]*|\d+(?:\.\d+){{2,}}|\d+(?:st|nd|rd|th)\b
+        |(?!{_GROUPED})(?:\d+[.,'’])*\d+[,'’]\d+(?:[.,'’]\d+)*|</?[A-Za-z][^<>]{{0,40}}>
+        |=>|->|→|⇒|\\(?:to|implies|Rightarrow|rightarrow)\b|(?<![\w.])\d+(?:\.\d+)?(?!bps?\b)[A-Za-z_]\w*)
     |(?P<annotation><<|>>)
     |(?P<bold>(?:(?<=[\s=(])|(?<=^))\*\*(?=[^\s*])|(?<=[^\s*])\*\*(?=[\s.,;:!?)]|$))
     |(?P<number>{NUMBER})(?P<open>\.{{3}}|…)?
-    |(?P<percent>\\?%|\b(?:percent|per\s?cent)\b)
+    |(?P<percent>\\?%|‰|\b(?:percent|per\s?cent)\b|(?:(?<=[\d)])|(?<=[\d)]\s))(?:percentage\s+points?|ppt?s?|bps?|basis\s+points?)\b)
     |(?P<relation>==|<=|>=|!=|≤|≥|≠|≈|≃|≅|=|<|>|\\(?:approx|leq?|geq?|neq?|simeq|lt|gt)(?![A-Za-z])
         |(?:is|are|equals|was|makes|gives|comes\s+to|is\s+equal\s+to)\s+(?:about|approximately|roughly|around)\b
         |\bis\s+equal\s+to\b|\b(?:equals|is|are|makes|gives)\b)
@@ -32,7 +37,7 @@ _TOKEN = re.compile(
     |(?P<group>[()\[\]{{}}])
     |(?P<of>\bof\b)
     |(?P<skip>\\(?:left|right|,|;|!|\s|quad|qquad|boxed|displaystyle|mathbf|bf)(?![A-Za-z])|\\?[$€£¥]|\*\*|[~`]|&
-        |\\(?:text|mathrm|textbf)\{{[^{{}}]{{0,40}}\}})
+        |\\(?:text|mathrm|textbf)\{{[^{{}}]{{0,40}}\}}(?:\^\{{?[23]\}}?)?)
     |(?P<word>\\?[^\W\d_][\w'’]*(?:-[^\W\d_][\w'’]*)*)
     |(?P<stop>\S)""",
     re.VERBOSE | re.IGNORECASE,
@@ -56,7 +61,8 @@ class Token(msgspec.Struct, frozen=True):
     """One sign at `text[start:end]`, under the one name that all its spellings share.
 
     `kind` is one of number, op, relation, open, close, frac, root, super, of, percent, word; `stop` for a mark of
-    punctuation; `other` for what looks like arithmetic and is not (a date, a ratio, an arrow, a tag, `2x`).
+    punctuation; `other` for what looks like arithmetic and is not (a date, a ratio, an arrow, a tag, `2x`). The `value` of
+    `percent` is its share of one: a hundredth for percentage points too, a ten-thousandth for basis points.
     """
 
     kind: str
@@ -114,7 +120,9 @@ def _token(match: re.Match[str]) -> Token | None:
         return Token("super", written, match.start(), match.end(), value=Fraction(2 if written == "²" else 3))
     if kind == "group":
         return Token("open" if written in "([{" else "close", written, match.start(), match.end())
-    if kind in ("frac", "root", "of", "percent", "word"):
+    if kind == "percent":
+        return Token(kind, written, match.start(), match.end(), value=_share(written.lower()))
+    if kind in ("frac", "root", "of", "word"):
         return Token(kind, written, match.start(), match.end())
     return Token("stop" if kind in ("stop", "annotation") else "other", written, match.start(), match.end())
 
@@ -134,6 +142,13 @@ def _number(match: re.Match[str]) -> Token:
         money=before[-1:] in tuple("$€£¥"),
         more=bool(match["open"]),
     )
+
+
+def _share(written: str) -> Fraction:
+    """What one of it is of the whole."""
+    if written[0] == "‰":
+        return Fraction(1, 1000)
+    return Fraction(1, 10_000) if written[0] == "b" else Fraction(1, 100)
 
 
 def _relation(written: str, start: int, end: int) -> Token:

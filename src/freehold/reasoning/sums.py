@@ -12,6 +12,7 @@ import msgspec
 
 from freehold.reasoning.numerals import SCALES
 from freehold.reasoning.sum_tokens import Token
+from freehold.reasoning.unit_names import readings
 
 MAX_BITS: int = 8192
 """No value with a longer numerator or denominator is computed."""
@@ -24,7 +25,7 @@ class Expression(msgspec.Struct, frozen=True):
     """An expression that stands at `text[start:end]`. `numeral` is there when it is one bare number.
 
     `finest` is the worth of the last digit of its most finely written number. `loose` is the value when `a + b%` is
-    read as `a` plus b per cent of it. `words` are the nouns after its numbers. `operators` are the signs used: a
+    read as `a` plus b per cent of it. `hundred` says that something is multiplied by 100. `words` are the nouns after its numbers. `operators` are the signs used: a
     product alone has no `+` and no `-`.
     """
 
@@ -37,6 +38,7 @@ class Expression(msgspec.Struct, frozen=True):
     numeral: Token | None
     percent: bool
     finest: Fraction
+    hundred: bool
 
 
 class NotAnExpression(Exception):
@@ -52,6 +54,7 @@ class Parser:
         self.stop = stop
         self.operators: set[str] = set()
         self.words: list[str] = []
+        self.numbers: list[Token] = []
         self.finest = Fraction(1)
         self.depth = 0
 
@@ -60,8 +63,7 @@ class Parser:
         first = self.at
         value, loose, percent = self.sum()
         last = self.found[self.at - 1]
-        used = [token for token in self.found[first : self.at] if token.kind == "number"]
-        bare = used[0] if len(used) == 1 and not self.operators - {"neg", "%%"} else None
+        bare = self.numbers[0] if len(self.numbers) == 1 and not self.operators - {"neg", "%%"} else None
         return Expression(
             start=self.found[first].start,
             end=last.end,
@@ -72,6 +74,7 @@ class Parser:
             numeral=bare,
             percent=percent,
             finest=self.finest,
+            hundred="*" in self.operators and any(token.value == 100 for token in self.numbers),
         )
 
     def peek(self, *kinds: str) -> Token | None:
@@ -152,7 +155,8 @@ class Parser:
             return _root(self.group() if self.peek("open") else self.atom()[0]), False
         if self.peek("open"):
             value = self.group()
-            return (value / 100, True) if self.percent_sign() else (value, False)
+            share = self.percent_sign()
+            return (value * share, True) if share else (value, False)
         raise NotAnExpression
 
     def group(self) -> Fraction:
@@ -168,13 +172,14 @@ class Parser:
     def number(self, token: Token) -> tuple[Fraction, bool]:
         self.at += 1
         value = token.value
+        self.numbers.append(token)
         self.finest = min(self.finest, token.quantum)
         value = self.mixed(value) if value.denominator == 1 else value
         if (word := self.peek("word")) and word.text.lower() in _SCALES:
             self.at += 1
             value *= SCALES[word.text.lower()]
-        if self.percent_sign():
-            return value / 100, True
+        if share := self.percent_sign():
+            return value * share, True
         self.noun()
         return value, False
 
@@ -190,14 +195,14 @@ class Parser:
         self.operators.add("/")
         return value + above / below
 
-    def percent_sign(self) -> bool:
-        if not self.peek("percent"):
-            return False
-        if self.is_modulo():
-            return False
+    def percent_sign(self) -> Fraction | None:
+        """What one of the sign behind a number is of the whole; None without one."""
+        sign = self.peek("percent")
+        if sign is None or self.is_modulo():
+            return None
         self.at += 1
         self.operators.add("%%")
-        return True
+        return sign.value
 
     def is_modulo(self) -> bool:
         """`17 % 5` and `17%5` are remainders, `20% 5` is not: the sign then belongs to what stands before it."""
@@ -228,6 +233,7 @@ class Parser:
             return
         self.words += names
         self.at = ahead
+        self.unit_power()
         self.rate()
 
     def is_name(self, place: int) -> bool:
@@ -238,6 +244,17 @@ class Parser:
         ahead = self.found[self.at : min(self.at + 2, self.stop)]
         if len(ahead) == 2 and ahead[1].kind == "word" and (ahead[0].text == "/" or ahead[0].text.lower() == "per"):
             self.at += 2
+            self.unit_power()
+
+    def unit_power(self) -> None:
+        """`^2` behind the name of a unit (`m^2`, `kg/m^3`) belongs to the unit, not to the number."""
+        name = self.found[self.at - 1]
+        ahead = self.found[self.at : min(self.at + 4, self.stop)]
+        signs = [token.text for token in ahead]
+        length = 2 if signs[:1] == ["^"] and signs[1:2] in (["2"], ["3"]) else 0
+        length = 4 if signs[:2] == ["^", "{"] and signs[2:] in (["2", "}"], ["3", "}"]) else length
+        if length and ahead[0].start == name.end and readings(name.text):
+            self.at += length
 
 
 _SCALES = SCALES.keys() - {"dozen"}

@@ -30,7 +30,7 @@ metric_ton: tonne tonnes
 ton | metric_ton | UK_ton: ton tons
 pound: lb lbs pound pounds
 ounce | fluid_ounce: oz ounce ounces
-fluid_ounce | imperial_fluid_ounce: fl_oz fluid_ounce fluid_ounces
+fluid_ounce | imperial_fluid_ounce | 30 millilitre: fl_oz fluid_ounce fluid_ounces
 stone: stone stones
 litre: l L liter liters litre litres
 millilitre: ml mL milliliter milliliters millilitre millilitres cc
@@ -40,7 +40,7 @@ centilitre: cl cL centiliter centiliters
 gallon | imperial_gallon: gal gallon gallons
 quart | imperial_quart: qt quart quarts
 pint | imperial_pint: pt pint pints
-cup: cup cups
+cup | 240 millilitre | 250 millilitre: cup cups
 tablespoon | 15 millilitre: tbsp tablespoon tablespoons
 teaspoon | 5 millilitre: tsp teaspoon teaspoons
 second: s sec secs second seconds
@@ -109,6 +109,21 @@ liter_per_minute: lpm
 
 DERIVED = {"basis_point": "1e-4", "liter_per_minute": "litre / minute"}
 """Units that the registry does not have, by definition."""
+
+SMALLER: dict[str, frozenset[str]] = {
+    "year": frozenset({"month", "week", "day"}),
+    "month": frozenset({"week", "day"}),
+    "week": frozenset({"day"}),
+    "day": frozenset({"hour", "minute"}),
+    "hour": frozenset({"minute", "second"}),
+    "minute": frozenset({"second"}),
+    "foot": frozenset({"inch"}),
+    "stone": frozenset({"pound"}),
+    "pound": frozenset({"ounce"}),
+    "metre": frozenset({"centimetre"}),
+    "kilogram": frozenset({"gram"}),
+}
+"""What people put beside a unit without a plus: `1 hour 30 minutes`."""
 
 READINGS: dict[str, tuple[str, ...]] = {
     written: tuple(meaning.strip() for meaning in line.split(":")[0].split("|"))

@@ -8,12 +8,14 @@ because a dose in mg read as mcg is wrong by a thousand, and arithmetic on the n
 
 What counts as right: the value, or a correct rounding of it at the number of digits that were written. With `=` a whole
 number of fewer than three digits must be exact (`1 inch = 3 cm` is wrong, `1 mile = 1.6 km` is right). A name with
-several meanings (an ounce, a gallon, a month) is right when one of them is. Different dimensions are refuted. What is
-not in `unit_names.py` is no unit. Sums of temperatures with an offset are not decided: 20 °C + 5 °C may be 25 °C or 298
+several meanings (an ounce, a gallon, a month) is right when one of them is. A smaller unit behind a larger one adds to it (`1
+hour 30 minutes`). Different dimensions are refuted, but where a substance (mmol/L and mg/dL) or a rate that is left out (`5
+days × 8 hours = 40 hours`) may make them one. What is not in `unit_names.py` is no unit. Sums of temperatures with an offset are not decided: 20 °C + 5 °C may be 25 °C or 298
 K more.
 """
 
 import itertools
+import math
 import re
 from decimal import Decimal
 from fractions import Fraction
@@ -24,7 +26,7 @@ import msgspec
 from freehold.reasoning.extras import library
 from freehold.reasoning.numerals import NUMBER, SCALES, is_rounding, read_number
 from freehold.reasoning.trace import Finding, Step, Verdict
-from freehold.reasoning.unit_names import DERIVED, READINGS, readings
+from freehold.reasoning.unit_names import DERIVED, READINGS, SMALLER, readings
 from freehold.reasoning.verifier import Context, Sample, finding
 
 MAX_LENGTH: int = 20_000
@@ -33,7 +35,8 @@ MOST_READINGS: int = 64
 
 _NAMES = "|".join(re.escape(name).replace("_", r"[\s_]") for name in sorted(READINGS, key=len, reverse=True))
 _UNIT = rf"(?:(?:{_NAMES})(?:\^?[23]|[²³])?(?![A-Za-z]))"
-_QUANTITY = rf"(?P<sign>[-−])?(?P<number>{NUMBER})(?:\s(?P<scale>{'|'.join(SCALES)}))?[\s-]?(?P<above>{_UNIT})(?:\s?(?:/|\bper\b)\s?(?P<below>{_UNIT}))?"
+_FRACTION = r"(?:(?P<whole>\d{1,4})[\s-])?(?P<over>\d{1,4})/(?P<under>[1-9]\d{0,3})(?=[\s-])"
+_QUANTITY = rf"(?P<sign>[-−])?(?:{_FRACTION}|(?P<number>{NUMBER}))(?:\s(?P<scale>{'|'.join(SCALES)}))?[\s-]?(?P<above>{_UNIT})(?:\s?(?:/|\bper\b)\s?(?P<below>{_UNIT}))?"
 _QUANTITY_AT = re.compile(rf"\s*(?:\\?,|\*\*)?\s*{_QUANTITY}", re.IGNORECASE)
 _NUMBER_AT = re.compile(rf"\s*(?P<number>{NUMBER})(?![\w.])")
 _OPERATOR_AT = re.compile(
@@ -46,11 +49,18 @@ _RELATION_AT = re.compile(
 )
 _START = re.compile(rf"(?<![\w.,])[-−]?{NUMBER}")
 _BELONGS = re.compile(
-    r"(?:[-+−/*×÷·^]|\b(?:of|by|times|plus|minus|per|than|x|twice|half|double|triple|times\s+the|another|every|each))\s*[(]?$",
+    r"(?:[-+−/*×÷·^]|\b(?:of|by|times|plus|minus|per|than|x|twice|half|double|triple|times\s+the|another|every|each)|"
+    rf"\d\s?{_UNIT}\s+(?:in|for|over|at|with))\s*[(]?$",
     re.IGNORECASE,
 )
 """What may stand before a quantity and would take it into a larger expression."""
+_BESIDE = re.compile(r"(?:,?\s+and\s+|,\s*|\s+|(?<=[A-Za-z])(?=\d))(?=\d)")
+"""Between a quantity and a smaller one that adds to it."""
+
 _SIGNS = {"−": "-", "plus": "+", "minus": "-", "times": "*", "×": "*", "·": "*", "x": "*", "÷": "/", "divided by": "/"}
+
+
+Judged = tuple[Verdict, str, str]
 
 
 class Term(msgspec.Struct, frozen=True):
@@ -62,19 +72,21 @@ class Term(msgspec.Struct, frozen=True):
 
 
 class Side(msgspec.Struct, frozen=True):
-    """Terms and the operators between them, at `text[start:end]`."""
+    """Terms and the operators between them, at `text[start:end]`. `plain` is false where it is not clear what is multiplied
+    (`1 h 30 min × 2`)."""
 
     start: int
     end: int
     terms: tuple[Term, ...]
     operators: tuple[str, ...]
+    plain: bool = True
 
 
 class Units:
     """Checks conversions and sums of quantities. Needs the extra `reasoning`."""
 
     name: ClassVar[str] = "units"
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
     late: ClassVar[bool] = False
     samples: ClassVar[tuple[Sample, ...]] = (
         Sample("gold", "The dose is 0.5 mg = 500 mcg, and 98.6 °F = 37 °C."),
@@ -90,6 +102,10 @@ class Units:
         self._registry = pint.UnitRegistry(non_int_type=Decimal, cache_folder=None)
         for name, definition in DERIVED.items():
             self._registry.define(f"{name} = {definition}")
+        self._substance = tuple(
+            self._registry.Quantity(1, unit).dimensionality
+            for unit in ("gram / litre", "litre / gram", "gram / mole", "mole / gram", "mole / litre", "litre / mole")
+        )
         self._wrong: tuple[type[Exception], ...] = (pint.DimensionalityError,)
         self._undecided: tuple[type[Exception], ...] = (pint.OffsetUnitCalculusError, pint.PintError, ArithmeticError)
 
@@ -100,7 +116,7 @@ class Units:
         position = 0
         while (start := _START.search(text, position)) is not None:
             position = start.end()
-            if _BELONGS.search(text, max(0, start.start() - 12), start.start()):
+            if _BELONGS.search(text, max(0, start.start() - 24), start.start()):
                 continue
             left = _side(text, start.start())
             while left and (relation := _RELATION_AT.match(text, left.end)) and (right := _side(text, relation.end())):
@@ -122,7 +138,7 @@ class Units:
             seen.append(judged)
             if judged[0] == "verified":
                 break
-        best = min(seen, key=lambda judged: ("verified", "not_checkable", "refuted").index(judged[0]))  # type: ignore[arg-type]
+        best = min(seen, key=_rank)
         verdict, value, reason = best
         if reason == _DIFFER and relation[0].strip()[-1].isalpha():
             verdict = "not_checkable"  # `is` joins more than equal quantities: "the 5 kg is 3 m away"
@@ -131,15 +147,15 @@ class Units:
 
     def _judged(
         self, left: Side, left_units: tuple[str, ...], right: Side, right_units: tuple[str, ...], *, about: bool
-    ) -> tuple[Verdict, str, str]:
+    ) -> Judged:
         try:
             here, there = self._value(left, left_units), self._value(right, right_units)
             if len(right.terms) != 1 and len(left.terms) == 1:
-                here, there, right, right_units = there, here, left, left_units
+                here, there, right, right_units, left, left_units = there, here, left, left_units, right, right_units
+            if here.dimensionality != there.dimensionality:
+                return self._differs(here, there, (left, left_units, right, right_units))
             converted = here.to(there.units)
         except self._wrong as error:
-            if self._shorthand(left, left_units, right, right_units):
-                return "not_checkable", str(error), "The numbers agree when a factor's unit is left out, as people do."
             return "refuted", str(error), _DIFFER
         except self._undecided as error:
             return "not_checkable", "", f"The quantity cannot be computed: {error}"
@@ -151,6 +167,18 @@ class Units:
             return "verified", value, "The bare number is the factor between the units."
         return "refuted", value, f"In the unit of the other side it is {value}."
 
+    def _differs(self, here: Any, there: Any, sides: tuple[Side, tuple[str, ...], Side, tuple[str, ...]]) -> Judged:
+        """What is said of two dimensions: refuted, unless something that people leave out makes them one."""
+        told = f"Cannot convert from {here.units} ({here.dimensionality}) to {there.units} ({there.dimensionality})"
+        if self._shorthand(*sides):
+            return "not_checkable", told, "The numbers agree when a factor's unit is left out, as people do."
+        if self._per(*sides):
+            return "not_checkable", told, "The numbers agree when one factor is a rate, as in 8 hours a day."
+        ratio = self._registry.Quantity(1, here.units) / self._registry.Quantity(1, there.units)
+        if ratio.dimensionality in self._substance:
+            return "not_checkable", told, _SUBSTANCE
+        return "refuted", told, _DIFFER
+
     def _shorthand(self, left: Side, left_units: tuple[str, ...], right: Side, right_units: tuple[str, ...]) -> bool:
         """Whether the sides agree when one factor is only what converts: `120 minutes / 60 = 2 hours`,
         `3 hours × 60 minutes = 180 minutes`."""
@@ -161,6 +189,35 @@ class Units:
             alone = self._quantity(term, unit)
             if unit and alone.dimensionality == stated.dimensionality:
                 exact = Fraction(alone.to(stated.units).magnitude)
+                if _agrees(exact, Fraction(stated.magnitude), right.terms[0], single=True, about=False):
+                    return True
+                if self._rounded_factor(left, unit, right, right_units[0]):
+                    return True
+        return False
+
+    def _rounded_factor(self, left: Side, unit: str, right: Side, other: str) -> bool:
+        """`154 lb / 2.2 = 70 kg`: the bare number is the factor as finely as it is stated, and the sum is right by it."""
+        measured, bare = left.terms
+        if bare.choices or bare.quantum >= 1 or unit == other or other[:1].isdigit():
+            return False
+        one = Fraction(self._quantity(Term(Fraction(1), Fraction(1), ()), unit).to(other).magnitude)
+        divides = left.operators[0] == "/"
+        factor = 1 / one if divides else one
+        exact = measured.value / bare.value if divides else measured.value * bare.value
+        stated = right.terms[0]
+        near = is_rounding(_snapped(factor, bare.quantum), bare.value, bare.quantum)
+        return near and (exact == stated.value or is_rounding(exact, stated.value, stated.quantum))
+
+    def _per(self, left: Side, left_units: tuple[str, ...], right: Side, right_units: tuple[str, ...]) -> bool:
+        """Whether the sides agree when all factors but one count: `5 days × 8 hours = 40 hours`."""
+        if len(right.terms) != 1 or set(left.operators) != {"*"} or len(set(left_units)) != len(left_units):
+            return False
+        stated = self._quantity(right.terms[0], right_units[0])
+        product = math.prod((term.value for term in left.terms), start=Fraction(1))
+        for unit in filter(None, left_units):
+            whole = self._quantity(Term(product, Fraction(1), ()), unit)
+            if whole.dimensionality == stated.dimensionality:
+                exact = Fraction(whole.to(stated.units).magnitude)
                 if _agrees(exact, Fraction(stated.magnitude), right.terms[0], single=True, about=False):
                     return True
         return False
@@ -189,12 +246,24 @@ class Units:
 
 VERIFIER = Units
 
+_SUBSTANCE = "It depends on the substance."
 _DIFFER = "The dimensions differ: no conversion leads from one to the other."
+
+
+def _rank(judged: Judged) -> int:
+    """The better of the meanings that a name has first: a wrong value in one dimension (`72 pounds = 72 ounces`) tells more
+    than that another meaning has another dimension."""
+    verdict, _, reason = judged
+    if verdict == "verified":
+        return 0
+    if verdict == "not_checkable":
+        return 3 if reason == _SUBSTANCE else 1
+    return 4 if reason == _DIFFER else 2
 
 
 def _claims(left: Side, right: Side) -> bool:
     """Whether both sides have units, and no percentage is added to something else (`100 km + 10%`)."""
-    if not all(any(term.choices for term in side.terms) for side in (left, right)):
+    if not all(side.plain and any(term.choices for term in side.terms) for side in (left, right)):
         return False
     shares = [term.choices == ("percent",) for side in (left, right) for term in side.terms]
     return all(shares) or not any(shares) or not {"+", "-"} & {*left.operators, *right.operators}
@@ -231,7 +300,7 @@ def _side(text: str, start: int) -> Side | None:
     """Terms joined by operators; at least one, and the last with nothing of arithmetic behind it."""
     terms: list[Term] = []
     operators: list[str] = []
-    position = start
+    position, joined = start, False
     while True:
         read = _term(text, position)
         if read is None:
@@ -240,7 +309,13 @@ def _side(text: str, start: int) -> Side | None:
         terms.append(term)
         operator = _OPERATOR_AT.match(text, position)
         if operator is None:
-            break
+            beside = _BESIDE.match(text, position)
+            following = _term(text, beside.end()) if beside else None
+            if beside is None or following is None or not _adds(term, following[0]):
+                break
+            operators.append("+")
+            position, joined = beside.end(), True
+            continue
         if _term(text, operator.end()) is None:
             if operator["op"] in ("-", "−"):  # a dash
                 break
@@ -249,7 +324,8 @@ def _side(text: str, start: int) -> Side | None:
         position = operator.end()
     while text[start].isspace():
         start += 1
-    return Side(start, position, tuple(terms), tuple(operators))
+    plain = not joined or set(operators) <= {"+", "-"}
+    return Side(start, position, tuple(terms), tuple(operators), plain)
 
 
 def _term(text: str, position: int) -> tuple[Term, int] | None:
@@ -258,13 +334,25 @@ def _term(text: str, position: int) -> tuple[Term, int] | None:
         bare = _NUMBER_AT.match(text, position)
         read = read_number(bare["number"]) if bare else None
         return (Term(read[0], read[1], ()), bare.end()) if bare and read else None
-    read = read_number(match["number"])
+    read = read_number(match["number"]) if match["number"] else _fraction(match)
     choices = _choices(match["above"], match["below"])
     if read is None or not choices:
         return None
     scale = SCALES[match["scale"].lower()] if match["scale"] else 1
     sign: Literal[1, -1] = -1 if match["sign"] else 1
     return Term(sign * read[0] * scale, read[1] * scale, choices), match.end()
+
+
+def _fraction(match: re.Match[str]) -> tuple[Fraction, Fraction] | None:
+    """`3/4` or `1 1/2`, exact as it stands; `60/2` is a division and no fraction."""
+    over, under = int(match["over"]), int(match["under"])
+    return (int(match["whole"] or 0) + Fraction(over, under), Fraction(1)) if over < under else None
+
+
+def _adds(term: Term, following: Term) -> bool:
+    """Whether the second adds to the first without a plus: a smaller unit of its kind."""
+    smaller = SMALLER.get(term.choices[0], frozenset()) if term.choices else frozenset[str]()
+    return bool(following.choices) and following.choices[0] in smaller
 
 
 def _choices(above: str, below: str | None) -> tuple[str, ...]:

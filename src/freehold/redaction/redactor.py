@@ -11,11 +11,12 @@ It knows neither items nor where they are kept. The door uses it on what it capt
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping, Set
 from typing import Any, Final, cast
 
 from freehold.errors import InvalidField
-from freehold.redaction.rules import RULES, Rule, custom
+from freehold.redaction.rules import RULES, SECRET_NAMES, Found, Rule, custom
 
 WORD: Final = re.compile(r"[A-Z][A-Z0-9_]{0,39}")
 """What a rule of one's own may be called in its placeholders."""
@@ -75,8 +76,17 @@ class Redaction:
             return [self.value(one) for one in cast("list[Any]", value)]
         if isinstance(value, dict):
             pairs = cast("dict[str, Any]", value)
-            return {name: one if name in _LEFT_ALONE else self.value(one) for name, one in pairs.items()}
+            return {name: one if name in _LEFT_ALONE else self.under(name, one) for name, one in pairs.items()}
         return value
+
+    def under(self, name: str, value: Any) -> Any:
+        """A value as `value` has it, and where its name may be a secret's, as JSON that says the name beside it."""
+        redacted = self.value(value)
+        if redacted != value or not isinstance(value, str | int | float) or not _may_hide(name):
+            return redacted
+        written = json.dumps({name: value}, ensure_ascii=False)
+        replaced = self.text(written)
+        return value if replaced == written else next(iter(json.loads(replaced).values()))
 
     def _in_words(self, text: str) -> str:
         """What is no JSON, or only a piece of it, in a fence or cut short: there too a line break that is written `\\n` hides
@@ -110,22 +120,51 @@ class Redaction:
     def _if_json(self, rule: Rule, text: str) -> str | None:
         """The JSON text under one rule; None, and nothing is counted, where it would be JSON no longer."""
         before = dict(self._numbers.get(rule.word, {}))
-        replaced = self._replace(rule, text, text)
-        if replaced == text or _is_json(replaced):
-            return replaced
-        self._numbers[rule.word] = before
+        found = list(rule.find(text))
+        for places, numbers in ((found, frozenset[int]()), _in_numbers(found, text)):
+            replaced = self._put(rule, text, places, numbers)
+            if replaced == text or _is_json(replaced):
+                return replaced
+            self._numbers[rule.word] = dict(before)
         return None
 
     def _replace(self, rule: Rule, text: str, read: str) -> str:
         """The text without what the rule finds in `read`, where everything has the place that it has in the text."""
+        return self._put(rule, text, rule.find(read), frozenset())
+
+    def _put(self, rule: Rule, text: str, found: Iterable[Found], bare: Set[int]) -> str:
+        """Placeholders in the place of what was found; in quotes for what begins in `bare`."""
         parts: list[str] = []
         at = 0
-        for start, end, value in rule.find(read):
+        for start, end, value in found:
             numbers = self._numbers.setdefault(rule.word, {})
             number = numbers.setdefault(value, len(numbers) + 1)
-            parts += (text[at:start], f"[{rule.word}_{number}]")
+            parts += (text[at:start], f'"[{rule.word}_{number}]"' if start in bare else f"[{rule.word}_{number}]")
             at = end
         return "".join((*parts, text[at:])) if parts else text
+
+
+def _may_hide(name: str) -> bool:
+    small = name.lower()
+    return any(word in small for word in SECRET_NAMES)
+
+
+def _in_numbers(found: Iterable[Found], text: str) -> tuple[list[Found], set[int]]:
+    """What was found, whole numbers of JSON where it stands in one, and where these begin. What begins in a number and goes on
+    behind it is none."""
+    tokens = [match.span() for match in _TOKEN.finditer(text)]
+    starts = [start for start, _ in tokens]
+    kept: list[Found] = []
+    numbers: set[int] = set()
+    for start, end, value in found:
+        place = bisect_right(starts, start) - 1
+        first, last = tokens[place] if place >= 0 else (0, 0)
+        if start >= last or text[first] == '"':
+            kept.append((start, end, value))
+        elif end <= last and first not in numbers:
+            kept.append((first, last, value))
+            numbers.add(first)
+    return kept, numbers
 
 
 def _is_json(text: str) -> bool:

@@ -51,9 +51,11 @@ _KEYS: Final = re.compile(
 )
 _NAMED: Final = re.compile(
     r"(?i)(?:api[_-]?key|access[_-]?key|client[_-]?secret|secret|password|passwort|passwd|pwd|token|bearer|authorization)"
-    r"[\"']?\s{0,4}(?:[:=]|\bis\b|(?<=bearer)\s)\s{0,4}[\"']?(?P<value>[^\s\"',;\[\]]{8,300})"
+    r"[\"']?\s{0,4}(?:[:=]|\bis\b|(?<=bearer)\s)\s{0,4}[\"']?(?P<value>-?\d[\d.eE+-]{7,300}(?=\s{0,9}\})|[^\s\"',;\[\]]{8,300})"
 )
-_NAMES: Final = ("key", "secret", "passw", "pwd", "token", "bearer", "authorization")
+SECRET_NAMES: Final = ("key", "secret", "passw", "pwd", "token", "bearer", "authorization")
+"""What stands in every name of a secret, in small letters."""
+
 _IN_URL: Final = re.compile(r"://(?P<value>[^\s/:@]{1,100}:[^\s/@]{1,200})@")
 _PEM: Final = re.compile(r"-----BEGIN ([A-Z0-9 ]{0,30}PRIVATE KEY)-----")
 
@@ -65,7 +67,7 @@ def _secrets(text: str) -> Iterator[Found]:
         stop = len(text) if end < 0 else end + len(match[1]) + 14
         found.append((match.start(), stop, text[match.start() : stop]))
     small = text.lower()
-    named = (_NAMED,) if any(word in small for word in _NAMES) else ()
+    named = (_NAMED,) if any(word in small for word in SECRET_NAMES) else ()
     for pattern in (*named, _IN_URL):
         for match in pattern.finditer(text):
             if pattern is _IN_URL or any(one.isdigit() for one in match["value"]):
@@ -150,7 +152,7 @@ def _is_phone(written: str, digits: str) -> bool:
 # --- numbers with a checksum ---
 
 _CARD: Final = re.compile(r"(?<![\w.-])[2-6]\d{3}(?:[ -]?\d){9,15}(?!\w|-\d)")
-_IBAN: Final = re.compile(r"(?<!\w)[A-Z]{2}\d\d(?: ?[A-Z0-9]{1,4}){3,9}", re.IGNORECASE)
+_IBAN: Final = re.compile(r"(?<!\w)[A-Z]{2}\d\d(?:[ -]?[A-Z0-9]{1,4}){3,9}", re.IGNORECASE)
 _CARD_LENGTHS: Final = (19, 18, 17, 16, 15, 14, 13)
 
 
@@ -168,7 +170,7 @@ def _ibans(text: str) -> Iterator[Found]:
     for match in _IBAN.finditer(text):
         country = match[0][:2].upper()
         end = _end_of(text, match.start(), match.end(), checksums.IBAN_LENGTHS.get(country, 0))
-        value = text[match.start() : end].replace(" ", "").upper() if end else ""
+        value = text[match.start() : end].translate(_MARKS).upper() if end else ""
         if end and checksums.is_iban(value):
             yield match.start(), end, value
 

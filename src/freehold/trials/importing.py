@@ -24,6 +24,9 @@ csv.field_size_limit(1 << 24)
 
 MOST_PROBLEMS: Final = 20
 
+_UNREADABLE: Final = (msgspec.DecodeError, RecursionError)
+"""What a decoder raises; the second for lists in lists without an end."""
+
 
 class Problem(Struct, frozen=True):
     """An object that is no item: where it stands, counted from 1, and why."""
@@ -68,12 +71,15 @@ def read_items(
                 raise InvalidField(found)
             form = form or recognise(found)
             item = read(found, form, columns, workload)
+            item = item if redactor is None else redacted(item, redactor)
+        except RecursionError:
+            problems.append(Problem(place, "Its lists and objects are too deep in each other."))
+            continue
         except (FreeholdError, KeyError, TypeError, ValueError, AttributeError) as error:
             said = error.sentence if isinstance(error, FreeholdError) else f"It is not of the form {form}: {error!r}."
             problems.append(Problem(place, said))
             continue
-        item = item if item.at else msgspec.structs.replace(item, at=at)
-        items.append(item if redactor is None else redacted(item, redactor))
+        items.append(item if item.at else msgspec.structs.replace(item, at=at))
     return Imported(form or "plain", tuple(items), tuple(problems), f"import:{digest[:16]}")
 
 
@@ -89,7 +95,7 @@ def redacted(item: Item, redactor: Redactor) -> Item:
         input=redaction.value(item.input),
         given=said,
         reference=redaction.value(item.reference),
-        metadata=redaction.value(item.metadata),
+        metadata={redaction.text(name): redaction.under(name, value) for name, value in item.metadata.items()},
         labels=tuple(msgspec.structs.replace(label, note=redaction.text(label.note)) for label in item.labels),
     )
 
@@ -104,7 +110,7 @@ def _objects(path: Path) -> Iterator[dict[str, Any] | str]:
     except UnicodeDecodeError:
         raise InvalidField(f"{path} is not UTF-8.", "Save it as UTF-8.", param="file") from None
     if path.suffix.lower() == ".csv":
-        yield from _rows(text)
+        yield from _rows(path, text)
     elif text.lstrip().startswith("["):
         yield from _listed(path, text)
     else:
@@ -112,19 +118,23 @@ def _objects(path: Path) -> Iterator[dict[str, Any] | str]:
         yield from (_object(line) for line in text.split("\n") if line.strip()) if page is None else page
 
 
-def _rows(text: str) -> Iterator[dict[str, Any] | str]:
-    for row in csv.DictReader(io.StringIO(text, newline="")):
-        more = row.pop(None, None)  # pyright: ignore[reportArgumentType, reportCallIssue] (what the header has no name for)
-        if more is not None or None in row.values():
-            yield "It has another number of cells than the header."
-        else:
-            yield dict(row)
+def _rows(path: Path, text: str) -> Iterator[dict[str, Any] | str]:
+    reader = csv.DictReader(io.StringIO(text, newline=""))
+    try:
+        for row in reader:
+            more = row.pop(None, None)  # pyright: ignore[reportArgumentType, reportCallIssue] (what the header has no name for)
+            if more is not None or None in row.values():
+                yield "It has another number of cells than the header."
+            else:
+                yield dict(row)
+    except csv.Error as error:
+        raise InvalidField(f"{path} cannot be read behind line {reader.line_num}: {error}.", param="file") from None
 
 
 def _listed(path: Path, text: str) -> Iterator[dict[str, Any] | str]:
     try:
         every = msgspec.json.decode(text, type=list[Any])
-    except msgspec.DecodeError as error:
+    except _UNREADABLE as error:
         raise InvalidField(f"{path} begins as a JSON list and is none: {error}.", param="file") from None
     yield from (one if isinstance(one, dict) else "It is no object." for one in every)
 
@@ -133,7 +143,7 @@ def _page(text: str) -> list[dict[str, Any]] | None:
     """The objects of a page that an interface answered with, as `data`; None for what is none."""
     try:
         data = msgspec.json.decode(text, type=dict[str, Any]).get("data")
-    except msgspec.DecodeError:  # several lines, for example
+    except _UNREADABLE:  # several lines, for example
         return None
     every = cast("list[Any]", data) if isinstance(data, list) else None
     return every if every is not None and all(isinstance(one, dict) for one in every) else None
@@ -142,5 +152,7 @@ def _page(text: str) -> list[dict[str, Any]] | None:
 def _object(line: str) -> dict[str, Any] | str:
     try:
         return msgspec.json.decode(line, type=dict[str, Any])
+    except RecursionError:
+        return "Its lists and objects are too deep in each other."
     except msgspec.DecodeError as error:
         return f"It is no JSON object: {error}."
