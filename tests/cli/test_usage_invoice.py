@@ -14,6 +14,8 @@ from cli.ledgers import answer, settle
 from freehold.cli.usage_invoice import as_csv, invoice
 from freehold.errors import StoreError
 from freehold.store.database import open_database
+from freehold.store.folder import JOURNAL
+from freehold.store.journal import Journal
 from store.test_invoices import CHEAP, DAY, DEAR, DECEMBER, NOVEMBER, kept, record
 
 
@@ -54,6 +56,19 @@ def test_the_same_month_gives_the_same_bytes_and_another_total_another_number(da
     assert json.loads(run(*words, "--project", "shop").stdout)["number"] != number
     kept(data, record(NOVEMBER + 21 * DAY, cost_nano=1))
     assert json.loads(run(*words).stdout)["number"] != number
+
+
+def test_a_month_whose_last_requests_are_not_stored_yet_is_provisional(data: Path) -> None:
+    """The door was killed at the month's end, and was not started since."""
+    journal = Journal(data / JOURNAL, 0)
+    journal.append(record(DECEMBER - 1, cost_nano=7))
+    journal.close()
+    early = invoice(data, "2026-11", None, check=False, now=DECEMBER + DAY)
+    assert (early["total_nano"], early["provisional"]) == (1_235_000_009, True)
+    assert invoice(data, "2026-11", "other", check=False, now=DECEMBER + DAY)["provisional"] is False
+    kept(data)
+    final = invoice(data, "2026-11", None, check=False, now=DECEMBER + DAY)
+    assert (final["total_nano"], final["provisional"]) == (1_235_000_016, False)
 
 
 def test_spreadsheets_get_the_lines_and_the_total(data: Path) -> None:

@@ -90,7 +90,9 @@ def _invoice(month: str | None, project: str | None, data: Path | None, *, json:
             f"Invoice {found['number']} for {chosen}{'' if project is None else f', project {project}'}, in US dollars."
         )
         if found["provisional"]:
-            print("Provisional: the month is not over.")
+            over = chosen < time.strftime("%Y-%m", time.gmtime())
+            way = "requests of the month are still in the journal; a running door stores them"
+            print(f"Provisional: {way if over else 'the month is not over'}.")
         columns = ("project", "model", "days", "per million tokens", "requests", "input", "output", "usd")
         print_table(columns, rows(found), ("requests", "input", "output", "usd"))
         print(f"Total: ${found['total']} ({found['total_nano']:,} nano-dollars). {found['rounding']}")
