@@ -85,6 +85,15 @@ def test_spreadsheets_get_the_lines_and_the_total(data: Path) -> None:
     ).stdout == as_csv(invoice(data, "2026-11", "shop", check=False))
 
 
+def test_no_spreadsheet_takes_a_name_for_a_formula(tmp_path: Path) -> None:
+    kept(tmp_path, record(NOVEMBER, project='=HYPERLINK("http://192.0.2.1")', cost_nano=1))
+    (line, _) = csv.DictReader(io.StringIO(as_csv(invoice(tmp_path, "2026-11", None, check=False))))
+    assert line["project"] == '\'=HYPERLINK("http://192.0.2.1")'
+    words = ("usage", "--csv", "--by", "project", "--since", "2026-11-01", "--until", "2026-12-01")
+    (row,) = csv.DictReader(io.StringIO(run(*words, "--data", str(tmp_path)).stdout))
+    assert (row["project"], row["requests"]) == ('\'=HYPERLINK("http://192.0.2.1")', "1")
+
+
 def test_people_get_a_table_with_prices_and_the_rule_of_rounding(data: Path) -> None:
     said = run("usage", "--invoice", "--month", "2026-11", "--project", "shop", "--data", str(data)).stdout
     assert "input $0.1, output $0.4" in said

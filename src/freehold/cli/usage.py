@@ -133,9 +133,11 @@ def _print_csv(columns: list[str], rows: list[dict[str, Any]]) -> None:
     import csv
     import sys
 
+    from freehold.cli.usage_invoice import cell
+
     writer = csv.DictWriter(sys.stdout, columns, lineterminator="\n")
     writer.writeheader()
-    writer.writerows(rows)
+    writer.writerows({name: cell(value) for name, value in row.items()} for row in rows)
 
 
 def _print_table(columns: list[str], rows: list[dict[str, Any]]) -> None:

@@ -26,6 +26,8 @@ from freehold.store.invoices import COUNTED, SHADOW_KEY, Line, Use, bill, count_
 
 ROUNDING = "Lines are exact to a nano-dollar; the total is rounded once, half to even, to cents."
 CENT = Decimal("0.01")
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+"""How what a spreadsheet computes begins. A project may be called so."""
 
 
 def invoice(data: Path, month: str, project: str | None, *, check: bool, now: float | None = None) -> dict[str, Any]:
@@ -61,10 +63,16 @@ def as_csv(found: dict[str, Any]) -> str:
     writer.writeheader()
     for line in found["lines"]:
         rates = " ".join(f"{name}={rate}" for name, rate in line["rates"].items())
-        writer.writerow({**line, "invoice": found["number"], "rates": rates, "usd": dollars(line["cost_nano"])})
+        row = {**line, "invoice": found["number"], "rates": rates, "usd": dollars(line["cost_nano"])}
+        writer.writerow({name: cell(value) for name, value in row.items()})
     total = {"cost_nano": found["total_nano"], "requests": found["requests"], "usd": found["total"]}
     writer.writerow({"invoice": found["number"], "project": "total", **total})
     return out.getvalue()
+
+
+def cell(value: object) -> object:
+    """A value for a spreadsheet. Text that it would take for a formula gets an apostrophe before it (OWASP, "CSV Injection")."""
+    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value
 
 
 def rows(found: dict[str, Any]) -> list[tuple[object, ...]]:
