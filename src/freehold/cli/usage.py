@@ -34,6 +34,18 @@ def usage(
     """Adds up requests, tokens and dollars. Days and hours are UTC.
 
     An invoice has a line for each project, model and price, exact to a nano-dollar. The same month gives the same bytes."""
+    _require_heard(
+        {"invoice": invoice, "left": left},
+        {
+            "project": (project is not None, ("invoice", "left")),
+            "month": (month is not None, ("invoice",)),
+            "check": (check, ("invoice",)),
+            "config": (config is not None, ("left",)),
+            "by": (by is not None, ()),
+            "since": (since is not None, ()),
+            "until": (until is not None, ()),
+        },
+    )
     if invoice:
         _invoice(month, project, data, json=json, csv=csv, check=check)
         return
@@ -70,6 +82,21 @@ def usage(
         _print_csv([*groups, *COLUMNS, "usd"], found)
     else:
         _print_table([*groups, *COLUMNS, "usd"], found)
+
+
+def _require_heard(shown: dict[str, bool], given: dict[str, tuple[bool, tuple[str, ...]]]) -> None:
+    """Raises InvalidField for an option that what is `shown` would pass over: for each one, whether it is given, and what hears it (nothing: the sums
+    alone). A month that was passed over gave the sums of another."""
+    from freehold.errors import InvalidField
+
+    kinds = [name for name, wanted in shown.items() if wanted]
+    if len(kinds) > 1:
+        raise InvalidField("--invoice and --left are two things.", "Ask for one of them.")
+    for option, (is_given, heard_by) in given.items():
+        if is_given and not (kinds[0] in heard_by if kinds else not heard_by):
+            needed = " or ".join(f"--{kind}" for kind in heard_by)
+            advice = f"Add {needed}, or leave it out." if heard_by else f"Leave it out, or leave out --{kinds[0]}."
+            raise InvalidField(f"--{option} says nothing here.", advice, param=option)
 
 
 def _invoice(month: str | None, project: str | None, data: Path | None, *, json: bool, csv: bool, check: bool) -> None:
@@ -124,7 +151,8 @@ def _day(text: str) -> float:
     from freehold.errors import InvalidField
 
     try:
-        return datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp()
+        moment = datetime.fromisoformat(text)
+        return (moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment).timestamp()
     except ValueError:
         raise InvalidField(f"{text!r} is not a day.", "Write it as 2026-11-01.") from None
 
