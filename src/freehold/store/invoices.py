@@ -52,7 +52,7 @@ class Use(Struct, frozen=True, kw_only=True):
 
 class Line(Struct, frozen=True, kw_only=True, order=True):
     """One line: all requests of a project to a model at one price. `rates` are pairs of a kind of token and its nano-dollars per million
-    (none: no price was known, and nothing was counted); `source` says whose price it is."""
+    (none: no price was known, or no answer came, and what its attempts may be billed for was counted alone); `source` says whose price it is."""
 
     project: str
     model: str
