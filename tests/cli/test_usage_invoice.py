@@ -14,6 +14,8 @@ from cli.ledgers import answer, settle
 from freehold.cli.usage_invoice import as_csv, invoice
 from freehold.errors import StoreError
 from freehold.store.database import open_database
+from freehold.store.folder import JOURNAL
+from freehold.store.journal import Journal
 from store.test_invoices import CHEAP, DAY, DEAR, DECEMBER, NOVEMBER, kept, record
 
 
@@ -56,6 +58,19 @@ def test_the_same_month_gives_the_same_bytes_and_another_total_another_number(da
     assert json.loads(run(*words).stdout)["number"] != number
 
 
+def test_a_month_whose_last_requests_are_not_stored_yet_is_provisional(data: Path) -> None:
+    """The door was killed at the month's end, and was not started since."""
+    journal = Journal(data / JOURNAL, 0)
+    journal.append(record(DECEMBER - 1, cost_nano=7))
+    journal.close()
+    early = invoice(data, "2026-11", None, check=False, now=DECEMBER + DAY)
+    assert (early["total_nano"], early["provisional"]) == (1_235_000_009, True)
+    assert invoice(data, "2026-11", "other", check=False, now=DECEMBER + DAY)["provisional"] is False
+    kept(data)
+    final = invoice(data, "2026-11", None, check=False, now=DECEMBER + DAY)
+    assert (final["total_nano"], final["provisional"]) == (1_235_000_016, False)
+
+
 def test_spreadsheets_get_the_lines_and_the_total(data: Path) -> None:
     found = invoice(data, "2026-11", "shop", check=False)
     rows = list(csv.DictReader(io.StringIO(as_csv(found))))
@@ -68,6 +83,15 @@ def test_spreadsheets_get_the_lines_and_the_total(data: Path) -> None:
     assert run(
         "usage", "--invoice", "--month", "2026-11", "--project", "shop", "--csv", "--data", str(data)
     ).stdout == as_csv(invoice(data, "2026-11", "shop", check=False))
+
+
+def test_no_spreadsheet_takes_a_name_for_a_formula(tmp_path: Path) -> None:
+    kept(tmp_path, record(NOVEMBER, project='=HYPERLINK("http://192.0.2.1")', cost_nano=1))
+    (line, _) = csv.DictReader(io.StringIO(as_csv(invoice(tmp_path, "2026-11", None, check=False))))
+    assert line["project"] == '\'=HYPERLINK("http://192.0.2.1")'
+    words = ("usage", "--csv", "--by", "project", "--since", "2026-11-01", "--until", "2026-12-01")
+    (row,) = csv.DictReader(io.StringIO(run(*words, "--data", str(tmp_path)).stdout))
+    assert (row["project"], row["requests"]) == ('\'=HYPERLINK("http://192.0.2.1")', "1")
 
 
 def test_people_get_a_table_with_prices_and_the_rule_of_rounding(data: Path) -> None:

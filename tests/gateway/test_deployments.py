@@ -10,6 +10,7 @@ from freehold.dialects.dialect import Traits
 from freehold.dialects.openai_chat import DIALECT as CHAT
 from freehold.errors import UnknownModel, Unsupported
 from freehold.gateway.deployments import COUNT_TOKENS, EMBEDDINGS, Deployments
+from freehold.gateway.entries import LONGEST
 from freehold.vendors.own import Served
 from gateway.settled import deployments_of
 
@@ -99,6 +100,15 @@ def test_an_unknown_name_is_told_with_what_to_do(written: str, advice: str) -> N
 def test_what_cannot_be_is_no_deployment(name: str) -> None:
     with pytest.raises(UnknownModel):
         deployments_of(OPENAI + "\n[vendors.echo]\n", *ROWS).get(name)
+
+
+def test_a_name_that_no_entry_holds_whole_is_no_deployment() -> None:
+    """Whoever asked for it made every invoice of the month differ from the ledger."""
+    found = deployments_of(OPENAI)
+    longest = "openai/" + "a" * (LONGEST - len("openai/"))
+    assert found.get(longest).name == longest
+    with pytest.raises(UnknownModel):
+        found.get(longest + "a")
 
 
 def test_the_names_are_own_models_then_routes_and_the_vendors_rows() -> None:

@@ -45,7 +45,7 @@ from freehold.outbound.pool import Endpoint, Pool, endpoint
 from freehold.store.callers import Key
 from freehold.store.canaries import MILLION, Arm
 from freehold.store.counters import Counters
-from freehold.store.grants import Grant
+from freehold.store.grants import Charge, Grant
 from freehold.vendors import load
 from gateway.settled import book_of
 from gateway.test_placed import CANARY
@@ -413,6 +413,38 @@ def test_a_quota_in_dollars_needs_a_price_and_a_bound(counters: Counters) -> Non
     assert quoted(counters, "{ usd = 1 }", ASKED, target_of(PRICE))
     with pytest.raises(QuotaExhausted, match=r"up to \$0\.000777 of echo/echo; the project p has \$0\.000223 left"):
         quoted(counters, "{ usd = 0.001 }", ASKED, target_of(PRICE))
+
+
+@pytest.mark.parametrize("covered", [True, False])
+@pytest.mark.parametrize(("before", "after"), [(1, 10), (10, 1)])
+async def test_a_quota_in_dollars_is_never_passed_by_what_a_model_cost_that_failed_before(
+    before: int, after: int, covered: bool, counters: Counters
+) -> None:
+    """The cost of the whole request counts in the quota of the model that answers."""
+    dear, cheap = (Price(input=factor * 10**9, output=factor * 10**9) for factor in (before, after))
+    targets = [
+        target_of(dear, "echo/bad", Scripted(["garbled"], 5, 5)),
+        target_of(cheap, "echo/echo", Scripted(["good"], 5, 5)),
+    ]
+    most = (before + after) * WORST - (not covered)
+    book = book_of(
+        f'[vendors.echo]\n[projects.p]\nquotas = {{ "echo/echo" = {{ usd = "{most / 1e9:.9f}" }} }}\n', counters
+    )
+    visit = visit_of("openai-chat", ASKED)
+    visit.plan = book.plan(None, "m")
+    reserve(counters, visit, book, tuple(targets))
+    assert visit.grant is not None
+    with contextlib.nullcontext() if covered else pytest.raises(BudgetExhausted):
+        await asked_of(counters, visit, targets)
+    record = visit.record(0.0, 0.0)
+    assert (record.deployment, record.cost_nano) == (
+        ("echo/echo", before * WORST + after * 10**4) if covered else ("echo/bad", before * WORST)
+    )
+    visit.grant.model = record.deployment
+    counters.settle(visit.grant, record.cost_nano, 0, time.time())
+    (quota,) = book.quotas("p", "echo/echo")
+    stands = counters.remaining(Charge(quota.slot, quota.per, quota.most), time.time())
+    assert (stands.spent, stands.reserved) == (record.cost_nano if covered else 0, 0)
 
 
 def test_a_quota_of_requests_is_of_one_project_and_one_model(counters: Counters) -> None:

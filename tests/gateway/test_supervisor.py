@@ -16,7 +16,7 @@ from freehold.config.settings import Ledger, Settings
 from freehold.errors import StoreError
 from freehold.gateway.ledger_writer import LedgerWriter
 from freehold.gateway.supervisor import Bookkeeper, listen
-from freehold.store.callers import KeyBudget
+from freehold.store.callers import KeyBudget, create_key
 from freehold.store.counters import Counters
 from freehold.store.database import open_database
 from freehold.store.folder import COUNTERS, DATABASE, JOURNAL
@@ -203,3 +203,19 @@ async def test_a_living_worker_is_not_swept(tmp_path: Path) -> None:
     worker.settle(grant, 100, 0, time.time())
     worker.close()
     assert left(tmp_path) == 9900
+
+
+def test_more_keys_than_there_are_counters_do_not_keep_the_door_from_starting(tmp_path: Path) -> None:
+    """Each of these asked within the day and the month, and none has a budget: two slots for each would be 16,600."""
+    with contextlib.closing(open_database(tmp_path)) as db:
+        bounded, _ = create_key(db, name="bounded", budgets=BUDGET)
+        now = time.time()
+        journal = Journal(tmp_path / JOURNAL, 0)
+        for number in range(8_300):
+            journal.append(replace(record(number, nano=1), key_id=f"key_{number}"))
+        journal.append(replace(record(8_300, nano=700), key_id=bounded.id))
+        journal.close()
+    Bookkeeper(tmp_path).prepare()
+    with contextlib.closing(Counters.open(tmp_path / COUNTERS, None)) as counters:
+        (charge,) = counters.charges("key", bounded.id, BUDGET)
+        assert counters.remaining(charge, now).spent == 700

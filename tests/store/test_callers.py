@@ -24,6 +24,7 @@ from freehold.store.callers import (
     revoke_key,
 )
 from freehold.store.database import open_database
+from freehold.store.events import Event, take_events
 from freehold.store.folder import ADMIN_KEY, DATABASE
 from store.samples import DAY, NOON
 
@@ -75,6 +76,31 @@ def test_any_text_that_a_caller_sends_has_a_digest(sent: str) -> None:
 
 def test_a_lone_surrogate_has_a_digest_too() -> None:
     assert len(digest("\ud800")) == 32
+
+
+def test_what_an_event_says_of_a_key_can_always_be_an_entry(db: sqlite3.Connection) -> None:
+    """An event with a number above 2^53 - 1 was set aside, and the ledger knew nothing of the key."""
+    create_key(
+        db,
+        name="large",
+        expires_at=253_402_300_799.0,
+        budgets=(KeyBudget(10**16, "month"), KeyBudget(2**53 - 1, "day")),
+        tokens_per_minute=2**63 - 1,
+        now=NOON,
+    )
+    told: list[Event] = []
+    take_events(db, told.extend)
+    assert told[0].body == {
+        "organisation": "default",
+        "project": "default",
+        "role": "member",
+        "expires_at": 253_402_300_799_000,
+        "budgets": [
+            {"nano": "10000000000000000", "per": "month", "hard": True},
+            {"nano": 9_007_199_254_740_991, "per": "day", "hard": True},
+        ],
+        "tokens_per_minute": "9223372036854775807",
+    }
 
 
 # --- what a key carries ---
@@ -228,6 +254,10 @@ def test_keys_are_listed_from_the_oldest(db: sqlite3.Connection) -> None:
         ({"expires_at": NOON}, "expires_at"),
         ({"expires_at": NOON - 1}, "expires_at"),
         ({"expires_at": float("nan")}, "expires_at"),
+        ({"expires_at": float("inf")}, "expires_at"),
+        ({"expires_at": 1e20}, "expires_at"),
+        ({"models": ("openai/*", "\udcff")}, "models"),
+        ({"workloads": ("",)}, "workloads"),
         ({"budgets": (KeyBudget(-1, "day"),)}, "budgets"),
         ({"budgets": (KeyBudget(1, "week"),)}, "budgets"),  # pyright: ignore[reportArgumentType]
         ({"requests_per_minute": 0}, "requests_per_minute"),

@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 from freehold.errors import InvalidField, StoreError
 from freehold.store.database import open_database
 from freehold.store.drain import Drain
+from freehold.store.events import Event
 from freehold.store.folder import JOURNAL
-from freehold.store.invoices import COUNTED, Line, Use, bill, lines_of, month_bounds
+from freehold.store.invoices import COUNTED, Line, Use, bill, count_journaled, lines_of, month_bounds
 from freehold.store.journal import Journal
-from freehold.store.records import AppliedPrice, Record, new_id
+from freehold.store.records import AppliedPrice, Private, Record, new_id
 from freehold.store.usage import forget_records
 
 NOVEMBER = 1_793_491_200  # 2026-11-01T00:00:00Z
@@ -106,10 +107,35 @@ def test_a_month_begins_and_ends_at_midnight_utc(month: str, bounds: tuple[int, 
     assert month_bounds(month) == bounds
 
 
-@pytest.mark.parametrize("month", ["", "2026-13", "2026-1", "November", "2026-11-01"])
+@pytest.mark.parametrize("month", ["", "2026-13", "2026-1", "November", "2026-11-01", "9999-12"])
 def test_what_is_no_month_is_told(month: str) -> None:
     with pytest.raises(InvalidField, match="is not a month"):
         month_bounds(month)
+
+
+def test_what_is_journaled_and_not_stored_is_counted_where_a_bill_would_have_it(tmp_path: Path) -> None:
+    kept(tmp_path, record(NOVEMBER))
+    journal = Journal(tmp_path / JOURNAL, 0)
+    journal.append(record(DECEMBER - 1))
+    with contextlib.closing(open_database(tmp_path)) as db:
+        drain = Drain(db, tmp_path / JOURNAL)
+        assert drain.drain_once() == 1
+        for one in (
+            record(DECEMBER - 0.5),
+            record(DECEMBER - 0.5, project="other"),
+            record(DECEMBER - 0.5, key_id="shadow"),
+            record(DECEMBER - 0.5, deployment=""),
+            record(DECEMBER),
+        ):
+            journal.append(one, Private(subject="ann", keep_until=0, salts={}))
+        journal.append(Event("feedback", "rec_1", 0))
+        folder = tmp_path / JOURNAL
+        assert count_journaled(db, folder, NOVEMBER, DECEMBER) == 2
+        assert count_journaled(db, folder, NOVEMBER, DECEMBER, "shop") == 1
+        assert count_journaled(db, folder, DECEMBER, DECEMBER + DAY) == 1
+        drain.drain_once()
+        assert count_journaled(db, folder, NOVEMBER, DECEMBER) == 0
+    journal.close()
 
 
 uses = st.builds(

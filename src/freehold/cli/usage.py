@@ -34,7 +34,18 @@ def usage(
     """Adds up requests, tokens and dollars. Days and hours are UTC.
 
     An invoice has a line for each project, model and price, exact to a nano-dollar. The same month gives the same bytes."""
-    _check_options(month, project, config, invoice=invoice, left=left, check=check)
+    _require_heard(
+        {"invoice": invoice, "left": left},
+        {
+            "project": (project is not None, ("invoice", "left")),
+            "month": (month is not None, ("invoice",)),
+            "check": (check, ("invoice",)),
+            "config": (config is not None, ("left",)),
+            "by": (by is not None, ()),
+            "since": (since is not None, ()),
+            "until": (until is not None, ()),
+        },
+    )
     if invoice:
         _invoice(month, project, data, json=json, csv=csv, check=check)
         return
@@ -76,21 +87,19 @@ def usage(
         _print_table([*groups, *COLUMNS, "usd"], found)
 
 
-def _check_options(
-    month: str | None, project: str | None, config: Path | None, *, invoice: bool, left: bool, check: bool
-) -> None:
-    """Raises InvalidField for an option that would go unheard: who asked for a check must not take what comes for checked."""
+def _require_heard(shown: dict[str, bool], given: dict[str, tuple[bool, tuple[str, ...]]]) -> None:
+    """Raises InvalidField for an option that what is `shown` would pass over: for each one, whether it is given, and what hears it (nothing: the sums
+    alone). A month that was passed over gave the sums of another."""
     from freehold.errors import InvalidField
 
-    for option, given, fits, needed in (
-        ("--invoice", invoice, not left, "alone, without --left"),
-        ("--check", check, invoice, "with --invoice"),
-        ("--month", month is not None, invoice, "with --invoice"),
-        ("--project", project is not None, invoice or left, "with --invoice or --left"),
-        ("--config", config is not None, left, "with --left"),
-    ):
-        if given and not fits:
-            raise InvalidField(f"{option} says nothing here.", f"Give it {needed}.", param=option[2:])
+    kinds = [name for name, wanted in shown.items() if wanted]
+    if len(kinds) > 1:
+        raise InvalidField("--invoice and --left are two things.", "Ask for one of them.")
+    for option, (is_given, heard_by) in given.items():
+        if is_given and not (kinds[0] in heard_by if kinds else not heard_by):
+            needed = " or ".join(f"--{kind}" for kind in heard_by)
+            advice = f"Add {needed}, or leave it out." if heard_by else f"Leave it out, or leave out --{kinds[0]}."
+            raise InvalidField(f"--{option} says nothing here.", advice, param=option)
 
 
 def _invoice(month: str | None, project: str | None, data: Path | None, *, json: bool, csv: bool, check: bool) -> None:
@@ -111,7 +120,9 @@ def _invoice(month: str | None, project: str | None, data: Path | None, *, json:
             f"Invoice {found['number']} for {chosen}{'' if project is None else f', project {project}'}, in US dollars."
         )
         if found["provisional"]:
-            print("Provisional: the month is not over.")
+            over = chosen < time.strftime("%Y-%m", time.gmtime())
+            way = "requests of the month are still in the journal; a running door stores them"
+            print(f"Provisional: {way if over else 'the month is not over'}.")
         columns = ("project", "model", "days", "per million tokens", "requests", "input", "output", "usd")
         print_table(columns, rows(found), ("requests", "input", "output", "usd"))
         print(f"Total: ${found['total']} ({found['total_nano']:,} nano-dollars). {found['rounding']}")
@@ -151,7 +162,8 @@ def _day(text: str) -> float:
     from freehold.errors import InvalidField
 
     try:
-        return datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp()
+        moment = datetime.fromisoformat(text)
+        return (moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment).timestamp()
     except ValueError:
         raise InvalidField(f"{text!r} is not a day.", "Write it as 2026-11-01.") from None
 
@@ -160,9 +172,11 @@ def _print_csv(columns: list[str], rows: list[dict[str, Any]]) -> None:
     import csv
     import sys
 
+    from freehold.cli.usage_invoice import cell
+
     writer = csv.DictWriter(sys.stdout, columns, lineterminator="\n")
     writer.writeheader()
-    writer.writerows(rows)
+    writer.writerows({name: cell(value) for name, value in row.items()} for row in rows)
 
 
 def _print_table(columns: list[str], rows: list[dict[str, Any]]) -> None:

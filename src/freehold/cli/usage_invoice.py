@@ -21,17 +21,21 @@ from freehold.errors import MalformedEntry, StoreError
 from freehold.gateway.entries import ANSWER
 from freehold.ledger.entry import read_entry
 from freehold.store.database import open_database
-from freehold.store.invoices import COUNTED, SHADOW_KEY, Line, Use, bill, lines_of, month_bounds
+from freehold.store.folder import JOURNAL
+from freehold.store.invoices import COUNTED, SHADOW_KEY, Line, Use, bill, count_journaled, lines_of, month_bounds
 
 ROUNDING = "Lines are exact to a nano-dollar; the total is rounded once, half to even, to cents."
 CENT = Decimal("0.01")
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+"""How what a spreadsheet computes begins. A project may be called so."""
 
 
 def invoice(data: Path, month: str, project: str | None, *, check: bool, now: float | None = None) -> dict[str, Any]:
-    """The invoice as JSON values. `provisional` says that its month is not over. With `check` every line is held against the entries of the
+    """The invoice as JSON values. `provisional` says that its month is not over, or that records of it are still on their way. With `check` every line is held against the entries of the
     ledger. Raises InvalidField, StoreError."""
     since, until = month_bounds(month)
     with contextlib.closing(open_database(data)) as db:
+        late = count_journaled(db, data / JOURNAL, since, until, project)
         lines = bill(db, since, until, project)
     if check:
         _check(OpenLedger(data), since, until, project, lines)
@@ -45,7 +49,7 @@ def invoice(data: Path, month: str, project: str | None, *, check: bool, now: fl
         "total_nano": total,
         "total": str((Decimal(total) / 10**9).quantize(CENT, ROUND_HALF_EVEN)),
         "rounding": ROUNDING,
-        "provisional": (time.time() if now is None else now) < until,
+        "provisional": late > 0 or (time.time() if now is None else now) < until,
     }
     digest = hashlib.sha256(msgspec.json.encode(content, order="sorted")).hexdigest()
     return {"number": f"{month}-{digest[:12]}", **content}
@@ -59,10 +63,16 @@ def as_csv(found: dict[str, Any]) -> str:
     writer.writeheader()
     for line in found["lines"]:
         rates = " ".join(f"{name}={rate}" for name, rate in line["rates"].items())
-        writer.writerow({**line, "invoice": found["number"], "rates": rates, "usd": dollars(line["cost_nano"])})
+        row = {**line, "invoice": found["number"], "rates": rates, "usd": dollars(line["cost_nano"])}
+        writer.writerow({name: cell(value) for name, value in row.items()})
     total = {"cost_nano": found["total_nano"], "requests": found["requests"], "usd": found["total"]}
     writer.writerow({"invoice": found["number"], "project": "total", **total})
     return out.getvalue()
+
+
+def cell(value: object) -> object:
+    """A value for a spreadsheet. Text that it would take for a formula gets an apostrophe before it (OWASP, "CSV Injection")."""
+    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value
 
 
 def rows(found: dict[str, Any]) -> list[tuple[object, ...]]:

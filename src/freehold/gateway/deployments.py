@@ -31,6 +31,9 @@ from freehold.vendors.vendor import Vendor
 MAX_DEPLOYMENTS = 4096
 """Callers can name models that do not exist; the table of those must not grow without end."""
 
+LONGEST_NAME = 256
+"""Characters. An entry of the ledger holds no more of a name (`entries.LONGEST`), and a bill is held against it by the name."""
+
 EMBEDDINGS = "openai-embeddings"
 COUNT_TOKENS = "anthropic-count-tokens"
 
@@ -194,7 +197,7 @@ class Deployments:
     def _make(self, name: str) -> Deployment:
         prefix, _, native = name.partition("/")
         settings = self.settings.vendors.get(prefix)
-        if settings is None or not native:
+        if settings is None or not native or len(name) > LONGEST_NAME:
             raise self._unknown(name)
         vendor = self._vendors[settings.like]
         engine = vendor.transport == "engine"

@@ -113,13 +113,15 @@ def _without(targets: tuple[Target, ...], denied: QuotaDenied, visit: Visit) -> 
 
 
 def reserve_more(counters: Counters, visit: Visit, target: Target, beside: Target | None) -> bool:
-    """Reserves what one more attempt lacks, while another may still run `beside` it; false when a hard budget says no."""
+    """Reserves what one more attempt lacks, while another may still run `beside` it; false when a hard budget says no, or a quota
+    in dollars: what the attempts before cost counts in that of the model that answers."""
     if visit.grant is None:
         return True
-    more = visit.lacking(target, beside)
-    if not more:
+    stake, more = visit.at_stake(target, beside), visit.lacking(target, beside)
+    if not more and not visit.grant.held:
         return True
-    if more > MOST_NANO or not counters.extend(visit.grant, more, time.time()):
+    stakes = {one.deployment.name: stake for one in (target, beside) if one is not None}
+    if more > MOST_NANO or not counters.extend(visit.grant, more, time.time(), stakes):
         return False
     visit.reserved += more
     return True

@@ -18,7 +18,7 @@ from freehold.config.digest import digest, policy_text
 from freehold.config.settings import Ledger, Settings
 from freehold.errors import FreeholdError, StoreError
 from freehold.gateway.ledger_writer import LedgerWriter
-from freehold.store.callers import Key, ensure_admin_key
+from freehold.store.callers import Key, ensure_admin_key, list_keys
 from freehold.store.counters import Counters
 from freehold.store.database import open_database, transaction
 from freehold.store.events import keep_policy
@@ -58,7 +58,7 @@ class Bookkeeper:
 
     def prepare(self, settings: Settings = Settings()) -> Key | None:  # noqa: B008 (a frozen Struct)
         """Before the workers start: the store, the first admin key, the records of last time, the counters. `settings` say which
-        quotas there are; budgets are counted whether somebody has one or not."""
+        quotas there are; the budgets of projects and workloads are counted whether somebody has one or not."""
         with contextlib.closing(open_database(self._data)) as db:
             key = ensure_admin_key(db, self._data)
             (self._data / JOURNAL).mkdir(mode=0o700, exist_ok=True)
@@ -97,8 +97,10 @@ class Bookkeeper:
     def _count(self, db: sqlite3.Connection, now: float, settings: Settings) -> None:
         projects = (on_its_plan(project, settings.plans) for project in settings.projects.values())
         quotas = [(project.name, model) for project in projects for model in project.quotas]
+        # The budgets of a key are made with it. A slot for each key that asked would fill the table, and no start would go past that.
+        keys = {key.id for key in list_keys(db) if key.budgets and key.revoked_at is None}
         with contextlib.closing(Counters.open(self._data / COUNTERS, None)) as counters:
-            counters.rebuild(spent_by_scope(db, now, quotas), now)
+            counters.rebuild(spent_by_scope(db, now, quotas, keys), now)
 
     async def swept(self, worker: int) -> None:
         """After the death of a worker: what it had reserved counts as spent, since vendors may bill it."""

@@ -115,12 +115,17 @@ class Visit(Struct, eq=False):
             return 0
         return self.worst(target) if whole else cost(target.price, Usage(input_tokens=self.needs.likely))
 
-    def lacking(self, target: Target, beside: Target | None) -> int:
-        """What must be reserved in addition before `target` is asked too, in nano-dollars: what was spent, what the attempt
-        that still runs `beside` it may cost, and what this one may, as far as that is more than what is reserved."""
+    def at_stake(self, target: Target, beside: Target | None) -> int:
+        """What the request may have cost once `target` is asked too, in nano-dollars: what was spent, what the attempt that still
+        runs `beside` it may cost, and what this one may."""
         spent = sum(attempt.cost_nano for attempt in self.attempts)
         running = self.worst(beside) if beside is not None else 0
-        return max(0, spent + running + self.worst(target) - self.reserved)
+        return spent + running + self.worst(target)
+
+    def lacking(self, target: Target, beside: Target | None) -> int:
+        """What must be reserved in addition before `target` is asked too, in nano-dollars: what is then at stake, as far as that
+        is more than what is reserved."""
+        return max(0, self.at_stake(target, beside) - self.reserved)
 
     def usage(self) -> Usage:
         """What the answer used; nothing when there was no answer, or when tokens were only counted. Of one that goes on without

@@ -33,6 +33,10 @@ PREFIX_LENGTH = 8
 
 _ALPHABET = string.digits + string.ascii_letters
 _NAME_LENGTH = 200
+_MOST_EXACT = 2**53 - 1
+"""As RFC 8785, section 3.2.2.3, has it."""
+_LAST = 253_402_300_800
+"""The Unix second at which the year 10000 begins, which no calendar of ours knows."""
 _SELECT = """
     SELECT k.digest, k.id, k.name, p.organisation, k.project, k.role, k.prefix, k.created_at, k.expires_at, k.revoked_at,
         k.workloads, k.models, k.budgets, k.requests_per_minute, k.tokens_per_minute
@@ -237,7 +241,8 @@ def _insert(db: sqlite3.Connection, key: Key, of_secret: bytes) -> None:
 
 
 def _told(key: Key) -> dict[str, Any]:
-    """What an event says of a key: what it may do, in whole numbers and text."""
+    """What an event says of a key: what it may do, in whole numbers and text. A number that JSON cannot hold exactly is text: the
+    ledger would set the event aside, and have no entry of the key."""
     told: dict[str, Any] = {"organisation": key.organisation, "project": key.project, "role": key.role}
     if key.expires_at is not None:
         told["expires_at"] = int(key.expires_at * 1000)
@@ -245,11 +250,15 @@ def _told(key: Key) -> dict[str, Any]:
         if getattr(key, name) is not None:
             told[name] = list(getattr(key, name))
     if key.budgets:
-        told["budgets"] = [{"nano": one.nano, "per": one.per, "hard": one.hard} for one in key.budgets]
+        told["budgets"] = [{"nano": _exact(one.nano), "per": one.per, "hard": one.hard} for one in key.budgets]
     for name in ("requests_per_minute", "tokens_per_minute"):
         if getattr(key, name) is not None:
-            told[name] = getattr(key, name)
+            told[name] = _exact(getattr(key, name))
     return told
+
+
+def _exact(number: int) -> int | str:
+    return number if number <= _MOST_EXACT else str(number)
 
 
 def _require_sense(key: Key) -> None:
@@ -265,6 +274,18 @@ def _require_sense(key: Key) -> None:
         raise InvalidField(f"There is no role {key.role!r}.", "Roles are admin and member.", param="role")
     if key.expires_at is not None and not key.expires_at > key.created_at:  # Which NaN is not, either.
         raise InvalidField("The key would have expired before it exists.", "Let it expire later.", param="expires_at")
+    if key.expires_at is not None and key.expires_at >= _LAST:
+        raise InvalidField(
+            "The key would expire after the year 9999.",
+            "Leave the time out for a key that never expires.",
+            param="expires_at",
+        )
+    for param in ("workloads", "models"):
+        for value in getattr(key, param) or ():
+            if not value or not value.isprintable():
+                raise InvalidField(
+                    f"{value!r} is nothing that {param} can be.", "Use printable characters.", param=param
+                )
     for budget in key.budgets:
         if budget.nano < 0 or budget.per not in PERIODS:
             raise InvalidField(

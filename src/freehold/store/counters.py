@@ -197,9 +197,10 @@ class Counters:
                 return QuotaDenied(quota, one.amount, spent, reserved)
         return None
 
-    def extend(self, grant: Grant, nano: int, now: float) -> bool:
+    def extend(self, grant: Grant, nano: int, now: float, stakes: Mapping[str, int] | None = None) -> bool:
         """Reserves `nano` more in every budget of the grant (a hedge, another paid attempt), and in the quotas that are of
-        dollars; False when a hard limit says no."""
+        dollars; False when a hard limit says no. `stakes` are the models that may have answered then: of the quotas, theirs alone
+        are brought up to so many nano-dollars."""
         if grant.settled or not 0 <= nano <= MOST_NANO:
             raise InternalError(f"This reservation cannot be extended by {nano} nano-dollars.")
         words = self._words
@@ -209,16 +210,16 @@ class Counters:
                 total = words[charge.slot + SPENT] + words[charge.slot + RESERVED] + nano
                 if charge.hard is not None and total > charge.hard:
                     return False
-            dear = [one for one in grant.held if one.quota.measure == "cost"]
-            if dear and self._check_quotas(tuple(Held(one.quota, nano) for one in dear)) is not None:
+            dear = [(one, _short(one, nano, stakes)) for one in grant.held if one.quota.measure == "cost"]
+            if dear and self._check_quotas(tuple(Held(one.quota, more) for one, more in dear if more)) is not None:
                 return False
             for charge in grant.charges:
                 words[charge.slot + RESERVED] += nano
                 words[charge.slot + self._column] += nano
-            for one in dear:
-                words[one.quota.slot + RESERVED] += nano
-                words[one.quota.slot + self._column] += nano
-                one.amount += nano
+            for one, more in dear:
+                words[one.quota.slot + RESERVED] += more
+                words[one.quota.slot + self._column] += more
+                one.amount += more
             grant.nano += nano
         return True
 
@@ -394,6 +395,11 @@ class Counters:
         # The period first: a death before the second store leaves the old sum in the new period, never the reverse.
         self._words[slot + SINCE] = start
         self._words[slot + SPENT] = 0
+
+
+def _short(held: Held, nano: int, stakes: Mapping[str, int] | None) -> int:
+    """By how much a quota of dollars must be reserved further."""
+    return nano if stakes is None else max(0, stakes.get(held.quota.model, 0) - held.amount)
 
 
 def _still_counts(body: bytes, now: float) -> bool:

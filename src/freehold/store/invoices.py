@@ -7,13 +7,15 @@ currency but dollars; rounding is for whoever writes the total.
 
 import sqlite3
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import MAXYEAR, UTC, datetime
+from pathlib import Path
 from typing import Final
 
 import msgspec
 from msgspec import Struct
 
 from freehold.errors import InvalidField, StoreError
+from freehold.store.journal import EVENT_LINE
 
 SHADOW_KEY: Final = "shadow"
 
@@ -50,7 +52,7 @@ class Use(Struct, frozen=True, kw_only=True):
 
 class Line(Struct, frozen=True, kw_only=True, order=True):
     """One line: all requests of a project to a model at one price. `rates` are pairs of a kind of token and its nano-dollars per million
-    (none: no price was known, and nothing was counted); `source` says whose price it is."""
+    (none: no price was known, or no answer came, and what its attempts may be billed for was counted alone); `source` says whose price it is."""
 
     project: str
     model: str
@@ -71,6 +73,15 @@ class Line(Struct, frozen=True, kw_only=True, order=True):
     cost_nano: int
 
 
+class _Journaled(Struct, frozen=True):
+    """Of a record in the journal, what says whether it belongs on a bill."""
+
+    ended_at: float
+    project: str = ""
+    key_id: str = ""
+    deployment: str = ""
+
+
 def month_bounds(month: str) -> tuple[int, int]:
     """The Unix seconds at which a month such as `2026-11` begins and ends, UTC. Raises InvalidField."""
     try:
@@ -80,7 +91,32 @@ def month_bounds(month: str) -> tuple[int, int]:
     if begin.strftime("%Y-%m") != month:
         raise InvalidField(f"{month!r} is not a month.", "Write it as 2026-11.", param="month")
     year, number = divmod(begin.year * 12 + begin.month, 12)
+    if year > MAXYEAR:
+        raise InvalidField(f"{month!r} is not a month that ends.", "Write it as 2026-11.", param="month")
     return int(begin.timestamp()), int(datetime(year, number + 1, 1, tzinfo=UTC).timestamp())
+
+
+def count_journaled(db: sqlite3.Connection, folder: Path, since: int, until: int, project: str | None = None) -> int:
+    """How many records of that time stand in the journal in `folder` and are not stored yet: a bill that is made now lacks them. To be asked before
+    the bill is made, since what is stored meanwhile is on it."""
+    decode = msgspec.json.Decoder(_Journaled).decode
+    found = 0
+    for path in sorted(folder.glob("w*.log")):
+        row = db.execute("SELECT stored FROM segments WHERE name = ?", (path.name,)).fetchone()
+        try:
+            with path.open("rb") as segment:
+                segment.seek(0 if row is None else row[0])
+                lines = [line for line in segment if line.endswith(b"\n") and not line.startswith(EVENT_LINE)]
+        except FileNotFoundError:  # stored and deleted since it was listed
+            continue
+        for line in lines:
+            try:
+                one = decode(line.partition(b"\t")[0])
+            except (msgspec.MsgspecError, UnicodeDecodeError):  # the drain sets it aside
+                continue
+            is_billed = one.key_id != SHADOW_KEY and one.deployment != "" and project in (None, one.project)
+            found += is_billed and since <= one.ended_at < until
+    return found
 
 
 def bill(db: sqlite3.Connection, since: int, until: int, project: str | None = None) -> list[Line]:

@@ -94,9 +94,14 @@ def usage(db: sqlite3.Connection, since: float, until: float, by: tuple[By, ...]
     ]
 
 
-def spent_by_scope(db: sqlite3.Connection, now: float, quotas: Collection[tuple[str, str]] = ()) -> dict[str, int]:
+def spent_by_scope(
+    db: sqlite3.Connection,
+    now: float,
+    quotas: Collection[tuple[str, str]] = (),
+    keys: Collection[str] | None = None,
+) -> dict[str, int]:
     """What every key, project, workload and workload's shadow has spent in the UTC day and month around `now`, by scope, and
-    what was used of `quotas`, each a project and a model.
+    what was used of `quotas`, each a project and a model. With `keys`, of these keys alone, by their ids.
 
     In nano-dollars, quotas in their measures; what was swept counts as spent. This is what `Counters.rebuild` takes.
     """
@@ -110,7 +115,8 @@ def spent_by_scope(db: sqlite3.Connection, now: float, quotas: Collection[tuple[
                 (start,),
             )
             for name, nano in rows:
-                spent[budget_scope(kind, name, per)] = nano
+                if kind != "key" or keys is None or name in keys:
+                    spent[budget_scope(kind, name, per)] = nano
         for project, model in quotas:
             sums = ", ".join(f"coalesce({added}, 0)" for _, added in _USED)
             used = db.execute(
