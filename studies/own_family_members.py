@@ -69,11 +69,27 @@ def smollm2(setting: Setting) -> Recipe:
     return read_recipe(ROOT / "recipes" / "smollm2-sft.toml")
 
 
+def smollm2_again(setting: Setting) -> Recipe:
+    """recipes/smollm2-sft-2.toml, from the first one's run."""
+    assert setting.seed == 1
+    return replace(read_recipe(ROOT / "recipes" / "smollm2-sft-2.toml"), start=str(setting.runs("smollm2-sft")))
+
+
 SIZES: tuple[Cell, ...] = (Cell("chains-wide", "size", "five times as many weights", wide, WITH_STEPS[:1], (), 0.3),)
 MEMBERS: tuple[Cell, ...] = (
     Cell("micro", "members", "own/micro", micro, (*WITH_STEPS, *WITHOUT), (), 6.0, 1),
     Cell("mini", "members", "own/mini", mini, (*WITH_FIVE_UNKNOWNS, *WITHOUT), (), 12.0, 1),
     Cell("smollm2-sft", "members", "own/mini-smollm2", smollm2, returns(960), (), 4.0, 1),
+    Cell(
+        "smollm2-sft-2",
+        "members",
+        "own/mini-smollm2, second pass",
+        smollm2_again,
+        (*returns(960), WITHOUT[-1]),
+        ("smollm2-sft",),
+        4.0,
+        1,
+    ),
 )
 ALL: tuple[Cell, ...] = (*CELLS, *SIZES, *PASSES, *MEMBERS)
 """Every cell of the study, in the order in which they are run."""
@@ -111,7 +127,7 @@ def members(book: Book) -> str:
         parts.append(f"{said}\n\n{table(head, [[f'`{cell.about}`', *costs(records)]])}\n{_levels(book, cell)}")
     return (
         "## The larger members\n\nEach with a recipe of its own and no part in the comparisons above: those have equal budgets, and these have what their recipes say. `own/micro` and "
-        "`own/mini` are one model each for all tasks, from nothing; `own/mini-smollm2` is an open base tuned on one.\n\n"
+        "`own/mini` are one model each for all tasks, from nothing; `own/mini-smollm2` is an open base tuned on one, in two passes.\n\n"
         + "\n".join(parts)
     )
 

@@ -9,7 +9,7 @@ from own_family_cells import CELLS, HALF, LADDER_LEVELS, ROOT, operations_a_minu
 from own_family_members import ALL, members, sizes
 from own_family_others import OTHERS, QUESTIONS, Other, read_others
 from own_family_plot import Curve, draw
-from own_family_refunds import passes
+from own_family_refunds import PASSES, passes
 from own_family_running import Place, Tried
 from own_family_runs import recipes, runs
 from own_family_shares import COSTS, NOT_RUN, Book, Wanted, costs, inside, level_of, share, table
@@ -306,9 +306,10 @@ def _reinforced(book: Book) -> str:
 def _beside(book: Book, others: dict[str, Other], few: int) -> str:
     rows: list[list[str]] = []
     for table_, levels, _ in QUESTIONS:
-        task, cell = table_["task"], "chains-steps" if table_["task"] == "arithmetic-chains" else "refunds"
-        mine = [one for one in book.tried(cell, inside) if one.level in levels]
-        rows.append([task, f"ours, with steps (cell `{cell}`)", share(mine), share(mine, of_right=True)])
+        task = table_["task"]
+        for cell in ("chains-steps",) if task == "arithmetic-chains" else ("refunds", PASSES[-1].name):
+            mine = [one for one in book.tried(cell, inside) if one.task == task and one.level in levels]
+            rows.append([task, f"ours, with steps (cell `{cell}`)", share(mine), share(mine, of_right=True)])
         for name, said in OTHERS.items():
             for thinking in (True, False):
                 rows.append(
