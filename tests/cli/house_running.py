@@ -225,8 +225,8 @@ async def house(folder: Path, toml: str | None, *options: str) -> AsyncGenerator
             process.wait()
 
 
-async def until(holds: Callable[[], Any] | Callable[[], Awaitable[Any]], what: str) -> None:
-    """Waits until something that another process does has happened."""
+async def until(holds: Callable[[], Any] | Callable[[], Awaitable[Any]], what: str, door: House | None = None) -> None:
+    """Waits until something that another process does has happened; says what the door logged when it does not."""
     try:
         async with asyncio.timeout(PATIENCE):
             while True:
@@ -235,7 +235,8 @@ async def until(holds: Callable[[], Any] | Callable[[], Awaitable[Any]], what: s
                     return
                 await asyncio.sleep(0.02)
     except TimeoutError:
-        raise AssertionError(f"it never came to this: {what}") from None
+        logged = "" if door is None else f"; the door said: {door.log.read_text()[-4000:]}"
+        raise AssertionError(f"it never came to this: {what}{logged}") from None
 
 
 async def line_to_each_worker(door: House) -> dict[int, Line]:

@@ -229,7 +229,7 @@ async def test_on_a_full_disk_nothing_is_answered_that_is_not_kept_and_it_goes_o
             assert (await ask(*asked[0])).status == 200
         async with full(small_disk):
             os.kill(writer, signal.SIGCONT)
-            await until(lambda: STUCK in door.log.read_text(), "the ledger's writer has no room either")
+            await until(lambda: STUCK in door.log.read_text(), "the ledger's writer has no room either", door)
             for path, body in asked:
                 answer = await ask(path, body)
                 while answer.status == 200:  # the last page of the journal has some room yet
