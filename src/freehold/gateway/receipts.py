@@ -175,9 +175,8 @@ def _is_journaled(folder: Path, about: str, began: float, key: Key) -> bool:
             stat = os.fstat(file.fileno())
             if not stat.st_size or stat.st_mtime < began - CLOCK_SECONDS:
                 continue
-            segment = (
-                file.read()
-            )  # not mapped: a writer cuts off what a full disk took in part, which would be a bus error here
+            # Not mapped: a writer cuts off what a full disk took in part, which would be a bus error here.
+            segment = file.read()
             begins = f'{{"id":"{about}"'.encode()
             at = 0 if segment.startswith(begins) else segment.find(b"\n" + begins) + 1
             end = segment.find(b"\n", at)
