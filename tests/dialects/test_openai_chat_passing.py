@@ -193,6 +193,35 @@ def test_what_the_door_adds_takes_the_place_of_what_is_refused() -> None:
     assert json.loads(write_request(request_of(), where))["lora"] == [1]
 
 
+GREEDY = {"samplers": Raw(b'["top_k"]'), "top_k": Raw(b"1")}
+
+
+@pytest.mark.parametrize(
+    ("said", "cheaper"),
+    [
+        ({"temperature": 0}, True),
+        ({"temperature": 0.0, "top_p": 0.9, "seed": 1, "logprobs": True, "max_completion_tokens": 9}, True),
+        ({"temperature": 0, "presence_penalty": 0, "frequency_penalty": None, "ignore_eos": True}, True),
+        ({"temperature": 0, "lora": [1]}, True),
+        ({"temperature": 0, "frequency_penalty": 0.5}, False),
+        ({"temperature": 0, "xtc_probability": 0.2}, False),
+        ({"temperature": 0, "samplers": ["mirostat"]}, False),
+        ({"temperature": 0.1}, False),
+        ({}, False),
+    ],
+)
+def test_the_likeliest_token_is_asked_for_at_less_cost_where_nothing_else_is(
+    said: dict[str, Any], cheaper: bool
+) -> None:
+    where = target(greedy=GREEDY, refuses=frozenset({"lora"}), adds={"lora": Raw(b"[2]")})
+    sent = json.loads(passed(body(**said), where))
+    assert (sent.get("samplers") == ["top_k"] and sent.get("top_k") == 1) == cheaper
+    assert {name: sent[name] for name in said if name != "lora"} == {k: v for k, v in said.items() if k != "lora"}
+    written = json.loads(write_request(request_of(**said), where))
+    assert (written.get("samplers") == ["top_k"] and written.get("top_k") == 1) == cheaper
+    assert "samplers" not in json.loads(passed(body(temperature=0)))
+
+
 def test_a_model_that_does_not_think_is_not_asked() -> None:
     where = target(reasoning_style="none")
     assert fields_of(passed(body(reasoning_effort="high"), where)).keys() == {"model", "messages"}

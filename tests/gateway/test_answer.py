@@ -27,6 +27,9 @@ class Pieces(Canned):
         self.read_so_far = 0
         self.ended: list[object] = []
 
+    def rest(self, seconds: float) -> None:
+        self.ended.append(seconds)
+
     async def next(self) -> bytes | None:
         self.read_so_far += 1
         return await super().next()
@@ -214,3 +217,39 @@ async def test_an_answer_that_the_vendor_ended_in_error_before_a_word_is_broken(
     with pytest.raises(StreamBroken, match="malfunction") as told:
         await stream.start()
     assert told.value.native == "malfunction"
+
+
+# --- events that come fast ---
+
+
+@pytest.mark.parametrize(
+    ("pieces", "apart", "rested"),
+    [
+        ([1, 1, 1, 1], 0.02, [False, False, False, False]),  # as a vendor's model writes: none is late
+        ([1, 1, 1, 1], 0.001, [False, False, True, True]),  # two that were passed on show how fast they come
+        (
+            [1, 1, 3, 3, 1, 1],
+            0.01,
+            [False, False, True, True, False, False],
+        ),  # what gathers is waited for; one that came alone ends that
+    ],
+)
+async def test_events_that_come_fast_are_left_to_gather_and_the_first_never_is(
+    pieces: list[int], apart: float, rested: list[bool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 100.0
+    monkeypatch.setattr("freehold.gateway.answer.time.monotonic", lambda: now)
+    word = chunk("m", {"content": "so "})
+    upstream = Pieces([*(word * many for many in pieces), chunk("m", {}, "stop") + DONE])
+    stream = Stream(upstream, CHAT.stream_reader(), "own/m", 0.01)
+    await stream.start()
+    seen: list[bool] = []
+    for _ in pieces:
+        upstream.ended.clear()
+        assert await stream.next() is not None
+        seen.append(upstream.ended == [0.01])
+        now += apart
+    assert seen == rested
+    upstream.ended.clear()
+    assert await stream.next() is not None
+    assert upstream.ended == []  # nothing follows the end, so nobody waits for it

@@ -339,3 +339,43 @@ async def test_sending_over_a_lost_connection_is_unreachable() -> None:
         assert wire.connection.lost
         with pytest.raises(VendorUnreachable):
             await wire.ask()
+
+
+async def test_what_comes_while_a_reader_rests_is_read_at_once_and_the_connection_serves_again() -> None:
+    head = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n1\r\n0\r\n"
+    said = asyncio.Event()
+
+    async def script(line: Line) -> None:
+        await line.hear()
+        await line.say(head)
+        await said.wait()
+        for number in range(1, 5):
+            await line.say(b"1\r\n%d\r\n" % number)
+            await line.breathe()
+        await line.say(b"0\r\n\r\n")
+        await saying(OK, then=until_left)(line)
+
+    async with wired(script) as wire:
+        response = await wire.ask()
+        assert await response.next() == b"0"
+        response.rest(0.2)
+        response.rest(30.0)  # the first holds
+        began = asyncio.get_running_loop().time()
+        said.set()
+        assert await asyncio.wait_for(response.next(), 5) == b"1234"
+        assert asyncio.get_running_loop().time() - began >= 0.19
+        assert await response.next() is None
+        assert wire.idle == [wire.connection]
+        assert await (await wire.ask()).read(10) == b"ok"
+
+
+async def test_who_leaves_while_resting_leaves_nothing_behind() -> None:
+    async with wired(saying(b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhalf", then=until_left)) as wire:
+        response = await wire.ask()
+        assert await response.next() == b"half"
+        response.rest(0.05)
+        response.close()
+        await asyncio.wait_for(wire.lost.wait(), 5)
+        await asyncio.sleep(0.1)
+        response.rest(0.05)  # of a connection that is gone
+        assert wire.idle == []

@@ -20,6 +20,7 @@ import openai
 import pytest
 
 from cli.house_running import House, alive, clean, house, until
+from freehold.cli.promoted import read_serving
 from freehold.config.paths import cache_dir, environment
 from freehold.config.settings import Engine
 from freehold.errors import FetchError
@@ -116,6 +117,30 @@ def test_chat_completions_are_answered_word_by_word(chat: openai.OpenAI) -> None
     assert usage is not None
     assert 1 <= usage.completion_tokens <= 12
     assert [choice.finish_reason for chunk in chunks for choice in chunk.choices][-1] in ("stop", "length")
+
+
+def test_the_likeliest_words_are_those_of_the_engine_asked_without_the_door(chat: openai.OpenAI, door: House) -> None:
+    """The door asks for them in a cheaper way of llama.cpp's, and reads what comes fast together."""
+    own = read_serving(door.data).models["smollm2-135m"]
+    with openai.OpenAI(base_url=own.base_url, api_key="none", max_retries=0, timeout=60) as engine:
+        for question in ("Say hello.", "Name three rivers.", "Why is the sky blue?"):
+            asked: dict[str, Any] = {"messages": [{"role": "user", "content": question}], "max_tokens": 24}
+            asked |= {"temperature": 0, "logprobs": True, "top_logprobs": 2}
+            bare = engine.chat.completions.create(model="smollm2-135m", **asked).choices[0]
+            whole = chat.chat.completions.create(model=MODEL, **asked).choices[0]
+            pieces = list(chat.chat.completions.create(model=MODEL, stream=True, **asked))
+            assert bare.message.content
+            assert whole.message.content == bare.message.content
+            said = "".join(one.delta.content or "" for piece in pieces for one in piece.choices)
+            assert said == bare.message.content
+            assert bare.logprobs is not None
+            assert whole.logprobs is not None
+            assert [one.token for one in whole.logprobs.content or ()] == [
+                one.token for one in bare.logprobs.content or ()
+            ]
+            assert [one.logprob for one in whole.logprobs.content or ()] == pytest.approx(
+                [one.logprob for one in bare.logprobs.content or ()], abs=0.05
+            )
 
 
 def test_max_tokens_ends_the_answer_and_says_so(chat: openai.OpenAI) -> None:

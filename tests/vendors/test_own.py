@@ -61,3 +61,8 @@ def test_only_the_door_says_which_adapter_answers() -> None:
     traits = traits_of("llama.cpp", Mind(), {"lora": Raw(b"[]")})
     assert (traits.refuses, traits.adds) == (frozenset({"lora"}), {"lora": Raw(b"[]")})
     assert traits_of("vllm", Mind()).refuses == frozenset()
+
+
+def test_llama_alone_is_told_how_to_take_the_likeliest_token() -> None:
+    told = {engine: set(traits_of(engine, Mind()).greedy) for engine in ("llama.cpp", "vllm", "other")}
+    assert told == {"llama.cpp": {"samplers", "top_k"}, "vllm": set(), "other": set()}

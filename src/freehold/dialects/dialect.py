@@ -32,6 +32,7 @@ class Traits(Struct, frozen=True, kw_only=True):
     `thinking_switch` is the template's variable that turns thinking on and off; None where it cannot be turned off.
     `thinking_budget` is the field of a cap on thinking, in tokens; None where there is none.
     `adds` are top-level wire fields that go along with every request.
+    `greedy` are those by which a Chat server takes the likeliest token at less cost, for requests at temperature 0 that say nothing else of sampling.
     `efforts` maps our effort words to the vendor's, where it knows fewer.
     `temperature_max` caps `temperature` (1.0 or 2.0).
     `default_max_tokens` is sent where the dialect requires a cap and the caller gave none.
@@ -47,6 +48,7 @@ class Traits(Struct, frozen=True, kw_only=True):
     thinking_switch: str | None = None
     thinking_budget: str | None = None
     adds: dict[str, Raw] = {}
+    greedy: dict[str, Raw] = {}
     efforts: dict[str, str] = {}
     temperature_max: float = 2.0
     default_max_tokens: int = 4096

@@ -15,7 +15,7 @@ from freehold.dialects.abilities import require
 from freehold.dialects.dialect import Fields, Target
 from freehold.dialects.openai_chat_asking import FIELDS as ASKING_FIELDS
 from freehold.dialects.openai_chat_asking import KWARGS, asking_fields, drop
-from freehold.dialects.openai_chat_writing import check_temperature
+from freehold.dialects.openai_chat_writing import check_temperature, greedy_fields
 from freehold.dialects.origin import seal as sealed
 from freehold.dialects.origin import unseal
 from freehold.errors import InvalidField
@@ -52,6 +52,8 @@ def pass_request(request: Request, body: bytes, target: Target) -> bytes:
         fields["stream_options"] = _with_usage(fields.get("stream_options"))
     if traits.renames:
         _rename(fields, target)
+    if traits.greedy:
+        fields.update(greedy_fields(fields, request.temperature, traits))
     if _touches_messages(body, request, target):
         fields["messages"] = _messages(fields["messages"], target)
     return _encode(fields)

@@ -4,13 +4,14 @@ It applies the vendor's `Traits` and knows no vendor by name. What Chat cannot s
 leaving it out would change the answer, and is named in `Target.dropped` where it would not.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Final, cast
 
 import msgspec
+from msgspec import Raw
 
 from freehold.dialects.abilities import require
-from freehold.dialects.dialect import Target
+from freehold.dialects.dialect import Target, Traits
 from freehold.dialects.openai_chat_asking import asking_fields, drop
 from freehold.dialects.openai_chat_reading import NAME
 from freehold.dialects.openai_chat_reasoning import display_text, write_details
@@ -106,7 +107,30 @@ def _as_vendor_knows(fields: dict[str, Any], request: Request, target: Target) -
     for name, new in traits.renames.items():
         if name in fields:
             fields[new] = fields.pop(name)
-    return {**fields, **traits.adds}
+    return {**fields, **traits.adds, **greedy_fields(fields, request.temperature, traits)}
+
+
+def greedy_fields(fields: Mapping[str, object], temperature: float | None, traits: Traits) -> dict[str, Raw]:
+    """What asks for the likeliest token at less cost: `Traits.greedy` where `fields`, as the vendor gets them, ask for just that and nothing more."""
+    if not traits.greedy or temperature != 0:
+        return {}
+    further = fields.keys() - _NOT_OF_SAMPLING - traits.adds.keys()
+    return {} if any(fields[name] not in _NOTHING for name in further) else traits.greedy
+
+
+_NOTHING: Final = (None, 0, Raw(b"null"), Raw(b"0"), Raw(b"0.0"), Raw(b"false"))
+"""Values that leave a field without effect, as of a penalty."""
+
+_NOT_OF_SAMPLING: Final = frozenset(
+    {
+        *("model", "messages", "tools", "tool_choice", "parallel_tool_calls", "response_format"),
+        *("max_tokens", "max_completion_tokens", "stop", "n", "stream", "stream_options", "ignore_eos"),
+        *("reasoning_effort", "chat_template_kwargs", "thinking_budget_tokens"),
+        *("logprobs", "top_logprobs", "logit_bias", "temperature", "top_p", "seed"),
+        *("user", "metadata", "store", "service_tier", "prompt_cache_key", "safety_identifier", "cache_prompt"),
+    }
+)
+"""Fields of a Chat body that leave the likeliest token what it is: all others may belong to a server's own ways of sampling."""
 
 
 def _callers_word(name: str, dialect: str) -> str:

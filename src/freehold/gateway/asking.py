@@ -25,7 +25,7 @@ from freehold.errors import (
     VendorTimeout,
     VendorUnreachable,
 )
-from freehold.gateway.answer import Answer, Canned, Stream, Upstream, Whole
+from freehold.gateway.answer import COALESCE_SECONDS, Answer, Canned, Stream, Upstream, Whole
 from freehold.gateway.deployments import Deployment, Way
 from freehold.gateway.failure import Verdict, hold, is_deployments_fault, judge
 from freehold.gateway.routing import Target
@@ -251,7 +251,8 @@ class Asking(Struct):
         media = upstream.headers.get("content-type", "")
         if self.request.stream:
             _expect(media, "text/event-stream")
-            stream = Stream(upstream, way.dialect.stream_reader(), deployment.name)
+            coalesce = COALESCE_SECONDS if deployment.served is not None else 0.0
+            stream = Stream(upstream, way.dialect.stream_reader(), deployment.name, coalesce)
             await stream.start()
             upstream.unlimited()
             return stream

@@ -99,6 +99,11 @@ class Response:
         if self._connection is not None:
             self._connection.limit = None
 
+    def rest(self, seconds: float) -> None:
+        """Leaves what comes next with the system for so long, to be read at once. Nothing is lost, and the answer's end is seen that much later."""
+        if self._connection is not None:
+            self._connection.rest(seconds)
+
     def expire(self, error: Exception) -> None:
         """Stops reading with this error for whoever waits."""
         self.break_off(error)
@@ -149,7 +154,7 @@ class Connection(asyncio.Protocol):
         self._headers: dict[str, str] = {}
         self._header_bytes = 0
         self._framed = False
-        self._paused = False
+        self._paused = self._resting = False
         self._begun = self._whole = self._keep = self._in_head = False
         self._head_bytes = 0
         self.heard = False
@@ -184,8 +189,24 @@ class Connection(asyncio.Protocol):
         self.abort()
 
     def resume(self) -> None:
-        if self._paused and self._transport is not None and not self.lost:
+        if self._paused:
             self._paused = False
+            self._read_on()
+
+    def rest(self, seconds: float) -> None:
+        """Reads nothing for so long."""
+        if self._resting or self.lost or self._transport is None:
+            return
+        self._resting = True
+        self._transport.pause_reading()
+        self._loop.call_later(seconds, self._rested)
+
+    def _rested(self) -> None:
+        self._resting = False
+        self._read_on()
+
+    def _read_on(self) -> None:
+        if self._transport is not None and not (self._paused or self._resting or self.lost):
             self._transport.resume_reading()
 
     # --- asyncio.Protocol ---
