@@ -10,6 +10,7 @@ import anthropic
 import openai
 import pytest
 
+from freehold.vendors.own import Served
 from gateway.door_in_process import Door, running
 from gateway.misbehaving import TEXT, Upstream, misbehaving
 
@@ -214,6 +215,37 @@ async def test_a_connection_that_breaks_after_the_request_was_sent_may_be_billed
         record = door.records()[0]
     assert 10_000_000 < record.cost_nano == record.reserved_nano < 10_500_000  # the output, and a little for the input
     assert [(one.code, one.estimated) for one in record.attempts] == [("vendor-unreachable", True)]
+
+
+@pytest.mark.parametrize(
+    ("name", "stream"), [("half", False), ("not-json", False), ("silent", False), ("silent", True), ("reset", True)]
+)
+async def test_an_own_model_that_fails_costs_nobody_anything(
+    tmp_path: Path, upstream: Upstream, name: str, stream: bool
+) -> None:
+    toml = f"""
+        [own.{name}]
+        url = "{upstream.base_url}"
+        engine = "llama.cpp"
+
+        [prices."own/{name}"]
+        input = "1"
+        output = "10"
+
+        [workloads.default]
+        route = ["requested"]
+        retries = 1
+        timeouts = {{ first_token = 0.3, whole = 0.3 }}
+        budget = {{ usd = "0.015", per = "day", hard = true }}
+    """
+    served = Served(base_url=upstream.base_url, here=False)
+    async with running(tmp_path, toml, {name: served}) as door:
+        asked = asking(f"own/{name}", stream=stream) | {"max_tokens": 1000}
+        answer = await door.post("/v1/chat/completions", asked)
+        assert answer.status in (502, 504)
+        (record,) = door.records()
+    assert (record.cost_nano, record.reserved_nano > 0) == (0, True)
+    assert {(one.outcome, one.cost_nano) for one in record.attempts} == {("failed", 0)}
 
 
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])

@@ -192,7 +192,9 @@ class Asking(Struct):
                 deployment.breaker.failed(self.now(), hold=hold(error))
             else:
                 deployment.breaker.succeeded(self.now())
-            self._note(target, "failed", error, began, hedge=hedge, paid=_was_paid(error))
+            # Nobody bills for what an engine of one's own broke off, and a customer does not pay for that either.
+            paid = _was_paid(error) and deployment.served is None
+            self._note(target, "failed", error, began, hedge=hedge, paid=paid)
             raise
         finally:
             deployment.in_flight -= 1
