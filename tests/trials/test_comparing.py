@@ -153,3 +153,25 @@ def test_a_ratio_of_times_near_its_limit_says_how_many_more_items_it_takes() -> 
     assert gate.outcome == "inconclusive"
     assert gate.more is not None
     assert gate.more > 20
+
+
+@pytest.mark.parametrize("conversations", [1, 2, 19])
+def test_times_of_few_conversations_conclude_nothing(conversations: int) -> None:
+    # Half as slow in each of 60 answers, which only a few conversations gave.
+    both = [(Told(ms=(50.0 + at,)), Told(ms=(300.0 + at,)), str(at % conversations)) for at in range(60)]
+    gate = compare_latency(both, 1.0, RULE)
+    assert (gate.outcome, gate.n) == ("inconclusive", 60)
+    assert gate.reason.startswith(f"the times come from {conversations} of at least 20 conversations")
+    assert (
+        compare_latency([(mine, theirs, str(at)) for at, (mine, theirs, _) in enumerate(both)], 1.0, RULE).outcome
+        == "pass"
+    )
+
+
+def test_the_costs_of_one_conversation_conclude_nothing() -> None:
+    both = [(Told(cost_nano=50.0 + at), Told(cost_nano=300.0), "c") for at in range(60)]
+    gate = compare_cost(both, 1.0, RULE)
+    assert (gate.outcome, gate.reason) == (
+        "inconclusive",
+        "all items come from one conversation, which shows no variance",
+    )

@@ -32,7 +32,10 @@ from freehold.trials.statistics import (
 
 QUANTILE: Final = 0.95
 LEAST_TIMED: Final = 20
-"""Durations of each model below which nobody has a 95th percentile."""
+"""Conversations with durations of both models below which nobody has a 95th percentile. Of fewer the bootstrap draws too much
+alike: where it should err in 2.5 % of trials it did in 13 % with 3, 7 % with 8 and 3 % with 20 (800 runs each)."""
+
+ONE_CLUSTER: Final = "all items come from one conversation, which shows no variance"
 
 BEYOND: Final = "the estimate itself lies beyond the margin"
 
@@ -168,6 +171,9 @@ def compare_latency(both: Sequence[tuple[Told, Told, str]], limit: float, rule: 
     candidate = [mine for mine, _, _ in timed]
     incumbent = [theirs for _, theirs, _ in timed]
     clusters = [cluster for _, _, cluster in timed]
+    if (groups := len(set(clusters))) < LEAST_TIMED:
+        few = f"the times come from {groups} of at least {LEAST_TIMED} conversations, and those of one go together"
+        return replace(gate, n=len(timed), reason=few)
     shown = quantile_ratio(candidate, incumbent, clusters, QUANTILE, 1 - 2 * rule.alpha, rule.seed)
     far = quantile_ratio(candidate, incumbent, clusters, QUANTILE, 1 - 2 * rule.alpha_fail, rule.seed)
     p = quantile_ratio_test(candidate, incumbent, clusters, limit, QUANTILE, rule.seed).p
@@ -195,6 +201,8 @@ def compare_cost(both: Sequence[tuple[Told, Told, str]], limit: float, rule: Rul
         free = mine == 0
         return replace(filled, outcome="pass" if free else "fail", p=0.0 if free else 1.0,
                        reason="both are free" if free else "the incumbent is free")  # fmt: skip
+    if len({cluster for _, _, cluster in known}) < 2:
+        return replace(filled, reason=ONE_CLUSTER)
     ratio = mine / theirs
     clusters = [cluster for _, _, cluster in known]
     scale = max(max(m, limit * t) for m, t, _ in known) or 1.0  # brings the differences into [-1, 1]

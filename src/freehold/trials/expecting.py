@@ -48,6 +48,8 @@ LEAST_LABELS: Final = 10
 """As in `calibrating.py`: below so many labels of each kind a judge concludes nothing."""
 
 LEAST_TIMED: Final = 20
+"""As in `comparing.py`: conversations below which nobody has a 95th percentile."""
+
 MOST_ITEMS: Final = 100_000_000
 DRAWS: Final = 2_000
 DRAWN_TO: Final = 0.005
@@ -115,7 +117,7 @@ def expect(asked: Asked, items: Sequence[Item], planned: Sequence[PlannedItem], 
         prospects.append(_Prospect(one.name, one.n, one.limit, frozenset(), one.reason))
     effect = _effect(planned, everything, rho)
     if asked.gates.p95 is not None:
-        prospects.append(_latency(asked, asked.gates.p95, items, pilot, effect))
+        prospects.append(_latency(asked, asked.gates.p95, items, planned, pilot, effect))
     if asked.gates.cost is not None:
         prospects.append(_cost(asked, asked.gates.cost, len(items), pilot, effect))
     told = f", a design effect of {effect:.2f} for clusters" if effect > 1 else ""
@@ -265,16 +267,24 @@ def _error(one: Calibration, good: float) -> float:
     return ((1 - good) ** 2 * wrong + good * good * right) / (q0 + q1 - 1) ** 2
 
 
-def _latency(asked: Asked, most: float, items: Sequence[Item], pilot: Results | None, effect: float) -> _Prospect:
-    """The gate of the 95th percentile, for a candidate that is as fast as the incumbent."""
+def _latency(
+    asked: Asked, most: float, items: Sequence[Item], planned: Sequence[PlannedItem], pilot: Results | None, effect: float
+) -> _Prospect:  # fmt: skip
+    """The gate of the 95th percentile, for a candidate that is as fast as the incumbent. Times of few conversations show nothing."""
     times = [math.log(ms) for row in (pilot.rows if pilot is not None else ()) for ms in row.incumbent.ms if ms > 0]
     if len(times) < LEAST_TIMED:
         times = [math.log(item.total_ms) for item in items if item.total_ms > 0]
     sd = sd_of_quantile_ratio(stdev(times) if len(times) >= LEAST_TIMED else ASSUMED_LOG_SD)
     reach, n = _upper(asked.alpha), len(items) / effect
-    if sd == 0:
-        return _Prospect("p95 latency", len(items), lambda _: -_NEVER if most > 1 else _NEVER)
-    return _Prospect("p95 latency", len(items), lambda k: reach - math.log(most) * math.sqrt(k * n) / sd)
+    groups = len({item.cluster for item in planned})
+    few = f"its times come from {groups} of at least {LEAST_TIMED} conversations" if groups < LEAST_TIMED else ""
+
+    def limit(k: float) -> float:
+        if k * groups < LEAST_TIMED or (sd == 0 and most <= 1):
+            return _NEVER
+        return -_NEVER if sd == 0 else reach - math.log(most) * math.sqrt(k * n) / sd
+
+    return _Prospect("p95 latency", len(items), limit, reason=few)
 
 
 def _cost(asked: Asked, most: float, n: int, pilot: Results | None, effect: float) -> _Prospect:
