@@ -5,6 +5,7 @@ import random
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from freehold.trials.comparing import (
     Pairs,
@@ -119,6 +120,16 @@ def test_a_judge_who_favours_the_candidate_is_set_right_by_people_at_the_margin(
         naive += compare_graded(BLANK, some, 0.2, RULE).outcome == "pass"
     assert passed <= 10
     assert naive > 75
+
+
+@pytest.mark.parametrize("left", [1, 3])
+def test_where_people_labelled_all_but_one_conversation_they_alone_decide(left: int) -> None:
+    some = pairs(120, 0.8, 0.75, 5)
+    tied = replace(some, clusters=[str(min(at, 120 - left)) for at in range(120)], items=[str(at) for at in range(120)])
+    human = {str(at): some.differences[at] for at in range(120 - left)}
+    gate = compare_with_people(BLANK, tied, human, 0.3, RULE)
+    assert gate.outcome == "pass"
+    assert gate.estimate == pytest.approx(sum(human.values()) / len(human))
 
 
 def test_a_cost_that_is_the_same_for_every_item_is_known_exactly() -> None:

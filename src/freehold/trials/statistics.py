@@ -371,7 +371,8 @@ def ppi_error(
     n, more = len(human), len(judged)
     of_human, of_judged = clusters or (range(n), range(n, n + more))
     spread = variance([*judged_on_human, *judged])
-    tuned = covariance(human, judged_on_human) / ((1 + n / more) * spread) if spread and more else 0.0
+    shown = spread and len(set(of_judged)) > 1  # one cluster shows no variance, and people alone remain
+    tuned = covariance(human, judged_on_human) / ((1 + n / more) * spread) if shown else 0.0
     rest = [y - tuned * f for y, f in zip(human, judged_on_human, strict=True)]
     mine, theirs = _influence(rest, of_human), _influence([tuned * f for f in judged], of_judged) if tuned else {}
     both = math.fsum(mine[name] * theirs[name] for name in mine.keys() & theirs.keys())
