@@ -56,7 +56,7 @@ def read_labels(folder: Path) -> tuple[dict[str, Said], str]:
         said = {one.item: one for one in map(decode, whole.splitlines())}
     except msgspec.MsgspecError as error:
         raise TrialError(f"A line of {path} cannot be read: {error}.", "Restore it from a backup.") from None
-    return said, hashlib.sha256(whole).hexdigest()
+    return said, hashlib.sha256(whole).hexdigest() if whole else ""
 
 
 def keep_label(folder: Path, said: Said) -> None:
