@@ -67,6 +67,16 @@ def test_where_all_that_differ_are_worse_a_clustered_gate_says_how_many_more_ite
         assert gate.more > 1
 
 
+def test_an_estimate_on_the_margin_itself_lies_beyond_it_however_it_is_rounded() -> None:
+    differences = [*[1.0] * 15, *[-1.0] * 30, *[0.0] * 455]  # -15 of 500: -3 points
+    tied = Pairs(differences, [0.0] * 500, differences, [str(at // 3) for at in range(500)])
+    graded = [*[-0.3] * 12, *[0.0] * 108]
+    alone = Pairs(graded, [0.0] * 120, graded, [str(at) for at in range(120)])
+    for gate in (compare_binary(BLANK, tied, 0.03, RULE), compare_graded(BLANK, alone, 0.03, RULE)):
+        assert (gate.estimate, gate.outcome) == (pytest.approx(-0.03), "inconclusive")
+        assert (gate.more, gate.reason) == (None, "the estimate itself lies beyond the margin")
+
+
 KNOWN = Calibration(grader="judge", model="", q0=0.9, q1=0.9, m0=500, m1=500)
 
 

@@ -37,6 +37,9 @@ alike: where it should err in 2.5 % of trials it did in 13 % with 3, 7 % with 8 
 
 ONE_CLUSTER: Final = "all items come from one conversation, which shows no variance"
 
+ROUNDING: Final = 1e-9
+"""An estimate that differs from the margin by no more than this is the margin."""
+
 BEYOND: Final = "the estimate itself lies beyond the margin"
 
 _NORMAL: Final = NormalDist()
@@ -73,7 +76,7 @@ def compare_binary(gate: Gate, pairs: Pairs, margin: float, rule: Rule) -> Gate:
     outcome = _outcome(p <= rule.alpha, tango(b, c, n / effect, 1 - 2 * rule.alpha_fail).high < -margin)
     more, reason = None, ""
     if outcome == "inconclusive":
-        if shown.estimate <= -margin:
+        if shown.estimate + margin <= ROUNDING:
             reason = BEYOND
         else:
             differs = max(b + c, 1) * effect / n
@@ -96,7 +99,7 @@ def compare_graded(gate: Gate, pairs: Pairs, margin: float, rule: Rule) -> Gate:
     more, reason = None, ""
     if outcome == "inconclusive":
         estimate = shown.interval.estimate
-        if estimate <= -margin:
+        if estimate + margin <= ROUNDING:
             reason = BEYOND
         elif shown.se > 0:
             sd = shown.se * math.sqrt(n)  # with what clusters add, so that no design effect is needed again
