@@ -13,13 +13,12 @@ from typing import Final
 from msgspec import Struct
 from msgspec.structs import replace
 
+from freehold.trials.clustered import design_effect_of, effective_items
 from freehold.trials.extras import library
 from freehold.trials.power import items_needed_binary, items_needed_graded
 from freehold.trials.results import Calibration, Gate, Outcome, Told
 from freehold.trials.statistics import (
     Interval,
-    design_effect_of,
-    effective_items,
     judge_corrected,
     paired,
     paired_test,

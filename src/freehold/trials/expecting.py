@@ -17,10 +17,10 @@ from typing import Final
 from msgspec import Struct
 
 from freehold.items import Item, Label
+from freehold.trials.clustered import icc
 from freehold.trials.plan import Chance, Gates, PlannedGrader, PlannedItem, Segments
 from freehold.trials.power import design_effect, sd_of_quantile_ratio, sd_of_repeats
 from freehold.trials.results import Calibration, Results, Told
-from freehold.trials.statistics import icc
 
 ASSUMED_DISCORDANCE: Final = 0.2
 """How often two models differ in being right, until a trial has shown it."""
