@@ -96,7 +96,8 @@ def test_a_models_own_calibration_comes_before_that_of_all_and_chance_is_none() 
     pool, mine = of("", 0.9, 0.9), of("own/nano", 0.8, 0.8)
     assert believed(made, JUDGE, [pool, mine]) == (mine, pool)
     assert believed(made, JUDGE, [pool, of("own/nano", 0.9, 0.9, m0=9)]) == (pool, pool)
-    for useless in (of("", 0.5, 0.5), of("", 0.9, 0.9, m1=9)):
+    few = of("", 1.0, 0.05, m0=10, m1=1000)  # ten labels do not tell 1.0 from 0.92, and 0.92 + 0.05 is below 1
+    for useless in (of("", 0.5, 0.5), of("", 0.9, 0.9, m1=9), few):
         assert "not calibrated" in str(believed(made, JUDGE, [useless]))
 
 

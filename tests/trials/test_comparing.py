@@ -98,6 +98,29 @@ def test_a_judges_interval_on_items_that_repeat_each_other_is_that_of_the_cluste
     assert "200 clusters" in ten.method
 
 
+@pytest.mark.parametrize(("candidate", "incumbent", "whose"), [(0.93, 0.99, "candidate"), (0.88, 0.99, "incumbent")])
+def test_a_judge_who_does_what_its_labels_do_not_explain_concludes_nothing(
+    candidate: float, incumbent: float, whose: str
+) -> None:
+    """It took 90 % of 500 good replies for good, and takes 99 % of all here: clipped to 1, both shares would be the same."""
+    known = Calibration(grader="judge", model="", q0=0.8, q1=0.9, m0=100, m1=500)
+    mine, theirs = ([float(at < share * 2000) for at in range(2000)] for share in (candidate, incumbent))
+    some = Pairs(mine, theirs, [a - b for a, b in zip(mine, theirs, strict=True)], [str(at) for at in range(2000)])
+    gate = compare_corrected(BLANK, some, (known, known), 0.05, RULE)
+    assert gate.outcome == "inconclusive"
+    assert f"of the {whose}'s replies for good, which does not fit" in gate.reason
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0])
+def test_a_judge_that_is_always_right_may_find_all_or_nothing(share: float) -> None:
+    known = Calibration(grader="judge", model="", q0=1.0, q1=1.0, m0=300, m1=300)
+    scores = [share] * 3000
+    gate = compare_corrected(
+        BLANK, Pairs(scores, scores, [0.0] * 3000, [str(at) for at in range(3000)]), (known, known), 0.05, RULE
+    )
+    assert (gate.outcome, gate.reason) == ("pass", "")
+
+
 def test_samples_of_a_judge_are_averaged_and_not_cut_at_one_half() -> None:
     """The candidate is called right in 2 of 5 samples of every item, the incumbent in 3 of 5: (0.4 + 0.9 - 1)/0.8 = 0.375 and
     (0.6 + 0.9 - 1)/0.8 = 0.625."""

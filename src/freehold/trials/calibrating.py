@@ -84,7 +84,9 @@ def believed(
     """The calibrations for (candidate, incumbent): each model's own, else that of all labelled replies, as long as what is known
     of the two does not show that the judge treats them differently. A sentence where there are none to believe."""
     of = {one.model: one for one in calibrations if one.grader == grader.name}
-    usable = {model: one for model, one in of.items() if min(one.m0, one.m1) >= LEAST_LABELS and one.q0 + one.q1 > 1}
+    usable = {
+        model: one for model, one in of.items() if min(one.m0, one.m1) >= LEAST_LABELS and _better_than_chance(one)
+    }
     arms = (plan.candidate.model, plan.incumbent.model)
     mine, theirs = (usable.get(model) or usable.get(POOLED) for model in arms)
     if mine is None or theirs is None:
@@ -102,6 +104,11 @@ def believed(
             f"label more replies of each (`freehold trial label {plan.id}`)"
         )
     return mine, theirs
+
+
+def _better_than_chance(one: Calibration) -> bool:
+    """Also with each share smoothed by one of two, as `statistics.judge_corrected` has it."""
+    return one.q0 + one.q1 > 1 and (one.m0 * one.q0 + 1) / (one.m0 + 2) + (one.m1 * one.q1 + 1) / (one.m1 + 2) > 1
 
 
 def alike(one: Calibration | None, other: Calibration | None) -> float | None:

@@ -121,10 +121,15 @@ def compare_corrected(
     MOVER (Newcombe 1998). Items in clusters, and means of several `samples`, count as the number of single ones that would
     tell as much.
 
+    A share that no share of good replies explains, by the judge's hits, shows that these are not its hits here, and concludes nothing.
     The two corrected shares are combined as if they were independent, which is the careful side: pairing and a shared
     calibration both make the difference more certain than that."""
     mine, theirs = calibrations
-    at = _corrected_difference(pairs, mine, theirs, samples)
+    shares = _corrected_shares(pairs, mine, theirs, samples)
+
+    def at(level: float) -> Interval:
+        return _difference(*shares(level))
+
     shown = at(1 - 2 * rule.alpha)
     more = _more_by_width(len(pairs.differences), shown.estimate - shown.low, shown.estimate + margin, rule)
     groups = len(set(pairs.clusters))
@@ -133,7 +138,12 @@ def compare_corrected(
     ]
     told += ["one calibration for both models"] if not mine.model and not theirs.model else []
     told += [f"{groups:,} clusters"] if groups < len(pairs.clusters) else []
-    return _by_interval(_filled(gate, pairs, shown, ", ".join(told)), at, margin, rule, more)
+    filled = _filled(gate, pairs, shown, ", ".join(told))
+    judged = (("candidate", pairs.candidate, mine), ("incumbent", pairs.incumbent, theirs))
+    for (whose, scores, known), share in zip(judged, shares(1 - 2 * rule.alpha), strict=True):
+        if share.low >= 1 or share.high <= 0:
+            return replace(filled, reason=_at_odds(whose, fmean(scores), known))
+    return _by_interval(filled, at, margin, rule, more)
 
 
 def compare_with_people(gate: Gate, pairs: Pairs, human: Mapping[str, float], margin: float, rule: Rule) -> Gate:
@@ -244,24 +254,37 @@ def _by_item(pairs: Pairs) -> list[tuple[str, float, str]]:
     return list(zip(pairs.items, pairs.differences, pairs.clusters, strict=True))
 
 
-def _corrected_difference(
+def _corrected_shares(
     pairs: Pairs, mine: Calibration, theirs: Calibration, samples: int
-) -> Callable[[float], Interval]:
-    """The corrected difference at a level. Where items come in clusters, Student's t takes the place of the normal."""
+) -> Callable[[float], tuple[Interval, Interval]]:
+    """Both corrected shares at a level. Where items come in clusters, Student's t takes the place of the normal."""
     share, other = fmean(pairs.candidate), fmean(pairs.incumbent)
     n, m = (effective_items(scores, pairs.clusters, samples) for scores in (pairs.candidate, pairs.incumbent))
     groups = len(set(pairs.clusters))
 
-    def at(level: float) -> Interval:
+    def at(level: float) -> tuple[Interval, Interval]:
         known = 1.0 if groups == len(pairs.clusters) else (_z(level) / _t(level, groups - 1)) ** 2
-        a = judge_corrected(share, n * known, mine.q0, mine.q1, mine.m0, mine.m1, level)
-        b = judge_corrected(other, m * known, theirs.q0, theirs.q1, theirs.m0, theirs.m1, level)
-        difference = a.estimate - b.estimate
-        below = math.hypot(a.estimate - a.low, b.high - b.estimate)
-        above = math.hypot(a.high - a.estimate, b.estimate - b.low)
-        return Interval(max(-1.0, difference - below), difference, min(1.0, difference + above))
+        return (
+            judge_corrected(share, n * known, mine.q0, mine.q1, mine.m0, mine.m1, level),
+            judge_corrected(other, m * known, theirs.q0, theirs.q1, theirs.m0, theirs.m1, level),
+        )
 
     return at
+
+
+def _difference(a: Interval, b: Interval) -> Interval:
+    """The difference of two shares by MOVER."""
+    difference = a.estimate - b.estimate
+    below = math.hypot(a.estimate - a.low, b.high - b.estimate)
+    above = math.hypot(a.high - a.estimate, b.estimate - b.low)
+    return Interval(max(-1.0, difference - below), difference, min(1.0, difference + above))
+
+
+def _at_odds(whose: str, share: float, known: Calibration) -> str:
+    return (
+        f"the judge takes {share:.1%} of the {whose}'s replies for good, which does not fit what it did on labelled ones ({known.q1:.1%} of "
+        f"the good and {1 - known.q0:.1%} of the bad for good): label replies of this trial"
+    )
 
 
 def _z(level: float) -> float:

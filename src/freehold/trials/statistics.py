@@ -291,6 +291,7 @@ def judge_corrected(p: float, n: float, q0: float, q1: float, m0: int, m1: int, 
     z, estimate = _two_sided(level), min(1.0, max(0.0, (p + q0 - 1) / (q0 + q1 - 1)))
     p, n_smooth = (n * p + z * z / 2) / (n + z * z), n + z * z
     q0, q1 = (m0 * q0 + 1) / (m0 + 2), (m1 * q1 + 1) / (m1 + 2)
+    _expect(q0 + q1 > 1, "labels are too few to show that the judge is better than chance")
     power, wrong, right = q0 + q1 - 1, q0 * (1 - q0) / (m0 + 2), q1 * (1 - q1) / (m1 + 2)
     theta = (p + q0 - 1) / power
     half = z * math.sqrt(p * (1 - p) / n_smooth + (1 - theta) ** 2 * wrong + theta**2 * right) / power
