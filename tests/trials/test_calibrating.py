@@ -87,6 +87,15 @@ def test_replies_of_the_trial_calibrate_the_judge_about_their_own_model() -> Non
     assert found == {"": (0.0, 2, 1.0, 3), "own/nano": (0.0, 2, 1.0, 3)}
 
 
+def test_replies_of_one_conversation_tell_of_a_judge_no_more_than_one_good_and_one_bad_of_each_model() -> None:
+    replies = [Labelled("a/b", item(at), Given(text="mute" if at == 0 else "good"), float(at % 2)) for at in range(40)]
+    clusters = {reply.item.id: str(at // 10) for at, reply in enumerate(replies)}
+    (pooled, _) = calibrate(JUDGE, Opinion(Options()), replies, answers, clusters)
+    assert (pooled.m0, pooled.m1) == (4, 4)
+    (alone, _) = calibrate(JUDGE, Opinion(Options()), replies, answers)
+    assert (alone.m0, alone.m1) == (19, 20)
+
+
 def of(model: str, q0: float, q1: float, m0: int = 100, m1: int = 100) -> Calibration:
     return Calibration(grader="judge", model=model, q0=q0, q1=q1, m0=m0, m1=m1)
 

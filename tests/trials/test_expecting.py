@@ -140,6 +140,11 @@ def labelled(n: int, bad: int) -> list[Item]:
     ]  # fmt: skip
 
 
+def test_labels_of_few_conversations_do_not_calibrate_a_judge_whatever_their_number() -> None:
+    assert found(4000, graders=(JUDGE,), items=labelled(4000, 500)).power is not None
+    assert found(4000, graders=(JUDGE,), items=labelled(4000, 500), clusters=9).power is None
+
+
 def test_without_labels_nothing_is_known_of_a_judge() -> None:
     of = found(1000, graders=(JUDGE,))
     assert (of.power, of.needed) == (None, None)

@@ -198,7 +198,7 @@ def _graded(
     spread, _ = _spread(asked, grader, pilot, ASSUMED_RARE if rare else ASSUMED_DISCORDANCE)
     n = len(places) / _effect(planned, places, _icc(grader.name, pilot))
     if grader.judge:
-        return _judged(name, grader, margin, places, n, spread, asked, items, pilot)
+        return _judged(name, grader, margin, places, n, spread, asked, items, planned, pilot)
     reach, sd = _upper(asked.alpha), math.sqrt(spread)
     return _Prospect(name, len(places), lambda k: reach - margin * math.sqrt(k * n) / sd, places)
 
@@ -212,6 +212,7 @@ def _judged(
     spread: float,
     asked: Asked,
     items: Sequence[Item],
+    planned: Sequence[PlannedItem],
     pilot: Results | None,
 ) -> _Prospect:
     """A gate of a judge's scores. Its interval is that of `comparing.compare_corrected`: as wide as if both models' corrected shares
@@ -220,7 +221,7 @@ def _judged(
     if grader.pairwise or not grader.binary:
         few = "a judge of pairs or of grades is believed once people have labelled replies of this trial, of which there are none yet"
         return _Prospect(name, len(places), None, places, few)
-    both = [_calibration(grader.name, model, items, pilot) for model in (asked.candidate, asked.incumbent)]
+    both = [_calibration(grader.name, model, items, planned, pilot) for model in (asked.candidate, asked.incumbent)]
     known = [one for one in both if one is not None and one.q0 + one.q1 > 1]
     if len(known) < 2:
         few = f"the judge is not calibrated: it takes {LEAST_LABELS} labels of good and of bad replies, before the run or after it"
@@ -239,13 +240,19 @@ def _judged(
     return _Prospect(name, len(places), limit, places)
 
 
-def _calibration(grader: str, model: str, items: Sequence[Item], pilot: Results | None) -> Calibration | None:
-    """What the trial will know of a judge's errors on a model's replies: from the labels that its items have, and the hits of the
-    earlier trial; None when the labels are too few."""
-    labels = [(item.model, label.score >= 0.5) for item in items if (label := _label(item)) is not None]
+def _calibration(
+    grader: str, model: str, items: Sequence[Item], planned: Sequence[PlannedItem], pilot: Results | None
+) -> Calibration | None:
+    """What the trial will know of a judge's errors on a model's replies: from the labels that its items have, as `calibrating.calibrate`
+    counts them, and the hits of the earlier trial; None when the labels are too few."""
+    labels = {
+        (item.model, label.score >= 0.5, one.cluster)
+        for item, one in zip(items, planned, strict=True)
+        if (label := _label(item)) is not None
+    }
     hits = {one.model: one for one in (pilot.calibrations if pilot is not None else ()) if one.grader == grader}
     for whose in (model, ""):
-        goods = [good for by, good in labels if not whose or by == whose]
+        goods = [good for by, good, _ in labels if not whose or by == whose]
         m1, m0 = sum(goods), len(goods) - sum(goods)
         if min(m0, m1) >= LEAST_LABELS:
             seen = hits.get(whose) or hits.get("")

@@ -336,9 +336,10 @@ class Run:
         """How each judge that decides something did, on captured replies that people labelled and on this trial's."""
         replies = captured(loaded.item for loaded in self._job.items.values() if isinstance(loaded, Loaded))
         replies += _labelled(self._job.plan, cases, said)
+        clusters = {planned.id: planned.cluster for planned in self._job.plan.items}
         found: list[Calibration] = []
         for place in judges_of(self._job.plan):
-            found += calibrate(self._job.plan.graders[place], self._job.graders[place], replies, self._answer)
+            found += calibrate(self._job.plan.graders[place], self._job.graders[place], replies, self._answer, clusters)
         return found
 
 
