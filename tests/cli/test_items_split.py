@@ -37,7 +37,7 @@ def test_items_that_hardly_differ_are_a_word_worth(tmp_path: Path) -> None:
     assert "One cluster holds 100% of the items" in done.stderr
 
 
-@pytest.mark.parametrize("shares", ["", "1", "0.5,0.5", "0.5,0.4,0.2", "-0.1,1,0.1", "a,b,c"])
+@pytest.mark.parametrize("shares", ["", "1", "0.5,0.5", "0.5,0.4,0.2", "-0.1,1,0.1", "a,b,c", "nan,0.5,0.5"])
 def test_shares_add_up_to_one(tmp_path: Path, shares: str) -> None:
     with pytest.raises(InvalidField, match="are no shares"):
         command("split", "triage", "--shares", shares, data=fill(tmp_path))

@@ -128,6 +128,15 @@ async def test_a_budget_that_is_used_up_and_a_key_that_is_refused_end_the_run() 
         await asked(answer("Nothing left.", status=429, headers="x-should-retry: false\r\n", code="insufficient_quota"))
     with pytest.raises(TrialError, match="refuses the trial's key"):
         await asked(answer("Who are you?", status=401))
+    with pytest.raises(TrialError, match="refuses the trial's key"):
+        await asked(answer("Not this model.", status=403, code="out-of-scope"))
+
+
+@pytest.mark.parametrize("code", ["content_policy_violation", "blocked", "vendor-refused"])
+async def test_a_question_that_is_refused_is_that_samples_failure_and_not_the_keys(code: str) -> None:
+    failed, heard = await asked(answer("We do not answer that.", status=403, code=code))
+    assert failed == Failed("403: We do not answer that.", final=True)
+    assert len(heard) == 1
 
 
 async def test_what_cannot_be_read_is_a_failure() -> None:

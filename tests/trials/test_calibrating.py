@@ -87,6 +87,15 @@ def test_replies_of_the_trial_calibrate_the_judge_about_their_own_model() -> Non
     assert found == {"": (0.0, 2, 1.0, 3), "own/nano": (0.0, 2, 1.0, 3)}
 
 
+def test_replies_of_one_conversation_tell_of_a_judge_no_more_than_one_good_and_one_bad_of_each_model() -> None:
+    replies = [Labelled("a/b", item(at), Given(text="mute" if at == 0 else "good"), float(at % 2)) for at in range(40)]
+    clusters = {reply.item.id: str(at // 10) for at, reply in enumerate(replies)}
+    (pooled, _) = calibrate(JUDGE, Opinion(Options()), replies, answers, clusters)
+    assert (pooled.m0, pooled.m1) == (4, 4)
+    (alone, _) = calibrate(JUDGE, Opinion(Options()), replies, answers)
+    assert (alone.m0, alone.m1) == (19, 20)
+
+
 def of(model: str, q0: float, q1: float, m0: int = 100, m1: int = 100) -> Calibration:
     return Calibration(grader="judge", model=model, q0=q0, q1=q1, m0=m0, m1=m1)
 
@@ -96,7 +105,8 @@ def test_a_models_own_calibration_comes_before_that_of_all_and_chance_is_none() 
     pool, mine = of("", 0.9, 0.9), of("own/nano", 0.8, 0.8)
     assert believed(made, JUDGE, [pool, mine]) == (mine, pool)
     assert believed(made, JUDGE, [pool, of("own/nano", 0.9, 0.9, m0=9)]) == (pool, pool)
-    for useless in (of("", 0.5, 0.5), of("", 0.9, 0.9, m1=9)):
+    few = of("", 1.0, 0.05, m0=10, m1=1000)  # ten labels do not tell 1.0 from 0.92, and 0.92 + 0.05 is below 1
+    for useless in (of("", 0.5, 0.5), of("", 0.9, 0.9, m1=9), few):
         assert "not calibrated" in str(believed(made, JUDGE, [useless]))
 
 

@@ -5,6 +5,7 @@ import random
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from freehold.trials.comparing import (
     Pairs,
@@ -66,6 +67,16 @@ def test_where_all_that_differ_are_worse_a_clustered_gate_says_how_many_more_ite
         assert gate.more > 1
 
 
+def test_an_estimate_on_the_margin_itself_lies_beyond_it_however_it_is_rounded() -> None:
+    differences = [*[1.0] * 15, *[-1.0] * 30, *[0.0] * 455]  # -15 of 500: -3 points
+    tied = Pairs(differences, [0.0] * 500, differences, [str(at // 3) for at in range(500)])
+    graded = [*[-0.3] * 12, *[0.0] * 108]
+    alone = Pairs(graded, [0.0] * 120, graded, [str(at) for at in range(120)])
+    for gate in (compare_binary(BLANK, tied, 0.03, RULE), compare_graded(BLANK, alone, 0.03, RULE)):
+        assert (gate.estimate, gate.outcome) == (pytest.approx(-0.03), "inconclusive")
+        assert (gate.more, gate.reason) == (None, "the estimate itself lies beyond the margin")
+
+
 KNOWN = Calibration(grader="judge", model="", q0=0.9, q1=0.9, m0=500, m1=500)
 
 
@@ -85,6 +96,29 @@ def test_a_judges_interval_on_items_that_repeat_each_other_is_that_of_the_cluste
     assert (ten.low, ten.estimate, ten.high) == pytest.approx((one.low, one.estimate, one.high), abs=2e-3)
     assert (ten.high or 0) - (ten.low or 0) > 1.6 * ((naive.high or 0) - (naive.low or 0))
     assert "200 clusters" in ten.method
+
+
+@pytest.mark.parametrize(("candidate", "incumbent", "whose"), [(0.93, 0.99, "candidate"), (0.88, 0.99, "incumbent")])
+def test_a_judge_who_does_what_its_labels_do_not_explain_concludes_nothing(
+    candidate: float, incumbent: float, whose: str
+) -> None:
+    """It took 90 % of 500 good replies for good, and takes 99 % of all here: clipped to 1, both shares would be the same."""
+    known = Calibration(grader="judge", model="", q0=0.8, q1=0.9, m0=100, m1=500)
+    mine, theirs = ([float(at < share * 2000) for at in range(2000)] for share in (candidate, incumbent))
+    some = Pairs(mine, theirs, [a - b for a, b in zip(mine, theirs, strict=True)], [str(at) for at in range(2000)])
+    gate = compare_corrected(BLANK, some, (known, known), 0.05, RULE)
+    assert gate.outcome == "inconclusive"
+    assert f"of the {whose}'s replies for good, which does not fit" in gate.reason
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0])
+def test_a_judge_that_is_always_right_may_find_all_or_nothing(share: float) -> None:
+    known = Calibration(grader="judge", model="", q0=1.0, q1=1.0, m0=300, m1=300)
+    scores = [share] * 3000
+    gate = compare_corrected(
+        BLANK, Pairs(scores, scores, [0.0] * 3000, [str(at) for at in range(3000)]), (known, known), 0.05, RULE
+    )
+    assert (gate.outcome, gate.reason) == ("pass", "")
 
 
 def test_samples_of_a_judge_are_averaged_and_not_cut_at_one_half() -> None:
@@ -121,6 +155,16 @@ def test_a_judge_who_favours_the_candidate_is_set_right_by_people_at_the_margin(
     assert naive > 75
 
 
+@pytest.mark.parametrize("left", [1, 3])
+def test_where_people_labelled_all_but_one_conversation_they_alone_decide(left: int) -> None:
+    some = pairs(120, 0.8, 0.75, 5)
+    tied = replace(some, clusters=[str(min(at, 120 - left)) for at in range(120)], items=[str(at) for at in range(120)])
+    human = {str(at): some.differences[at] for at in range(120 - left)}
+    gate = compare_with_people(BLANK, tied, human, 0.3, RULE)
+    assert gate.outcome == "pass"
+    assert gate.estimate == pytest.approx(sum(human.values()) / len(human))
+
+
 def test_a_cost_that_is_the_same_for_every_item_is_known_exactly() -> None:
     both = [(Told(cost_nano=120.0), Told(cost_nano=100.0), str(at)) for at in range(500)]
     gate = compare_cost(both, 1.5, RULE)
@@ -153,3 +197,25 @@ def test_a_ratio_of_times_near_its_limit_says_how_many_more_items_it_takes() -> 
     assert gate.outcome == "inconclusive"
     assert gate.more is not None
     assert gate.more > 20
+
+
+@pytest.mark.parametrize("conversations", [1, 2, 19])
+def test_times_of_few_conversations_conclude_nothing(conversations: int) -> None:
+    # Half as slow in each of 60 answers, which only a few conversations gave.
+    both = [(Told(ms=(50.0 + at,)), Told(ms=(300.0 + at,)), str(at % conversations)) for at in range(60)]
+    gate = compare_latency(both, 1.0, RULE)
+    assert (gate.outcome, gate.n) == ("inconclusive", 60)
+    assert gate.reason.startswith(f"the times come from {conversations} of at least 20 conversations")
+    assert (
+        compare_latency([(mine, theirs, str(at)) for at, (mine, theirs, _) in enumerate(both)], 1.0, RULE).outcome
+        == "pass"
+    )
+
+
+def test_the_costs_of_one_conversation_conclude_nothing() -> None:
+    both = [(Told(cost_nano=50.0 + at), Told(cost_nano=300.0), "c") for at in range(60)]
+    gate = compare_cost(both, 1.0, RULE)
+    assert (gate.outcome, gate.reason) == (
+        "inconclusive",
+        "all items come from one conversation, which shows no variance",
+    )

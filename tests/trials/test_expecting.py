@@ -140,6 +140,11 @@ def labelled(n: int, bad: int) -> list[Item]:
     ]  # fmt: skip
 
 
+def test_labels_of_few_conversations_do_not_calibrate_a_judge_whatever_their_number() -> None:
+    assert found(4000, graders=(JUDGE,), items=labelled(4000, 500)).power is not None
+    assert found(4000, graders=(JUDGE,), items=labelled(4000, 500), clusters=9).power is None
+
+
 def test_without_labels_nothing_is_known_of_a_judge() -> None:
     of = found(1000, graders=(JUDGE,))
     assert (of.power, of.needed) == (None, None)
@@ -177,3 +182,11 @@ def test_what_an_earlier_trial_cost_and_took_is_used() -> None:
     of = chances(found(400, gates=Gates(cost=1.1, p95=1.01), pilot=pilot(rows)))
     assert of["cost"] == 1.0
     assert of["p95 latency"] == 1.0  # times that never differ
+
+
+def test_times_of_few_conversations_have_no_chance_until_there_are_more() -> None:
+    of = found(400, clusters=10, gates=Gates(p95=2.0), margin=0.5)
+    assert chances(of)["p95 latency"] == 0.0
+    assert of.chances[-1].reason == "its times come from 10 of at least 20 conversations"
+    assert of.needed is not None
+    assert 790 < of.needed < 820  # as many items a conversation as there are

@@ -130,6 +130,12 @@ def test_an_item_carries_the_labels_of_its_answer(shelf: Shelf) -> None:
     assert [(label.source, label.score) for label in item.labels] == [("human", 0.5)]
 
 
+def test_what_is_no_score_is_no_grade(shelf: Shelf) -> None:
+    shelf.tables = [{"kind": "json_fields", "fields": {"a": {"weight": float("inf")}}}]  # inf / inf is no share
+    item = Item(id="i", workload="triage", input={}, reference={"a": 1})
+    assert shelf.grading.grade("triage", item, Given(text='{"a": 1}'), "item:i", NOON, NOON) is None
+
+
 def test_no_grade_at_all_is_unscored(shelf: Shelf) -> None:
     shelf.tables = []
     shelf.capture("rec_000001", "anything")

@@ -6,6 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from freehold.errors import TrialError
+from freehold.trials.labelled_trials import said_by
 from freehold.trials.labels import (
     LABELS,
     Said,
@@ -41,11 +42,14 @@ def test_the_newest_label_of_an_item_counts_and_a_torn_line_does_not(tmp_path: P
     keep_label(tmp_path, said("a", candidate=1.0))
     with (tmp_path / LABELS).open("ab") as file:
         file.write(b'{"item":"b"')
-    assert list(read_labels(tmp_path)[0]) == ["a"]
+    torn, before = read_labels(tmp_path)
+    assert list(torn) == ["a"]
+    assert said_by(tmp_path, before) == torn
     keep_label(tmp_path, said("b", better="neither", by="ann"))
     keep_label(tmp_path, said("a", candidate=0.0, incumbent=1.0))
     found, digest = read_labels(tmp_path)
     assert found == {"a": said("a", candidate=0.0, incumbent=1.0), "b": said("b", better="neither", by="ann")}
+    assert said_by(tmp_path, before) == {"a": said("a", candidate=1.0)}  # what was counted then is found again
     assert len(digest) == 64
     assert (tmp_path / LABELS).stat().st_mode & 0o777 == 0o600
     assert (tmp_path / LABELS).read_bytes().count(b"\n") == 3

@@ -113,6 +113,8 @@ def test_items_are_pinned_in_the_order_of_their_ids_and_drawn_by_the_seed() -> N
         ({"power": 1.0}, "The power is 1"),
         ({"sampling": Sampling(samples=0)}, "0 samples"),
         ({"gates": Gates(graders={"refusal": 0.01})}, "is no grader of the workload"),
+        ({"gates": Gates(graders={"exact": 1.2})}, "The margin of the gate `exact` is 1.2"),
+        ({"count": 0}, "0 items are to be taken"),
     ],
 )
 def test_what_cannot_be_tried_is_refused(fields: dict[str, Any], sentence: str) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from freehold.graders import build
-from freehold.graders.grader import Answer, Ask, AskingGrader, Options, PairwiseGrader
+from freehold.graders.grader import Answer, Ask, AskingGrader, Grader, Options, PairwiseGrader
 from freehold.items import Given, Grade, Item
 from freehold.trials.plan import PlannedGrader, PlannedItem
 from freehold.trials.results import Flips
@@ -47,6 +47,26 @@ def test_the_score_of_an_item_is_the_mean_over_its_samples() -> None:
     assert row.candidate.cost_nano == 4
     assert row.candidate.keys == ("key-5", "key-6")
     assert row.candidate.reasons["exact"] != ""
+
+
+@pytest.mark.parametrize("came", [float("nan"), 1.5, -0.1])
+def test_what_is_no_score_is_none_and_no_tie(came: float) -> None:
+    class Broken(Grader):
+        """A third party's, with a bug."""
+
+        name, version, takes = "broken", "1", Options
+
+        @classmethod
+        def selftest(cls) -> list[Any]:
+            return []
+
+        def grade(self, item: Item, given: Given) -> Grade:
+            return Grade(score=came, reason="so it came out")
+
+    made = plan([], graders=(PlannedGrader(name="broken", version="1", table={}),))
+    row = score(made, [Broken(Options())], case([reply("5")], [reply("6")]), nobody)
+    assert row.candidate.scores == row.incumbent.scores == {"broken": None}
+    assert row.candidate.reasons["broken"] == f"The grader gave {came:g}, which is no score from 0 to 1."
 
 
 def test_the_samples_that_could_not_be_scored_are_told_by_their_numbers() -> None:

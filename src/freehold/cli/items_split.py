@@ -62,7 +62,7 @@ def _shares(text: str) -> dict[str, float]:
         parts = [float(part) for part in text.split(",")]
     except ValueError:
         parts = []
-    if len(parts) != len(NAMES) or min(parts) < 0 or abs(sum(parts) - 1) > 1e-9:
+    if len(parts) != len(NAMES) or min(parts) < 0 or not abs(sum(parts) - 1) <= 1e-9:
         raise InvalidField(
             f"{text!r} are no shares.", "Write three that add up to 1, such as 0.5,0.4,0.1.", param="shares"
         )

@@ -7,11 +7,13 @@ proof      programs that others wrote verify what the ledger holds of all this, 
 """
 
 import contextlib
+import math
 import time
 from collections import Counter
 from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
+from statistics import median
 from typing import Any, Final
 
 import msgspec
@@ -25,6 +27,7 @@ from freehold.store.canaries import UNFINISHED, Canary, find_canary, list_canari
 from freehold.store.database import open_database
 from freehold.training.registry import MODELS, Registry
 from freehold.trials.plan import ARMS, TrialFolder
+from freehold.trials.report import QUANTILE
 from freehold.trials.results import Results, Told, read_results
 from freehold.trials.shadow import standings
 from freehold.trials.statistics import wilson
@@ -226,7 +229,8 @@ def canary_of(road: Road, stage: str, model: str) -> str:
 
 
 def arms_of(results: Results) -> dict[str, Any]:
-    """Of each model: how many were right of how many, with Wilson's interval; the 95th percentile of seconds; tokens and dollars an answer."""
+    """Of each model: how many were right of how many, with Wilson's interval; the median and, as the trial's report has it, the 95th percentile of
+    seconds; tokens and dollars an answer."""
     found: dict[str, Any] = {}
     for arm in ARMS:
         told: list[Told] = [getattr(row, arm) for row in results.rows]
@@ -234,14 +238,15 @@ def arms_of(results: Results) -> dict[str, Any]:
         times = sorted(ms for one in told for ms in one.ms)
         interval = wilson(sum(scores), len(scores))
         priced = [one.cost_nano for one in told if one.cost_nano is not None]
+        written = [one.output_tokens for one in told if one.output_tokens]
         found[arm] = {
             "right": round(sum(scores)),
             "items": len(scores),
             "low": interval.low,
             "high": interval.high,
-            "p50": times[len(times) // 2] / 1000 if times else None,
-            "p95": times[int(0.95 * (len(times) - 1))] / 1000 if times else None,
-            "tokens": sum(one.output_tokens for one in told) / max(1, len(told)),
+            "p50": median(times) / 1000 if times else None,
+            "p95": times[math.ceil(QUANTILE * len(times)) - 1] / 1000 if times else None,
+            "tokens": sum(written) / max(1, len(written)),
             "usd_per_1000": sum(priced) / len(priced) / 1e6 if priced else None,
         }
     return found

@@ -46,7 +46,7 @@ def run(
     from freehold.store.usage import find_costs
     from freehold.trials.asking import Door
     from freehold.trials.run import Job, Run, check_bounded
-    from freehold.trials.samples import SampleLog
+    from freehold.trials.samples import SampleLog, spent_of
 
     folder = data_dir(data, environment())
     place = find_trial(folder, trial)
@@ -74,8 +74,7 @@ def run(
                 )
         asked_at = find_door(url, key or "unused", folder).url
         if url is None and key is None:
-            spent = sum(sample.cost_nano or 0 for sample in log.samples.values() if sample.source == "door")
-            left = None if most_nano is None else max(0, most_nano - spent)
+            left = None if most_nano is None else max(0, most_nano - spent_of(log.samples.values()))
             key = stack.enter_context(trial_key(opened, plan, left))
         door = Door(asked_at, key if key is not None else find_door(url, None, folder).key)
         bars = stack.enter_context(contextlib.closing(Bars()))

@@ -20,7 +20,7 @@ def status(
     from freehold.config.paths import data_dir, environment
     from freehold.store.database import open_database
     from freehold.trials.results import read_results
-    from freehold.trials.samples import read_samples
+    from freehold.trials.samples import read_samples, spent_of
 
     folder = data_dir(data, environment())
     place = find_trial(folder, trial)
@@ -43,7 +43,7 @@ def status(
         "answered": counts["answered"],
         "failed": counts["failed"],
         "judgements": len(samples) - len(models),
-        "spent_usd": sum(sample.cost_nano or 0 for sample in samples if sample.source == "door") / 1e9,
+        "spent_usd": spent_of(samples) / 1e9,
         "verdict": None if ended is None else ended.verdict.outcome,
         "sentence": None if ended is None else ended.verdict.sentence,
     }

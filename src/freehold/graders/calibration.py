@@ -20,6 +20,10 @@ POOLED = ""
 """The name of all models together."""
 
 
+RIGHT_FROM = 0.5
+"""The score from which on a reply counts as right, unless somebody says another."""
+
+
 class Judged(Struct, frozen=True):
     """One reply that both have seen. Scores are 0 to 1."""
 
@@ -80,7 +84,7 @@ class Calibration(Struct, frozen=True, kw_only=True):
         return None if chance == 1 else (agreed - chance) / (1 - chance)
 
 
-def calibrate(pairs: Iterable[Judged], *, right_from: float = 0.5) -> dict[str, Calibration]:
+def calibrate(pairs: Iterable[Judged], *, right_from: float = RIGHT_FROM) -> dict[str, Calibration]:
     """The counts of each model, by name, and of all together under POOLED. A score counts as right from `right_from` on."""
     counts: dict[str, list[int]] = {POOLED: [0, 0, 0, 0]}
     for pair in pairs:

@@ -19,6 +19,7 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Literal
 
 from msgspec import Meta, Struct, json
+from msgspec.structs import replace
 
 from freehold.items import Given, Grade, Item
 
@@ -163,6 +164,13 @@ def decided(holds: bool, reason: str, **details: Any) -> Grade:  # noqa: FBT001 
 def unscored(reason: str, **details: Any) -> Grade:
     """No score, and why."""
     return Grade(score=None, reason=reason, details=details)
+
+
+def in_range(grade: Grade) -> Grade:
+    """The grade, unscored where its score is none from 0 to 1: what a third party's grader computed, or options that are no numbers."""
+    if grade.score is None or 0 <= grade.score <= 1:
+        return grade
+    return replace(grade, score=None, reason=f"The grader gave {grade.score:g}, which is no score from 0 to 1.")
 
 
 def is_empty(given: Given) -> bool:

@@ -2,8 +2,8 @@
 
 It knows HTTP, Chat Completions and what an answer costs by the door's own prices; it knows no item, no grader and no file. An
 answer is judged here only as far as it decides whether to ask again: 429, and a 503 that is the door's own, slow everybody down
-and are asked again; a budget that is used up or a key that is refused ends the run; everything else is that sample's failure,
-for the door has tried again already.
+and are asked again; a budget that is used up or a key that is refused ends the run; everything else, a question that is refused
+among it, is that sample's failure, for the door has tried again already.
 """
 
 import asyncio
@@ -17,7 +17,16 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from freehold.dialects.openai_chat import DIALECT
-from freehold.errors import BudgetExhausted, FreeholdError, TrialError, VendorError, VendorTimeout, VendorUnreachable
+from freehold.errors import (
+    Blocked,
+    BudgetExhausted,
+    FreeholdError,
+    TrialError,
+    VendorError,
+    VendorRefused,
+    VendorTimeout,
+    VendorUnreachable,
+)
 from freehold.graders.visible import given
 from freehold.items import Given
 from freehold.messages import Usage
@@ -39,6 +48,18 @@ PATIENCE: Final = 8
 
 BUSY: Final = frozenset({"door-full", "draining", "engine-down", "record-not-kept"})
 """What the door says with a 503 of its own. A vendor's 503 comes through after the door has tried it again."""
+
+OF_THE_QUESTION: Final = frozenset(
+    {
+        Blocked.code,
+        VendorRefused.code,
+        "content_filter",
+        "content_policy_violation",
+        "refusal",
+        "data_inspection_failed",
+    }
+)
+"""What a 403 says that refuses one question and not the key: a vendor's refusal of ours never comes through as one."""
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.25, 20.0
 RECOVERY: Final = 32
@@ -287,11 +308,11 @@ def _embedding(raw: bytes) -> tuple[Given, tuple[float, ...], Usage]:
 
 def _refusal(status: int, headers: dict[str, str], raw: bytes) -> Failed | _Busy:
     """What to make of an answer that is an error. Raises BudgetExhausted or TrialError where the run cannot go on."""
-    code, said = _error(raw)
+    code, kind, said = _error(raw)
     reason = f"{status}: {said}"
     if status == 429 and (code == "insufficient_quota" or headers.get("x-should-retry") == "false"):
         raise BudgetExhausted(said, "Raise the budget that it names, then run the trial again; nothing is asked twice.")
-    if status in (401, 403):
+    if status == 401 or (status == 403 and not {code, kind} & OF_THE_QUESTION):
         raise TrialError(
             f"The door refuses the trial's key: {said}",
             "Give another one with --key, or run it again where it had run out: nothing is asked twice.",
@@ -301,13 +322,13 @@ def _refusal(status: int, headers: dict[str, str], raw: bytes) -> Failed | _Busy
     return Failed(reason, final=status < 500)
 
 
-def _error(raw: bytes) -> tuple[str, str]:
-    """Code and sentence of an error body."""
+def _error(raw: bytes) -> tuple[str, str, str]:
+    """Code, type and sentence of an error body."""
     try:
         error = msgspec.json.decode(raw)["error"]
-        return str(error.get("code") or ""), str(error["message"])[:500]
+        return str(error.get("code") or ""), str(error.get("type") or ""), str(error["message"])[:500]
     except (msgspec.MsgspecError, KeyError, TypeError, AttributeError):
-        return "", "an answer that is no error of the door"
+        return "", "", "an answer that is no error of the door"
 
 
 def _seconds(text: str | None) -> float | None:

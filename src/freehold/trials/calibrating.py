@@ -5,7 +5,7 @@ since (`labels.py`). The share of errors of a judge who says right or wrong goes
 without labels it goes nowhere, and neither does the trial.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from msgspec import Struct
@@ -60,16 +60,26 @@ def captured(items: Iterable[Item]) -> list[Labelled]:
 
 
 def calibrate(
-    planned: PlannedGrader, grader: AnyGrader, replies: Iterable[Labelled], answers: Answers
+    planned: PlannedGrader,
+    grader: AnyGrader,
+    replies: Iterable[Labelled],
+    answers: Answers,
+    clusters: Mapping[str, str] | None = None,
 ) -> list[Calibration]:
     """How the judge did: for each model whose replies were labelled, and under the name "" for all together. Empty for a
-    grader that is no judge of single replies."""
+    grader that is no judge of single replies.
+
+    Of the items of one cluster the first good and the first bad reply of each model count, for what a judge thinks of one it
+    thinks of the others. `clusters` has that of each item; without it each stands alone."""
     if not planned.judge or not isinstance(grader, AskingGrader):
         return []
     pairs: list[Judged] = []
+    known: set[tuple[str, bool, str]] = set()
     for reply in replies:
-        score = grade(grader, reply.item, reply.given, answers).score
+        place = (reply.model, reply.score >= counting.RIGHT_FROM, (clusters or {}).get(reply.item.id, reply.item.id))
+        score = None if place in known else grade(grader, reply.item, reply.given, answers).score
         if score is not None:
+            known.add(place)
             pairs.append(Judged(reply.model, reply.score, score))
     return [
         Calibration(grader=planned.name, model=model, q0=one.q0 or 0.0, q1=one.q1 or 0.0, m0=one.m0, m1=one.m1)
@@ -84,7 +94,9 @@ def believed(
     """The calibrations for (candidate, incumbent): each model's own, else that of all labelled replies, as long as what is known
     of the two does not show that the judge treats them differently. A sentence where there are none to believe."""
     of = {one.model: one for one in calibrations if one.grader == grader.name}
-    usable = {model: one for model, one in of.items() if min(one.m0, one.m1) >= LEAST_LABELS and one.q0 + one.q1 > 1}
+    usable = {
+        model: one for model, one in of.items() if min(one.m0, one.m1) >= LEAST_LABELS and _better_than_chance(one)
+    }
     arms = (plan.candidate.model, plan.incumbent.model)
     mine, theirs = (usable.get(model) or usable.get(POOLED) for model in arms)
     if mine is None or theirs is None:
@@ -102,6 +114,11 @@ def believed(
             f"label more replies of each (`freehold trial label {plan.id}`)"
         )
     return mine, theirs
+
+
+def _better_than_chance(one: Calibration) -> bool:
+    """Also with each share smoothed by one of two, as `statistics.judge_corrected` has it."""
+    return one.q0 + one.q1 > 1 and (one.m0 * one.q0 + 1) / (one.m0 + 2) + (one.m1 * one.q1 + 1) / (one.m1 + 2) > 1
 
 
 def alike(one: Calibration | None, other: Calibration | None) -> float | None:

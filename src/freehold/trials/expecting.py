@@ -17,10 +17,10 @@ from typing import Final
 from msgspec import Struct
 
 from freehold.items import Item, Label
+from freehold.trials.clustered import icc
 from freehold.trials.plan import Chance, Gates, PlannedGrader, PlannedItem, Segments
 from freehold.trials.power import design_effect, sd_of_quantile_ratio, sd_of_repeats
 from freehold.trials.results import Calibration, Results, Told
-from freehold.trials.statistics import icc
 
 ASSUMED_DISCORDANCE: Final = 0.2
 """How often two models differ in being right, until a trial has shown it."""
@@ -48,6 +48,8 @@ LEAST_LABELS: Final = 10
 """As in `calibrating.py`: below so many labels of each kind a judge concludes nothing."""
 
 LEAST_TIMED: Final = 20
+"""As in `comparing.py`: conversations below which nobody has a 95th percentile."""
+
 MOST_ITEMS: Final = 100_000_000
 DRAWS: Final = 2_000
 DRAWN_TO: Final = 0.005
@@ -115,7 +117,7 @@ def expect(asked: Asked, items: Sequence[Item], planned: Sequence[PlannedItem], 
         prospects.append(_Prospect(one.name, one.n, one.limit, frozenset(), one.reason))
     effect = _effect(planned, everything, rho)
     if asked.gates.p95 is not None:
-        prospects.append(_latency(asked, asked.gates.p95, items, pilot, effect))
+        prospects.append(_latency(asked, asked.gates.p95, items, planned, pilot, effect))
     if asked.gates.cost is not None:
         prospects.append(_cost(asked, asked.gates.cost, len(items), pilot, effect))
     told = f", a design effect of {effect:.2f} for clusters" if effect > 1 else ""
@@ -196,7 +198,7 @@ def _graded(
     spread, _ = _spread(asked, grader, pilot, ASSUMED_RARE if rare else ASSUMED_DISCORDANCE)
     n = len(places) / _effect(planned, places, _icc(grader.name, pilot))
     if grader.judge:
-        return _judged(name, grader, margin, places, n, spread, asked, items, pilot)
+        return _judged(name, grader, margin, places, n, spread, asked, items, planned, pilot)
     reach, sd = _upper(asked.alpha), math.sqrt(spread)
     return _Prospect(name, len(places), lambda k: reach - margin * math.sqrt(k * n) / sd, places)
 
@@ -210,6 +212,7 @@ def _judged(
     spread: float,
     asked: Asked,
     items: Sequence[Item],
+    planned: Sequence[PlannedItem],
     pilot: Results | None,
 ) -> _Prospect:
     """A gate of a judge's scores. Its interval is that of `comparing.compare_corrected`: as wide as if both models' corrected shares
@@ -218,7 +221,7 @@ def _judged(
     if grader.pairwise or not grader.binary:
         few = "a judge of pairs or of grades is believed once people have labelled replies of this trial, of which there are none yet"
         return _Prospect(name, len(places), None, places, few)
-    both = [_calibration(grader.name, model, items, pilot) for model in (asked.candidate, asked.incumbent)]
+    both = [_calibration(grader.name, model, items, planned, pilot) for model in (asked.candidate, asked.incumbent)]
     known = [one for one in both if one is not None and one.q0 + one.q1 > 1]
     if len(known) < 2:
         few = f"the judge is not calibrated: it takes {LEAST_LABELS} labels of good and of bad replies, before the run or after it"
@@ -237,13 +240,19 @@ def _judged(
     return _Prospect(name, len(places), limit, places)
 
 
-def _calibration(grader: str, model: str, items: Sequence[Item], pilot: Results | None) -> Calibration | None:
-    """What the trial will know of a judge's errors on a model's replies: from the labels that its items have, and the hits of the
-    earlier trial; None when the labels are too few."""
-    labels = [(item.model, label.score >= 0.5) for item in items if (label := _label(item)) is not None]
+def _calibration(
+    grader: str, model: str, items: Sequence[Item], planned: Sequence[PlannedItem], pilot: Results | None
+) -> Calibration | None:
+    """What the trial will know of a judge's errors on a model's replies: from the labels that its items have, as `calibrating.calibrate`
+    counts them, and the hits of the earlier trial; None when the labels are too few."""
+    labels = {
+        (item.model, label.score >= 0.5, one.cluster)
+        for item, one in zip(items, planned, strict=True)
+        if (label := _label(item)) is not None
+    }
     hits = {one.model: one for one in (pilot.calibrations if pilot is not None else ()) if one.grader == grader}
     for whose in (model, ""):
-        goods = [good for by, good in labels if not whose or by == whose]
+        goods = [good for by, good, _ in labels if not whose or by == whose]
         m1, m0 = sum(goods), len(goods) - sum(goods)
         if min(m0, m1) >= LEAST_LABELS:
             seen = hits.get(whose) or hits.get("")
@@ -265,16 +274,24 @@ def _error(one: Calibration, good: float) -> float:
     return ((1 - good) ** 2 * wrong + good * good * right) / (q0 + q1 - 1) ** 2
 
 
-def _latency(asked: Asked, most: float, items: Sequence[Item], pilot: Results | None, effect: float) -> _Prospect:
-    """The gate of the 95th percentile, for a candidate that is as fast as the incumbent."""
+def _latency(
+    asked: Asked, most: float, items: Sequence[Item], planned: Sequence[PlannedItem], pilot: Results | None, effect: float
+) -> _Prospect:  # fmt: skip
+    """The gate of the 95th percentile, for a candidate that is as fast as the incumbent. Times of few conversations show nothing."""
     times = [math.log(ms) for row in (pilot.rows if pilot is not None else ()) for ms in row.incumbent.ms if ms > 0]
     if len(times) < LEAST_TIMED:
         times = [math.log(item.total_ms) for item in items if item.total_ms > 0]
     sd = sd_of_quantile_ratio(stdev(times) if len(times) >= LEAST_TIMED else ASSUMED_LOG_SD)
     reach, n = _upper(asked.alpha), len(items) / effect
-    if sd == 0:
-        return _Prospect("p95 latency", len(items), lambda _: -_NEVER if most > 1 else _NEVER)
-    return _Prospect("p95 latency", len(items), lambda k: reach - math.log(most) * math.sqrt(k * n) / sd)
+    groups = len({item.cluster for item in planned})
+    few = f"its times come from {groups} of at least {LEAST_TIMED} conversations" if groups < LEAST_TIMED else ""
+
+    def limit(k: float) -> float:
+        if k * groups < LEAST_TIMED or (sd == 0 and most <= 1):
+            return _NEVER
+        return -_NEVER if sd == 0 else reach - math.log(most) * math.sqrt(k * n) / sd
+
+    return _Prospect("p95 latency", len(items), limit, reason=few)
 
 
 def _cost(asked: Asked, most: float, n: int, pilot: Results | None, effect: float) -> _Prospect:

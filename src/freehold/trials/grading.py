@@ -19,7 +19,7 @@ from msgspec import Struct
 
 from freehold.errors import ContentsDamaged, InvalidGrader, NotConfigured, SubjectErased, UnknownContents
 from freehold.graders import build
-from freehold.graders.grader import AnyGrader, Ask, AskingGrader, Grader, PairwiseGrader
+from freehold.graders.grader import AnyGrader, Ask, AskingGrader, Grader, PairwiseGrader, in_range
 from freehold.graders.selftest import proven
 from freehold.items import Given, Item, Label
 from freehold.ledger.sealing import RecordContents
@@ -156,7 +156,7 @@ class Grading:
                 asked.append((grader, grader.asks(item, given)))
                 continue
             began = time.monotonic()
-            grade = grader.grade(item, given)
+            grade = in_range(grader.grade(item, given))
             if time.monotonic() - began > WAIT_SECONDS:
                 log.warning("the grader %s took %.0f s for %s", grader.label, time.monotonic() - began, item.id)
             if grade.score is not None:
@@ -185,7 +185,7 @@ class Grading:
                 return "later" if now < at + seconds else None
             if any(reply is None for reply in replies):
                 return None
-            grade = grader.score(begun.item, begun.given, replies)
+            grade = in_range(grader.score(begun.item, begun.given, replies))
             if grade.score is None and replies:
                 return None
             if grade.score is not None:

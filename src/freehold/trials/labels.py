@@ -43,19 +43,20 @@ class Said(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 def read_labels(folder: Path) -> tuple[dict[str, Said], str]:
-    """The newest label of each item in a trial's folder, and the SHA-256 of the file, empty where there is none. A line that a
-    death tore is left out. Raises TrialError."""
+    """The newest label of each item in a trial's folder, and the SHA-256 of the file's lines, empty where there is no file. A line
+    that a death tore is left out of both. Raises TrialError."""
     path = folder / LABELS
     try:
         content = path.read_bytes()
     except FileNotFoundError:
         return {}, ""
     decode = msgspec.json.Decoder(Said).decode
+    whole = content[: content.rfind(b"\n") + 1]
     try:
-        said = {one.item: one for one in map(decode, content[: content.rfind(b"\n") + 1].splitlines())}
+        said = {one.item: one for one in map(decode, whole.splitlines())}
     except msgspec.MsgspecError as error:
         raise TrialError(f"A line of {path} cannot be read: {error}.", "Restore it from a backup.") from None
-    return said, hashlib.sha256(content).hexdigest()
+    return said, hashlib.sha256(whole).hexdigest() if whole else ""
 
 
 def keep_label(folder: Path, said: Said) -> None:

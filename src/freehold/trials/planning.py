@@ -172,6 +172,15 @@ def _check(wish: Wish, items: Sequence[Item]) -> None:
         (not 0.5 <= wish.power < 1, f"The power is {wish.power:g}.", "It lies from 0.5 to below 1; 0.8 is usual."),
         (not 1 <= wish.sampling.samples <= 100, f"{wish.sampling.samples} samples of each item.", "Take 1 to 100."),
         (not 0 < wish.segments.margin < 1, f"The segments' margin is {wish.segments.margin:g}.", "It is a share."),
+        *(
+            (
+                not 0 < margin < 1,
+                f"The margin of the gate `{name}` is {margin:g}.",
+                "It is a share of the score: 0.01 is a point.",
+            )
+            for name, margin in wish.gates.graders.items()
+        ),
+        (wish.count is not None and wish.count < 1, f"{wish.count} items are to be taken.", "Take at least one."),
     )
     for wrong, sentence, advice in problems:
         if wrong:

@@ -32,7 +32,7 @@ from freehold.trials.keeping import Keeper
 from freehold.trials.labels import Said, counting, drawn, read_labels
 from freehold.trials.plan import ARMS, Arm, ArmName, Plan, Sampling, TrialFolder
 from freehold.trials.results import Calibration, Results
-from freehold.trials.samples import Kept, Replies, Role, Sample, SampleLog, Source, sample_key
+from freehold.trials.samples import Kept, Replies, Role, Sample, SampleLog, Source, sample_key, spent_of
 from freehold.trials.scoring import Case, Reply, questions_of, score
 from freehold.trials.verdict import decide
 from freehold.trials.wallet import Wallet
@@ -326,7 +326,7 @@ class Run:
 
     def _spent(self) -> int:
         """Nano-dollars that this trial has paid so far, in all its runs."""
-        return sum((one.cost_nano or 0) + one.lost_nano for one in self._log.samples.values() if one.source == "door")
+        return spent_of(self._log.samples.values())
 
     def _scored(self, case: Case, place: int) -> results_file.Row:
         self._progress("Grading", place + 1, len(self._job.plan.items))
@@ -336,9 +336,10 @@ class Run:
         """How each judge that decides something did, on captured replies that people labelled and on this trial's."""
         replies = captured(loaded.item for loaded in self._job.items.values() if isinstance(loaded, Loaded))
         replies += _labelled(self._job.plan, cases, said)
+        clusters = {planned.id: planned.cluster for planned in self._job.plan.items}
         found: list[Calibration] = []
         for place in judges_of(self._job.plan):
-            found += calibrate(self._job.plan.graders[place], self._job.graders[place], replies, self._answer)
+            found += calibrate(self._job.plan.graders[place], self._job.graders[place], replies, self._answer, clusters)
         return found
 
 

@@ -129,6 +129,11 @@ class SampleLog:
         os.close(self._fd)
 
 
+def spent_of(samples: Iterable[Sample]) -> int:
+    """Nano-dollars that a trial has paid for these samples itself, with what tries without an answer may have cost."""
+    return sum((one.cost_nano or 0) + one.lost_nano for one in samples if one.source == "door")
+
+
 def read_samples(content: bytes, where: str) -> dict[str, Sample]:
     """The samples in whole lines, the last of each key. Raises TrialError, with `where` they were read."""
     decode = msgspec.json.Decoder(Sample).decode

@@ -11,7 +11,7 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
-from freehold.graders.grader import Answer, AnyGrader, Ask, AskingGrader, Grader, PairwiseGrader
+from freehold.graders.grader import Answer, AnyGrader, Ask, AskingGrader, Grader, PairwiseGrader, in_range
 from freehold.items import Given, Grade, Item
 from freehold.trials.plan import ARMS, ArmName, Plan, PlannedGrader, PlannedItem
 from freehold.trials.results import Flips, Row, Told
@@ -69,8 +69,8 @@ def score(plan: Plan, graders: Sequence[AnyGrader], case: Case, answers: Answers
 def grade(grader: Grader | AskingGrader, item: Item, given: Given, answers: Answers) -> Grade:
     """What one grader says of one reply."""
     if isinstance(grader, Grader):
-        return grader.grade(item, given)
-    return grader.score(item, given, [answers(ask) for ask in grader.asks(item, given)])
+        return in_range(grader.grade(item, given))
+    return in_range(grader.score(item, given, [answers(ask) for ask in grader.asks(item, given)]))
 
 
 def _told(
@@ -146,7 +146,8 @@ def _with_duel(row: Row, planned: PlannedGrader, grader: PairwiseGrader, case: C
             said.append(Grade(score=None, reason=f"no answer: {mine.reason or theirs.reason}"))
             continue
         asks = grader.asks(case.item, mine.kept.given, theirs.kept.given)
-        said.append(grader.score(case.item, mine.kept.given, theirs.kept.given, [answers(ask) for ask in asks]))
+        given = mine.kept.given, theirs.kept.given
+        said.append(in_range(grader.score(case.item, *given, [answers(ask) for ask in asks])))
     mean, lost = _mean_of(said), _lost(said)
     reason = next((one.reason for one in said if one.score is None), "") if mean is None else ""
     told: dict[str, Any] = {}

@@ -21,6 +21,7 @@ from msgspec.structs import replace
 
 from freehold.trials.calibrating import believed
 from freehold.trials.comparing import (
+    ONE_CLUSTER,
     Pairs,
     Rule,
     compare_binary,
@@ -125,9 +126,7 @@ def _graded_gate(
     if len(pairs.differences) < 2:
         return replace(gate, n=len(pairs.differences), reason="fewer than two items were scored for both models")
     if len(set(pairs.clusters)) < 2:
-        return replace(
-            gate, n=len(pairs.differences), reason="all items come from one conversation, which shows no variance"
-        )
+        return replace(gate, n=len(pairs.differences), reason=ONE_CLUSTER)
     if grader.judge:
         return _judged_gate(gate, plan, grader, margin, pairs, known, rule)
     return _plain_gate(gate, plan, grader, margin, pairs, rule)
