@@ -92,6 +92,7 @@ def test_an_item_by_reference_and_a_container_have_no_bound_either() -> None:
 def test_a_part_that_only_one_dialect_knows_has_no_bound() -> None:
     request = Request(dialect="openai-chat", model="m", messages=(Message("user", (Opaque("openai-chat", "x"),)),))
     assert measure(request, 50).bound is None
+    assert measure(request, 50).opaque
 
 
 def test_a_file_that_the_vendor_keeps_is_told_from_one_that_was_sent() -> None:
