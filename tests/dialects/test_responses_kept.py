@@ -54,8 +54,8 @@ def test_a_tool_that_names_nothing_kept_passes(tool: dict[str, Any]) -> None:
     assert (request.references, request.bound) == ((), None)
 
 
-STORED = {"type": "file_search", "vector_store_ids": ["vs_1"]}
-RAN = {"type": "code_interpreter_call", "id": "ci_1", "code": "1", "outputs": [], "status": "completed"}
+STORED: dict[str, Any] = {"type": "file_search", "vector_store_ids": ["vs_1"]}
+RAN: dict[str, Any] = {"type": "code_interpreter_call", "id": "ci_1", "code": "1", "outputs": [], "status": "completed"}
 
 
 @pytest.mark.parametrize(
