@@ -224,6 +224,15 @@ def test_arguments_that_are_no_object_cannot_be_said(arguments: str) -> None:
         written(ToolCall("t", "f", arguments), finish="tool_calls")
 
 
+@pytest.mark.parametrize(("finish", "reason"), [("length", "max_tokens"), ("content_filter", "refusal")])
+def test_a_call_that_the_end_of_the_answer_cut_off_has_no_input_and_the_reason_says_why(
+    finish: Finish, reason: str
+) -> None:
+    told = written(Text("Well."), ToolCall("t", "f", '{"a": "lo'), finish=finish)
+    assert told["content"][1] == {"type": "tool_use", "id": "t", "name": "f", "input": {}}
+    assert told["stop_reason"] == reason
+
+
 @pytest.mark.parametrize(
     ("end", "refused", "reason"),
     [
