@@ -19,7 +19,7 @@ from freehold.dialects.anthropic_reply import (
     stop_fields,
     write_reply,
 )
-from freehold.errors import VendorGarbled
+from freehold.errors import VendorGarbled, VendorRefused
 from freehold.messages import (
     Audio,
     Finish,
@@ -146,6 +146,16 @@ def test_an_answer_that_does_not_follow_is_garbled() -> None:
 def written(*parts: Part, **fields: Any) -> Any:
     reply = replace(Reply(id="msg_1", model="own/nano", parts=parts), **fields)
     return checked_reply(write_reply(reply, request_of()))
+
+
+@pytest.mark.parametrize(
+    ("kind", "status"), [("overloaded_error", 529), ("invalid_request_error", 400), ("new_error", 500)]
+)
+def test_an_error_in_the_place_of_an_answer_is_a_refusal(kind: str, status: int) -> None:
+    told = {"type": "error", "error": {"type": kind, "message": "Not now."}, "request_id": "req_1"}
+    with pytest.raises(VendorRefused, match="Not now") as refused:
+        read_reply(json.dumps(told).encode())
+    assert (refused.value.status, refused.value.kind) == (status, kind)
 
 
 def test_a_small_answer_has_every_field_that_anthropic_sends() -> None:

@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Raw
 
 from freehold.dialects import origin
+from freehold.dialects.anthropic_errors import error_inside
 from freehold.dialects.anthropic_wire import (
     NAME,
     Block,
@@ -65,8 +66,14 @@ _object = msgspec.json.Decoder(dict[str, Raw])
 
 
 def read_reply(body: bytes) -> Reply:
-    """A vendor's whole answer. Raises `VendorGarbled`."""
-    head, blocks = decode_reply(body)
+    """A vendor's whole answer. Raises `VendorGarbled`, and `VendorRefused` for an error under a status of 200."""
+    try:
+        head, blocks = decode_reply(body)
+    except VendorGarbled:
+        refused = error_inside(body)
+        if refused is not None:
+            raise refused from None
+        raise
     return Reply(
         id=head.id,
         model=head.model,
