@@ -202,7 +202,11 @@ def test_just_any_json_cannot_be_assured() -> None:
 
 @pytest.mark.parametrize(
     ("fields", "param"),
-    [({"n": 2}, "n"), ({"bound": "previous_response_id", "dialect": "openai-responses"}, "previous_response_id")],
+    [
+        ({"n": 2}, "n"),
+        ({"stop": ("END", "\n\n")}, "stop"),
+        ({"bound": "previous_response_id", "dialect": "openai-responses"}, "previous_response_id"),
+    ],
 )
 def test_what_no_claude_can_do_is_an_error(fields: dict[str, Any], param: str) -> None:
     with pytest.raises(Unsupported) as caught:

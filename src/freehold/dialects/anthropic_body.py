@@ -89,6 +89,13 @@ def _refuse(request: Request, target: Target) -> None:
             "Send the request several times, or use a model that is reached through Chat Completions.",
             param="n",
         )
+    blank = request.dialect not in OURS and any(not stop.strip() for stop in request.stop)
+    if blank and "stop_sequences" not in target.traits.refuses:
+        raise Unsupported(
+            f"{target.model} stops at no sequence of white space alone, and `stop` has one.",
+            "Leave it out, or use a model that is reached through Chat Completions.",
+            param="stop",
+        )
     if request.bound is not None and request.dialect not in OURS:
         raise Unsupported(
             f"`{request.bound}` refers to what only another vendor keeps, and {target.model} cannot see it.",
