@@ -3,6 +3,7 @@
 The commit point lies behind it: whoever holds an `Answer` knows that a meaningful token (or the whole reply) is there.
 """
 
+import asyncio
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -10,12 +11,15 @@ from msgspec import Struct
 
 from freehold.dialects.dialect import Event, StreamReader
 from freehold.dialects.sse import EventSplitter
-from freehold.errors import StreamBroken, VendorRefused
+from freehold.errors import StreamBroken, VendorRefused, VendorUnreachable
 from freehold.gateway.deployments import Deployment, Way
 from freehold.gateway.routing import Target
 from freehold.messages import MEANINGFUL, Chunk, Failed, Finished, Reply
 
 _COMMITS = (*MEANINGFUL, Finished)
+
+LINGER = 1.0
+"""Seconds in which a vendor may end its answer after the event that closes it. Most do at once, and their connection is used again."""
 
 Batch = list[tuple[Event, list[Chunk]]]
 
@@ -54,6 +58,7 @@ class Stream:
         self._deployment = deployment
         self._head: Batch = []
         self._committed = False
+        self._closed = False  # whether the event that closes the stream came last
 
     async def start(self) -> None:
         """Reads until the first meaningful token. Raises `VendorRefused` when the vendor fails inside the stream before
@@ -81,7 +86,7 @@ class Stream:
         if self._head:
             head, self._head = self._head, []
             return head
-        batch = await self._pull()
+        batch = await self._after_closing() if self._closed else await self._pull()
         if batch is None and not self._reader.finished():
             raise StreamBroken(
                 "The vendor's stream ended before the answer was complete.",
@@ -104,8 +109,18 @@ class Stream:
         while (data := await self._upstream.next()) is not None:
             events = self._splitter.feed(data)
             if events:
+                self._closed = self._reader.ends(events[-1])
                 return [(event, self._reader.read(event)) for event in events]
         return None
+
+    async def _after_closing(self) -> Batch | None:
+        """What comes after the event that closes the stream: nothing, as a rule. A vendor that leaves the connection open then, or breaks
+        it off, has said all the same."""
+        try:
+            async with asyncio.timeout(LINGER):
+                return await self._pull()
+        except (TimeoutError, VendorUnreachable):
+            return None
 
 
 class Answer(Struct):
