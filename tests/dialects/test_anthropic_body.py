@@ -90,6 +90,19 @@ def test_a_function_is_a_tool_with_a_schema() -> None:
 
 
 @pytest.mark.parametrize(
+    ("given", "wanted"),
+    [
+        (b"{}", {"type": "object", "properties": {}}),
+        (b'{"properties":{"a":{}},"required":["a"]}', {"type": "object", "properties": {"a": {}}, "required": ["a"]}),
+        (b'{"type":"object"}', {"type": "object"}),
+        (b"true", True),
+    ],
+)
+def test_parameters_that_do_not_say_so_are_an_objects(given: bytes, wanted: Any) -> None:
+    assert written(tools=(Tool("f", parameters=Raw(given)),))["tools"][0]["input_schema"] == wanted
+
+
+@pytest.mark.parametrize(
     ("choice", "parallel", "wanted"),
     [
         (None, None, None),
