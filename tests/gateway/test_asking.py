@@ -20,6 +20,7 @@ BEFORE_THE_FIRST_TOKEN = [
     "broken",
     "overloaded",
     "locked",
+    "moved",
     "retired",
     "reset",
     "silent",
