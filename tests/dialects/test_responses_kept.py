@@ -83,18 +83,18 @@ def test_an_item_that_names_what_is_kept_is_told_with_its_place(item: dict[str, 
     assert (request.references, request.bound) == ((f"input[1].{place}",), f"input[1].{place}")
 
 
-@pytest.mark.parametrize(
-    "item",
-    [
-        {
-            "type": "additional_tools",
-            "role": "developer",
-            "tools": [{"type": "function", "name": "f", "parameters": {}}],
-        },
-        {"type": "mcp_list_tools", "server_label": "docs", "tools": [{"name": "f", "input_schema": {"file_id": "x"}}]},
-        {**RAN, "container_id": None},
-    ],
-)
+NAMES_NOTHING: list[dict[str, Any]] = [
+    {
+        "type": "additional_tools",
+        "role": "developer",
+        "tools": [{"type": "function", "name": "f", "parameters": {}}],
+    },
+    {"type": "mcp_list_tools", "server_label": "docs", "tools": [{"name": "f", "input_schema": {"file_id": "x"}}]},
+    {**RAN, "container_id": None},
+]
+
+
+@pytest.mark.parametrize("item", NAMES_NOTHING)
 def test_an_item_that_names_nothing_kept_passes(item: dict[str, Any]) -> None:
     request = read_request(msgspec.json.encode({"model": "m", "input": [item]}))
     assert (request.references, request.bound) == ((), None)
