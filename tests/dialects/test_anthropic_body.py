@@ -90,6 +90,19 @@ def test_a_function_is_a_tool_with_a_schema() -> None:
 
 
 @pytest.mark.parametrize(
+    ("given", "wanted"),
+    [
+        (b"{}", {"type": "object", "properties": {}}),
+        (b'{"properties":{"a":{}},"required":["a"]}', {"type": "object", "properties": {"a": {}}, "required": ["a"]}),
+        (b'{"type":"object"}', {"type": "object"}),
+        (b"true", True),
+    ],
+)
+def test_parameters_that_do_not_say_so_are_an_objects(given: bytes, wanted: Any) -> None:
+    assert written(tools=(Tool("f", parameters=Raw(given)),))["tools"][0]["input_schema"] == wanted
+
+
+@pytest.mark.parametrize(
     ("choice", "parallel", "wanted"),
     [
         (None, None, None),
@@ -202,7 +215,11 @@ def test_just_any_json_cannot_be_assured() -> None:
 
 @pytest.mark.parametrize(
     ("fields", "param"),
-    [({"n": 2}, "n"), ({"bound": "previous_response_id", "dialect": "openai-responses"}, "previous_response_id")],
+    [
+        ({"n": 2}, "n"),
+        ({"stop": ("END", "\n\n")}, "stop"),
+        ({"bound": "previous_response_id", "dialect": "openai-responses"}, "previous_response_id"),
+    ],
 )
 def test_what_no_claude_can_do_is_an_error(fields: dict[str, Any], param: str) -> None:
     with pytest.raises(Unsupported) as caught:

@@ -14,6 +14,7 @@ from freehold.dialects.anthropic_errors import (
     LONGEST_SENTENCE,
     ErrorShape,
     error_body,
+    error_inside,
     error_type,
     read_error,
     status_of,
@@ -245,3 +246,16 @@ def test_what_is_written_is_read_again(status: int, sentence: str, kind: str | N
     back = read_error(status, {}, write_error(error, "req-1"))
     assert (back.status, back.kind, back.native) == (status, error_type(error), native or "vendor-refused")
     assert back.sentence == (" ".join(sentence.split()) or back.sentence)
+
+
+def test_only_a_body_that_says_so_is_an_error_in_the_place_of_an_answer() -> None:
+    refused = error_inside(b'{"type":"error","error":{"type":"rate_limit_error","message":"Slow down."}}')
+    assert refused is not None
+    assert (refused.status, refused.kind, refused.sentence) == (429, "rate_limit_error", "Slow down.")
+    for other in (
+        b'{"type":"message","error":{"type":"api_error"}}',
+        b'{"error":{"type":"api_error"}}',
+        b"[]",
+        b"\xff",
+    ):
+        assert error_inside(other) is None

@@ -93,6 +93,52 @@ def test_a_thinking_budget_that_the_vendor_refuses_is_refused_before_it_is_asked
     assert passed["thinking"] == {"type": "enabled", "budget_tokens": 99}
 
 
+NO_BUDGET = {"refuses": frozenset({"thinking.budget_tokens"}), "reasoning_style": "effort"}
+
+
+@pytest.mark.parametrize(
+    ("asked", "wanted", "dropped"),
+    [
+        (
+            {"thinking": {"type": "enabled", "budget_tokens": 9000}},
+            {"thinking": {"type": "adaptive"}, "output_config": {"effort": "medium"}},
+            ["budget_tokens"],
+        ),
+        (
+            {
+                "thinking": {"type": "enabled", "budget_tokens": 40_000, "display": "omitted"},
+                "output_config": {"effort": "low", "new": 1},
+            },
+            {"thinking": {"type": "adaptive", "display": "omitted"}, "output_config": {"effort": "low", "new": 1}},
+            ["budget_tokens"],
+        ),
+        ({"thinking": {"type": "adaptive"}}, {"thinking": {"type": "adaptive"}}, []),
+        ({"thinking": {"type": "disabled"}}, {"thinking": {"type": "disabled"}}, []),
+    ],
+)
+def test_an_effort_goes_in_the_place_of_a_budget_that_the_model_does_not_take(
+    asked: dict[str, Any], wanted: dict[str, Any], dropped: list[str]
+) -> None:
+    data = body(max_tokens=50_000, **asked)
+    where = target(**NO_BUDGET)
+    passed = json.loads(pass_request(read_request(data), data, where))
+    assert {name: passed[name] for name in wanted} == wanted
+    assert where.dropped == dropped
+
+
+def test_an_effort_that_the_model_lacks_goes_to_the_nearest() -> None:
+    data = body(output_config={"effort": "xhigh", "new": 1})
+    passed = json.loads(pass_request(read_request(data), data, target(efforts={"xhigh": "high", "none": "unset"})))
+    assert passed["output_config"] == {"effort": "high", "new": 1}
+
+
+def test_a_budget_that_gave_way_is_not_missed_where_the_loop_lost_its_first_thought() -> None:
+    data = loop(thinking(f"fh1.{'0' * 16}.SIG"), thinking=BUDGET)
+    where = target(**NO_BUDGET)
+    assert json.loads(pass_request(read_request(data), data, where))["thinking"] == {"type": "adaptive"}
+    assert where.dropped == ["budget_tokens", "reasoning"]
+
+
 def test_a_missing_ability_is_an_error() -> None:
     picture = {"type": "image", "source": {"type": "url", "url": "u"}}
     with pytest.raises(Unsupported):

@@ -19,7 +19,7 @@ from freehold.dialects.anthropic_reply import (
     stop_fields,
     write_reply,
 )
-from freehold.errors import VendorGarbled
+from freehold.errors import VendorGarbled, VendorRefused
 from freehold.messages import (
     Audio,
     Finish,
@@ -148,6 +148,16 @@ def written(*parts: Part, **fields: Any) -> Any:
     return checked_reply(write_reply(reply, request_of()))
 
 
+@pytest.mark.parametrize(
+    ("kind", "status"), [("overloaded_error", 529), ("invalid_request_error", 400), ("new_error", 500)]
+)
+def test_an_error_in_the_place_of_an_answer_is_a_refusal(kind: str, status: int) -> None:
+    told = {"type": "error", "error": {"type": kind, "message": "Not now."}, "request_id": "req_1"}
+    with pytest.raises(VendorRefused, match="Not now") as refused:
+        read_reply(json.dumps(told).encode())
+    assert (refused.value.status, refused.value.kind) == (status, kind)
+
+
 def test_a_small_answer_has_every_field_that_anthropic_sends() -> None:
     assert written(Text("Hello"), usage=Usage(input_tokens=5, output_tokens=2)) == {
         "id": "msg_1",
@@ -222,6 +232,15 @@ def test_each_kind_of_part_has_its_block(part: Part, block: dict[str, Any]) -> N
 def test_arguments_that_are_no_object_cannot_be_said(arguments: str) -> None:
     with pytest.raises(VendorGarbled, match="'f'"):
         written(ToolCall("t", "f", arguments), finish="tool_calls")
+
+
+@pytest.mark.parametrize(("finish", "reason"), [("length", "max_tokens"), ("content_filter", "refusal")])
+def test_a_call_that_the_end_of_the_answer_cut_off_has_no_input_and_the_reason_says_why(
+    finish: Finish, reason: str
+) -> None:
+    told = written(Text("Well."), ToolCall("t", "f", '{"a": "lo'), finish=finish)
+    assert told["content"][1] == {"type": "tool_use", "id": "t", "name": "f", "input": {}}
+    assert told["stop_reason"] == reason
 
 
 @pytest.mark.parametrize(

@@ -426,3 +426,20 @@ def test_the_cap_on_a_tool_that_runs_at_the_vendor_is_read_and_a_container_is_na
     request = read_request(body(container="container_1", tools=[tool]))
     assert request.tools[0].max_uses == 4
     assert request.references == ("container",)
+
+
+def test_a_tool_that_a_block_brings_is_a_tool_of_the_request() -> None:
+    search = {"type": "web_search_20250305", "name": "web_search", "max_uses": 2}
+    blocks = [
+        {"type": "text", "text": "hi"},
+        {"type": "tool_addition", "tool": {"type": "tool_definition", "definition": search}},
+        {"type": "tool_addition", "tool": {"type": "tool_reference", "tool_name": "elsewhere"}},
+    ]
+    body = {"model": "m", "max_tokens": 9, "messages": [{"role": "user", "content": blocks}]}
+    assert read_request(json.dumps(body).encode()).tools == (
+        Tool(name="web_search", kind="web_search_20250305", max_uses=2),
+    )
+    del search["type"]
+    with pytest.raises(InvalidField, match="input_schema") as refused:
+        read_request(json.dumps(body).encode())
+    assert refused.value.param == "messages[0].content[1].tool.definition.input_schema"

@@ -372,7 +372,15 @@ def test_each_kind_of_content_has_its_block(part: Part, wanted: Any) -> None:
     ],
 )
 def test_a_picture_that_does_not_say_its_type_is_known_by_its_first_bytes(data: str, media_type: str) -> None:
-    assert block(Image(data=data))["source"] == {"type": "base64", "media_type": media_type, "data": data}
+    wanted = {"type": "base64", "media_type": media_type, "data": data}
+    assert block(Image(data=data))["source"] == wanted
+    for said in ("image/jpg", "image/png", "application/octet-stream"):  # Chat and Responses do not mind
+        assert block(Image(media_type=said, data=data))["source"] == wanted
+
+
+def test_a_picture_of_unknown_bytes_is_what_it_says_and_jpg_is_jpeg() -> None:
+    assert block(Image(media_type="image/jpg", data="AAAA"))["source"]["media_type"] == "image/jpeg"
+    assert block(Image(media_type="image/gif", data="AAAA"))["source"]["media_type"] == "image/gif"
 
 
 @pytest.mark.parametrize("part", [Image(data="Qk02AAAA"), File(media_type="text/plain", data="%"), Image(), File()])

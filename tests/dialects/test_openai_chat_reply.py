@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from dialects.chat_sdk import ORIGIN, checked_reply, client, fixture, request_of
 from freehold.dialects.openai_chat_reply import error_status, finish_of, read_reply, write_reply
@@ -197,6 +198,10 @@ WHOLE = Reply(
     usage=Usage(input_tokens=10, output_tokens=5, cache_read_tokens=4, reasoning_tokens=2, service_tier="default"),
     created=7,
 )
+
+
+def test_an_answer_whose_vendor_does_not_say_when_was_made_now() -> None:
+    assert checked_reply(write_reply(replace(WHOLE, created=0), ASK))["created"] > 1_700_000_000
 
 
 def test_an_answer_is_written_whole() -> None:

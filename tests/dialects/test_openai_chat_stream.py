@@ -154,6 +154,11 @@ def test_a_first_chunk_without_choices_only_starts() -> None:
     assert read_all(azure) == [Started("c-1", "m", 1)]
 
 
+def test_a_first_chunk_that_does_not_say_who_it_is_does_not_start() -> None:
+    azure = chunk_of(choices=[], id="", model="", created=0, prompt_filter_results=[{"prompt_index": 0}])
+    assert read_all(azure + delta_of(content="A")) == [Ignored(), Started("c-1", "m", 1), TextDelta(0, "A")]
+
+
 def test_a_refusal_is_a_part_of_its_own() -> None:
     chunks = read_all(delta_of(refusal="I ") + delta_of(refusal="won't.") + delta_of("content_filter"))
     assert gather(chunks).parts == (Refusal("I won't."),)

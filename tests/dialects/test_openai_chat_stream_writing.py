@@ -176,6 +176,7 @@ def test_a_client_that_gathers_the_deltas_can_send_the_artefacts_back() -> None:
 def test_an_answer_that_never_said_that_it_started_is_well_formed(first: Chunk) -> None:
     chunks = checked_chunks(write_all(ChatWriter(PLAIN), [first, END]))
     assert chunks[0]["choices"][0]["delta"]["role"] == "assistant"
+    assert chunks[0]["created"] == chunks[-1]["created"] > 1_700_000_000
     assert chunks[-1]["choices"][0]["finish_reason"] == "stop"
 
 

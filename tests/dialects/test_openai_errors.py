@@ -111,6 +111,8 @@ def test_any_bytes_give_an_error_with_its_status(status: int, body: bytes) -> No
         ({"retry-after": "-1"}, None),
         ({"retry-after": "nan"}, None),
         ({"retry-after": "inf"}, None),
+        ({"retry-after": "Wed, 21 Oct 99999999999999999999 07:28:00 GMT"}, None),
+        ({"retry-after": "Wed, 21 Oct 2015 07:28:00 +99999999999999999999"}, None),
         ({"retry-after": "Fri, 31 Dec 1999 23:59:59 GMT"}, 0.0),
     ],
 )

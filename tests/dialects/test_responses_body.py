@@ -407,6 +407,29 @@ def test_refused_fields_are_taken_out_and_named() -> None:
     assert dropped == ["temperature"]
 
 
+def test_a_level_that_the_model_lacks_goes_to_the_one_that_stands_for_it() -> None:
+    wish = {"effort": "minimal", "summary": "auto", "context": "all_turns"}
+    sent, dropped = passed(body(reasoning=wish), efforts={"minimal": "low"})
+    assert json.loads(sent)["reasoning"] == {"effort": "low", "summary": "auto", "context": "all_turns"}
+    assert dropped == []
+    for known in ({"effort": "high"}, {"effort": None}, {"summary": "auto"}, {}):
+        assert json.loads(passed(body(reasoning=known), efforts={"minimal": "low"})[0])["reasoning"] == known
+
+
+def test_a_model_that_does_not_reason_is_not_asked_to_where_bytes_pass_either() -> None:
+    more = {"include": ["reasoning.encrypted_content", "message.output_text.logprobs"]}
+    sent, dropped = passed(body(reasoning={"effort": "low"}, **more), reasoning_style="none")
+    assert json.loads(sent) == {"model": "gpt-6-sol", "input": "hi", "include": ["message.output_text.logprobs"]}
+    assert dropped == ["reasoning"]
+    sent, dropped = passed(body(reasoning={"effort": "none"}), reasoning_style="none")
+    assert (json.loads(sent), dropped) == ({"model": "gpt-6-sol", "input": "hi"}, [])
+
+
+def test_a_request_that_was_changed_on_the_way_asks_in_the_models_words_too() -> None:
+    request = read_request(body(reasoning={"effort": "minimal"}))
+    assert json.loads(write_request(request, target(efforts={"minimal": "low"})))["reasoning"] == {"effort": "low"}
+
+
 def test_an_artefact_goes_back_to_its_maker_byte_for_byte() -> None:
     given = fixture("request.json")
     sent, dropped = passed(given)

@@ -54,6 +54,52 @@ def test_a_tool_that_names_nothing_kept_passes(tool: dict[str, Any]) -> None:
     assert (request.references, request.bound) == ((), None)
 
 
+STORED: dict[str, Any] = {"type": "file_search", "vector_store_ids": ["vs_1"]}
+RAN: dict[str, Any] = {"type": "code_interpreter_call", "id": "ci_1", "code": "1", "outputs": [], "status": "completed"}
+
+
+@pytest.mark.parametrize(
+    ("item", "place"),
+    [
+        (
+            {"type": "additional_tools", "role": "developer", "tools": [{"type": "web_search"}, STORED]},
+            "tools[1].vector_store_ids",
+        ),
+        ({"type": "tool_search_output", "call_id": None, "tools": [STORED]}, "tools[0].vector_store_ids"),
+        ({**RAN, "container_id": "cntr_1"}, "container_id"),
+        (
+            {
+                "type": "shell_call",
+                "call_id": "call_1",
+                "action": {"commands": ["ls"]},
+                "environment": {"type": "container_reference", "container_id": "cntr_1"},
+            },
+            "environment.container_id",
+        ),
+    ],
+)
+def test_an_item_that_names_what_is_kept_is_told_with_its_place(item: dict[str, Any], place: str) -> None:
+    request = read_request(msgspec.json.encode({"model": "m", "input": [{"role": "user", "content": "hi"}, item]}))
+    assert (request.references, request.bound) == ((f"input[1].{place}",), f"input[1].{place}")
+
+
+NAMES_NOTHING: list[dict[str, Any]] = [
+    {
+        "type": "additional_tools",
+        "role": "developer",
+        "tools": [{"type": "function", "name": "f", "parameters": {}}],
+    },
+    {"type": "mcp_list_tools", "server_label": "docs", "tools": [{"name": "f", "input_schema": {"file_id": "x"}}]},
+    {**RAN, "container_id": None},
+]
+
+
+@pytest.mark.parametrize("item", NAMES_NOTHING)
+def test_an_item_that_names_nothing_kept_passes(item: dict[str, Any]) -> None:
+    request = read_request(msgspec.json.encode({"model": "m", "input": [item]}))
+    assert (request.references, request.bound) == ((), None)
+
+
 def test_a_picture_that_the_vendor_keeps_is_found_in_what_a_tool_gave() -> None:
     shot = {"type": "computer_screenshot", "file_id": "file_1"}
     item = {"type": "computer_call_output", "call_id": "call_1", "output": shot}

@@ -61,6 +61,12 @@ def test_an_event_keeps_its_bytes_to_pass_them_on() -> None:
     assert [one.raw for one in EventSplitter().feed(raw + raw)] == [raw, raw]
 
 
+def test_a_mark_of_byte_order_before_the_stream_is_no_part_of_it() -> None:
+    stream = b"\xef\xbb\xbfdata: a\n\n\xef\xbb\xbfevent: b\ndata: \xef\xbb\xbf\n\n"
+    assert split(stream) == [("", b"a"), ("b", b"\xef\xbb\xbf")]
+    assert EventSplitter().feed(stream)[0].raw == b"data: a\n\n"
+
+
 def test_an_event_that_never_ended_is_left() -> None:
     splitter = EventSplitter()
     assert splitter.feed(b"data: a\n\ndata: b") == [Event(b"data: a\n\n", "", b"a")]
@@ -74,6 +80,20 @@ def test_an_event_without_end_is_refused_before_it_fills_the_memory() -> None:
     splitter.feed(b"data: " + b"x" * (MAX_EVENT_BYTES - 6))
     with pytest.raises(VendorGarbled, match="16777216 bytes"):
         splitter.feed(b"x")
+
+
+def test_a_large_event_in_many_pieces_is_one_event() -> None:
+    splitter = EventSplitter()
+    pieces = [b"data: ", *([b"x" * 1024] * 9000), b"\n", b"\n"]
+    assert [len(one.data) for piece in pieces for one in splitter.feed(piece)] == [9000 * 1024]
+    assert splitter.rest() == b""
+
+
+@pytest.mark.parametrize(
+    "ends", [(b"\r", b"\r"), (b"\n", b"\r", b"\n"), (b"\r", b"\n", b"\r", b"\n"), (b"\n", b"", b"\n")]
+)
+def test_an_empty_line_may_come_in_pieces(ends: tuple[bytes, ...]) -> None:
+    assert split(b"data: ", b"a", *ends, b"data: b\n\n") == [("", b"a"), ("", b"b")]
 
 
 def test_many_small_events_are_no_large_one() -> None:

@@ -30,6 +30,8 @@ REFUSALS: dict[str, Refusal] = {
     "too-busy": (529, ("Overloaded", "overloaded_error", None), ""),
     "locked": (401, ("Incorrect API key provided: sk-very-secret", "invalid_request_error", "invalid_api_key"), ""),
     "retired": (404, ("The model is gone.", "invalid_request_error", "model_not_found"), ""),
+    "moved": (302, b"<html>log in</html>", "location: https://login.example/\r\n"),
+    "telling": (400, ("The key sk-of-the-door-0123 may not ask this.", "invalid_request_error", None), ""),
     "picky": (400, ("Bad request.", "invalid_request_error", None), ""),
 }
 """By model: the status, what is said (or the body of a proxy), further headers."""

@@ -1,5 +1,6 @@
 """A committed answer: nothing is committed before the first meaningful token, and an end that comes too soon is no end."""
 
+import asyncio
 import itertools
 from collections.abc import Sequence
 
@@ -10,10 +11,13 @@ from hypothesis import strategies as st
 from freehold.dialects.anthropic_messages import DIALECT as MESSAGES
 from freehold.dialects.dialect import Dialect
 from freehold.dialects.openai_chat import DIALECT as CHAT
-from freehold.errors import StreamBroken, VendorGarbled, VendorRefused, VendorTimeout
+from freehold.dialects.openai_responses import DIALECT as RESPONSES
+from freehold.errors import StreamBroken, VendorGarbled, VendorRefused, VendorTimeout, VendorUnreachable
+from freehold.gateway import answer
 from freehold.gateway.answer import Canned, Stream, refusal
 from freehold.messages import Failed, Finished, TextDelta
 from gateway.misbehaving import TEXT, chunk, error, events
+from gateway.vendor_words import SPOKEN
 
 DONE = b"data: [DONE]\n\n"
 ROLE = chunk("m", {"role": "assistant", "content": ""})
@@ -153,6 +157,41 @@ async def test_the_closing_event_is_known_as_such() -> None:
     while (batch := await stream.next()) is not None:
         closing += [event.raw for event, _ in batch if stream.ends(event)]
     assert closing == [DONE]
+
+
+class Unending(Pieces):
+    """An upstream that does not end its answer: it stays, or breaks the connection off."""
+
+    def __init__(self, pieces: Sequence[bytes], *, breaks: bool) -> None:
+        super().__init__(pieces)
+        self._breaks = breaks
+
+    async def next(self) -> bytes | None:
+        data = await super().next()
+        if data is None and self._breaks:
+            raise VendorUnreachable("The connection broke before the answer was complete.", sent=True)
+        if data is None:
+            await asyncio.Event().wait()
+        return data
+
+
+@pytest.mark.parametrize("breaks", [True, False])
+@pytest.mark.parametrize("dialect", [CHAT, MESSAGES, RESPONSES])
+async def test_a_vendor_that_has_closed_its_stream_has_said_all(
+    dialect: Dialect, breaks: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(answer, "LINGER", 0.01)
+    whole = SPOKEN[f"/v1{dialect.path}"].events("m")
+    stream = Stream(Unending(whole, breaks=breaks), dialect.stream_reader(), "vendor/m")
+    await stream.start()
+    assert await asyncio.wait_for(texts(stream), 5) == (TEXT, b"".join(whole))
+
+
+async def test_a_connection_that_breaks_before_the_closing_event_breaks_the_answer() -> None:
+    stream = Stream(Unending(events("m")[:-1], breaks=True), CHAT.stream_reader(), "vendor/m")
+    await stream.start()
+    with pytest.raises(VendorUnreachable):
+        await texts(stream)
 
 
 @given(cuts=st.lists(st.integers(0, 2000), max_size=30))

@@ -21,6 +21,7 @@ BEFORE_THE_FIRST_TOKEN = [
     "broken",
     "overloaded",
     "locked",
+    "moved",
     "retired",
     "reset",
     "silent",
@@ -282,6 +283,20 @@ async def test_the_gateways_own_key_is_not_the_callers_and_not_shown(door: Door)
     answer = await door.post("/v1/chat/completions", asking("bad/locked", stream=False))
     assert answer.status == 502
     assert b"sk-very-secret" not in answer.body
+
+
+async def test_a_vendor_that_repeats_the_key_does_not_show_it_to_the_caller(tmp_path: Path, upstream: Upstream) -> None:
+    (tmp_path / "key").write_text("sk-of-the-door-0123")
+    settings = f'''
+        [vendors.keyed]
+        speaks = "openai-chat"
+        base_url = "{upstream.base_url}"
+        api_key = {{ file = "{tmp_path / "key"}" }}
+    '''
+    async with running(tmp_path, settings) as door:
+        answer = await door.post("/v1/chat/completions", asking("keyed/telling", stream=False))
+    assert answer.status == 400
+    assert answer.json["error"]["message"] == "The key *** may not ask this."
 
 
 async def test_the_slow_one_loses_to_its_hedge_and_is_cancelled(door: Door, upstream: Upstream) -> None:

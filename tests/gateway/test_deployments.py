@@ -3,10 +3,11 @@
 from datetime import date
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from freehold.catalog.rows import Model
-from freehold.dialects.dialect import Traits
+from freehold.dialects.dialect import Target, Traits
 from freehold.dialects.openai_chat import DIALECT as CHAT
 from freehold.errors import UnknownModel, Unsupported
 from freehold.gateway.deployments import COUNT_TOKENS, EMBEDDINGS, Deployments
@@ -155,6 +156,16 @@ def test_each_dialect_has_its_own_path() -> None:
     assert deployment.way(EMBEDDINGS).head.startswith(b"POST /v1/embeddings HTTP/1.1\r\n")
     claude = deployments_of(ANTHROPIC, *ROWS).get("anthropic/shared")
     assert claude.way(COUNT_TOKENS).head.startswith(b"POST /v1/messages/count_tokens HTTP/1.1\r\n")
+
+
+def test_tokens_are_counted_of_what_a_model_would_be_asked() -> None:
+    deployment = deployments_of(ANTHROPIC, *ROWS).get("anthropic/claude-sonnet-5-5")
+    way = deployment.way(COUNT_TOKENS)
+    body = b'{"model":"m","messages":[{"role":"user","content":"hi"},{"role":"assistant","content":"I"}],'
+    body += b'"thinking":{"type":"enabled","budget_tokens":9000}}'
+    where = Target(model=deployment.asked, traits=way.traits, origin=deployment.origin, dropped=[])
+    counted = msgspec.json.decode(way.dialect.pass_request(way.dialect.read_request(body), body, where))
+    assert (counted["thinking"], counted["output_config"]) == ({"type": "adaptive"}, {"effort": "medium"})
 
 
 def test_a_base_url_of_ones_own_replaces_the_vendors() -> None:

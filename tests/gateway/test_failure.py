@@ -98,5 +98,14 @@ def test_a_callers_key_is_not_blamed_for_ours() -> None:
     assert "openai/gpt-5" in told.sentence
 
 
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+def test_a_redirect_is_the_deployments_fault_and_no_answer_of_ours(status: int) -> None:
+    assert judge(refused(status)) is Verdict.FAIL_OVER
+    assert is_deployments_fault(refused(status))
+    told = for_caller(refused(status))
+    assert told.status == 502
+    assert "base_url" in told.message
+
+
 def test_an_overload_is_told_as_503() -> None:
     assert for_caller(refused(529)).status == 503

@@ -2,13 +2,19 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
+from pathlib import Path
+from typing import Any
 
+import msgspec
 import pytest
 from msgspec.structs import replace
 
+from freehold.dialects import get
 from freehold.errors import BadInput, ForbiddenAddress, Unsupported
 from freehold.gateway.inputs import check_urls, inline_urls
 from freehold.messages import File, Image, Message, Part, Request, Text, ToolResult
+from gateway.door_in_process import running
+from gateway.misbehaving import misbehaving
 from outbound.internet import PUBLIC, Internet
 from outbound.scripted import Line, following
 
@@ -139,3 +145,40 @@ async def test_cancelling_ends_the_fetching(internet: Site) -> None:
     with pytest.raises(asyncio.CancelledError):
         await inlining
     await asyncio.wait_for(internet.left.wait(), 5)
+
+
+# --- a part that cannot be read ------------------------------------------------------------------------------------------
+
+
+def video(url: str) -> dict[str, Any]:
+    return {"role": "user", "content": [{"type": "video_url", "video_url": {"url": url}}]}
+
+
+def showing(url: str) -> Request:
+    return get("openai-chat").read_request(msgspec.json.encode({"model": "m", "messages": [video(url)]}))
+
+
+def test_a_private_url_is_refused_in_a_part_that_cannot_be_read_too() -> None:
+    with pytest.raises(ForbiddenAddress):
+        check_urls(showing(INSIDE))
+    check_urls(showing("https://videos.example.com/a.mp4"))
+    check_urls(showing("gs://bucket/a.mp4"))
+
+
+@pytest.mark.parametrize("url", ["https://videos.example.com/a.mp4", "file:///etc/passwd"])
+async def test_what_cannot_be_fetched_in_its_place_is_not_handed_to_ones_own_network(url: str) -> None:
+    with pytest.raises(Unsupported, match="cannot be handed"):
+        await inline_urls(showing(url))
+    request = showing("data:video/mp4;base64,AAAA")
+    assert await inline_urls(request) is request
+
+
+async def test_a_server_of_ones_own_is_never_handed_a_url(tmp_path: Path) -> None:
+    async with misbehaving() as upstream:
+        settings = f'[vendors.rack]\nlike = "openai-compatible"\nbase_url = "{upstream.base_url}"\n'
+        async with running(tmp_path, settings) as door:
+            asked = {"model": "rack/good", "messages": [video("https://videos.example.com/a.mp4")]}
+            assert (await door.post("/v1/chat/completions", asked)).status == 400
+            assert not upstream.asked
+            asked["messages"] = [video("data:video/mp4;base64,AAAA")]
+            assert (await door.post("/v1/chat/completions", asked)).status == 200

@@ -92,6 +92,7 @@ def test_an_item_by_reference_and_a_container_have_no_bound_either() -> None:
 def test_a_part_that_only_one_dialect_knows_has_no_bound() -> None:
     request = Request(dialect="openai-chat", model="m", messages=(Message("user", (Opaque("openai-chat", "x"),)),))
     assert measure(request, 50).bound is None
+    assert measure(request, 50).opaque
 
 
 def test_a_file_that_the_vendor_keeps_is_told_from_one_that_was_sent() -> None:
@@ -117,6 +118,11 @@ def test_uses_of_several_tools_add_up_and_only_searches_are_searches() -> None:
     assert (needs.rounds, needs.searches) == (10, 2)
 
 
+def brought(tool: dict[str, Any]) -> dict[str, Any]:
+    """A block of Messages that brings a tool in the middle of a conversation."""
+    return {"type": "tool_addition", "tool": {"type": "tool_definition", "definition": tool}}
+
+
 @pytest.mark.parametrize(
     ("dialect", "body"),
     [
@@ -124,6 +130,15 @@ def test_uses_of_several_tools_add_up_and_only_searches_are_searches() -> None:
         ("anthropic-messages", {"tools": [web(max_uses=1), {"type": "code_execution_20250825", "name": "c"}]}),
         ("anthropic-messages", {"mcp_servers": [{"type": "url", "url": "https://example.com", "name": "n"}]}),
         ("openai-responses", {"tools": [{"type": "web_search"}]}),
+        (
+            "openai-responses",
+            {"input": [{"type": "additional_tools", "role": "developer", "tools": [{"type": "web_search"}]}]},
+        ),
+        (
+            "openai-responses",
+            {"input": [{"type": "tool_search_output", "tools": [{"type": "mcp", "server_label": "n"}]}]},
+        ),
+        ("anthropic-messages", {"messages": [{"role": "user", "content": [brought(web())]}]}),
         ("openai-chat", {"web_search_options": {}}),
     ],
 )

@@ -27,6 +27,13 @@ from freehold.outbound.address import check_url, is_elsewhere, is_public
         "http://[fe80::1%25eth0]/",
         "http://[fd00::1]/",
         "http://[64:ff9b::a00:1]/",
+        "http://[64:ff9b:1::a00:1]/",
+        "http://[::127.0.0.1]/",
+        "http://[::ffff:0:127.0.0.1]/",
+        "http://[fec0::1]/",
+        "http://192.0.0.192/latest/meta-data/",
+        "http://[::ffff:192.0.0.192]/",
+        "http://168.63.129.16/machine/",
         "http://localhost/",
         "http://LOCALHOST./",
         "http://printer/",
@@ -48,7 +55,14 @@ def test_what_is_not_public_is_refused(url: str) -> None:
 
 @pytest.mark.parametrize(
     "url",
-    ["https://example.com/a.png", "http://93.184.216.34/", "https://[2606:2800:220:1::1]/x", "https://a.b.co.uk:8443/"],
+    [
+        "https://example.com/a.png",
+        "http://93.184.216.34/",
+        "https://[2606:2800:220:1::1]/x",
+        "https://[64:ff9b::5db8:d822]/x",
+        "https://[::ffff:93.184.216.34]/x",
+        "https://a.b.co.uk:8443/",
+    ],
 )
 def test_what_is_public_passes(url: str) -> None:
     check_url(url)

@@ -12,6 +12,7 @@ import pytest
 from freehold.errors import VendorTimeout, VendorUnreachable
 from freehold.outbound.connection import Response
 from freehold.outbound.pool import Endpoint, Pool, endpoint
+from outbound.internet import Internet
 from outbound.scripted import OK, Line, Upstream, always_ok, certificate, following
 
 ASK = b"POST /v1 HTTP/1.1\r\nhost: upstream\r\ncontent-length: 4\r\n\r\nask!"
@@ -432,6 +433,14 @@ async def test_a_proxy_is_asked_for_a_tunnel_also_for_plain_http(pool: Pool) -> 
         assert await ask(pool, target) == b"ok"
         assert await ask(pool, target) == b"ok"
     assert proxy.heads == ["CONNECT inner.example:8000 HTTP/1.1\r\nHost: inner.example:8000\r\n\r\n"]
+
+
+async def test_a_proxy_without_a_port_is_at_that_of_http(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
+    internet = Internet(monkeypatch)
+    async with following(always_ok) as upstream, following(Proxy(upstream)) as standing:
+        internet.servers |= {"proxy.example": standing.port, "127.0.0.1": upstream.port}
+        assert await ask(pool, endpoint("http://inner.example", proxy="http://proxy.example")) == b"ok"
+    assert internet.reached[0] == ("proxy.example", 80)
 
 
 async def test_tls_goes_through_the_tunnel_and_checks_the_upstream_not_the_proxy(pool: Pool, tmp_path: Path) -> None:

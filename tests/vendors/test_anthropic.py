@@ -55,11 +55,11 @@ def test_an_older_model_takes_sampling_up_to_one(model: str) -> None:
 
 
 @pytest.mark.parametrize("model", [*UNSAMPLED, *UNFORCED])
-def test_a_newer_model_refuses_sampling(model: str) -> None:
+def test_a_newer_model_refuses_sampling_and_a_budget(model: str) -> None:
     value, dropped = sent(model, temperature=0.5, max_tokens=9)
     assert "temperature" not in value
     assert dropped == ["temperature"]
-    assert traits(model).refuses == {"temperature", "top_p", "top_k"}
+    assert traits(model).refuses == {"temperature", "top_p", "top_k", "thinking.budget_tokens"}
 
 
 FORCED = {

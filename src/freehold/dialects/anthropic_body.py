@@ -22,6 +22,7 @@ from freehold.errors import InvalidField, Unsupported
 from freehold.messages import OutputFormat, Request, Tool
 
 _encode: Final = msgspec.json.Encoder().encode
+_object: Final = msgspec.json.Decoder(dict[str, Raw])
 
 _TIERS: Final = {"auto": "auto", "default": "standard_only"}
 
@@ -89,6 +90,13 @@ def _refuse(request: Request, target: Target) -> None:
             "Send the request several times, or use a model that is reached through Chat Completions.",
             param="n",
         )
+    blank = request.dialect not in OURS and any(not stop.strip() for stop in request.stop)
+    if blank and "stop_sequences" not in target.traits.refuses:
+        raise Unsupported(
+            f"{target.model} stops at no sequence of white space alone, and `stop` has one.",
+            "Leave it out, or use a model that is reached through Chat Completions.",
+            param="stop",
+        )
     if request.bound is not None and request.dialect not in OURS:
         raise Unsupported(
             f"`{request.bound}` refers to what only another vendor keeps, and {target.model} cannot see it.",
@@ -146,12 +154,25 @@ def _tool(tool: Tool, request: Request) -> WireBlock:
     shape: WireBlock = {"name": tool.name}
     if tool.description is not None:
         shape["description"] = tool.description
-    shape["input_schema"] = tool.parameters if tool.parameters is not None else _EMPTY_SCHEMA
+    shape["input_schema"] = _input_schema(tool.parameters, request)
     if tool.strict:
         shape["strict"] = True
     if tool.cache is not None:
         shape["cache_control"] = {"type": "ephemeral", "ttl": tool.cache}
     return shape
+
+
+def _input_schema(given: Raw | None, request: Request) -> Raw:
+    """The parameters as Anthropic takes them: a schema that says of itself that it is an object's. To others `{}` is one too."""
+    if given is None:
+        return _EMPTY_SCHEMA
+    if request.dialect in OURS:
+        return given
+    try:
+        fields = _object.decode(given)
+    except msgspec.ValidationError:
+        return given  # no object, which Anthropic says itself
+    return given if "type" in fields else Raw(_encode({"type": "object", "properties": {}} | fields))
 
 
 def _schema(output: OutputFormat, request: Request) -> Raw:

@@ -54,6 +54,7 @@ class ErrorShape(Struct):
 
 class _ErrorBody(Struct):
     error: ErrorShape
+    type: str | None = None
 
 
 _decoder = msgspec.json.Decoder(_ErrorBody)
@@ -76,6 +77,16 @@ def read_error(status: int, headers: Mapping[str, str], body: bytes) -> VendorRe
         retry_after=retry_after(headers),
         should_retry={"true": True, "false": False}.get(headers.get("x-should-retry", "").strip().lower()),
     )
+
+
+def error_inside(body: bytes) -> VendorRefused | None:
+    """The error that came in the place of an answer, under a status of 200, with the status that it would have had; None where the
+    body is none."""
+    try:
+        read = _decoder.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    return read_error(status_of(read.error), {}, body) if read.type == "error" else None
 
 
 def write_error(error: FreeholdError, request_id: str) -> bytes:

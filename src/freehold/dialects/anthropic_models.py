@@ -12,12 +12,12 @@ import msgspec
 from msgspec import Raw, Struct
 
 from freehold.dialects.anthropic_turns import OURS
+from freehold.dialects.anthropic_wire import ADDITION
 from freehold.dialects.dialect import Target
 from freehold.errors import Unsupported
 from freehold.messages import Opaque, Request
 
 _NULL: Final = Raw(b"null")
-_ADDITION: Final = "tool_addition"
 
 
 class _Definition(Struct):
@@ -61,7 +61,7 @@ def require_one_model(request: Request, target: Target) -> None:
         for at, tool in enumerate(_tools.decode(request.fields.get("tools", b"[]"))):
             if tool.model != _NULL:
                 raise _own_model(f"tools[{at}].model")
-    if any(isinstance(part, Opaque) and part.kind == _ADDITION for turn in request.messages for part in turn.parts):
+    if any(isinstance(part, Opaque) and part.kind == ADDITION for turn in request.messages for part in turn.parts):
         for at, turn in enumerate(_turns.decode(request.fields.get("messages", b"[]"))):
             for place, block in enumerate(turn.content if isinstance(turn.content, list) else ()):
                 if _brings_a_model(block):
@@ -81,4 +81,4 @@ def _brings_a_model(block: Raw) -> bool:
         added = _addition.decode(block)
     except msgspec.ValidationError:
         return False  # of another kind, or a reference to a tool that stands elsewhere
-    return added.type == _ADDITION and added.tool.definition.model != _NULL
+    return added.type == ADDITION and added.tool.definition.model != _NULL

@@ -1,8 +1,9 @@
 """Messages bodies that pass through: a caller's request to a vendor of this dialect, a vendor's answer to a caller.
 
-Values pass byte for byte. What changes is the model, fields that the vendor refuses or calls otherwise, and the seals on
-reasoning artefacts: put on here on the way out, taken off on the way back to their maker, and the artefact left out on
-the way to anybody else. An artefact without a seal was made before Freehold stood in front, and passes.
+Values pass byte for byte. What changes is the model, fields that the vendor refuses or calls otherwise, how much to think
+where the model does not take it as it was said, and the seals on reasoning artefacts: put on here on the way out, taken off
+on the way back to their maker, and the artefact left out on the way to anybody else. An artefact without a seal was made
+before Freehold stood in front, and passes.
 """
 
 from typing import Final
@@ -13,12 +14,13 @@ from msgspec import Raw, Struct
 from freehold.dialects import abilities, origin
 from freehold.dialects.anthropic_body import require_prefill
 from freehold.dialects.anthropic_models import require_one_model
-from freehold.dialects.anthropic_thinking import require_least_budget
+from freehold.dialects.anthropic_thinking import BUDGET_FIELD, plan, require_least_budget
 from freehold.dialects.anthropic_turns import drop
 from freehold.dialects.dialect import Fields, Target
 from freehold.messages import Reasoning, Request
 
 _encode: Final = msgspec.json.Encoder().encode
+_NULL: Final = Raw(b"null")
 _SPACE: Final = b" \t\r\n"
 _ARTEFACTS: Final = ("thinking", "redacted_thinking")
 
@@ -69,6 +71,8 @@ def pass_request(request: Request, body: bytes, target: Target) -> bytes:
     require_least_budget(request, target)
     fields = dict(request.fields)
     fields["model"] = Raw(_encode(target.model))
+    if request.reasoning is not None:
+        _ask_in_its_words(request, fields, target)
     for name in traits.refuses:
         if fields.pop(name, None) is not None:
             drop(target, name)
@@ -101,6 +105,25 @@ def seal(raw: bytes, tag: str) -> bytes:
 
 
 # --- requests --------------------------------------------------------------------------------------------------------------
+
+
+def _ask_in_its_words(request: Request, fields: Fields, target: Target) -> None:
+    """Says how much to think as the model takes it, as where a request is written: an effort for a budget that it refuses, and the
+    nearest effort for one that it lacks."""
+    ask, traits = request.reasoning, target.traits
+    assert ask is not None
+    effort = traits.efforts.get(ask.effort) if ask.effort not in (None, "none") else None
+    if ask.budget_tokens is not None and BUDGET_FIELD in traits.refuses:
+        asked = plan(request, target, loop_lacks_thinking=False)
+        effort = asked.effort
+        del fields["thinking"]
+        if asked.thinking is not None:
+            fields["thinking"] = Raw(_encode(asked.thinking))
+    if effort is not None and effort != ask.effort:
+        given = fields.get("output_config", _NULL)
+        config = {} if given == _NULL else _fields.decode(given)
+        config["effort"] = Raw(_encode(effort))
+        fields["output_config"] = Raw(_encode(config))
 
 
 def _pass_artefacts(request: Request, fields: Fields, target: Target) -> None:
@@ -136,7 +159,7 @@ def _is_foreign(part: Reasoning, target: Target) -> bool:
 
 
 def _loop_begins_foreign(request: Request, target: Target) -> bool:
-    if request.reasoning is None or request.reasoning.budget_tokens is None:
+    if request.reasoning is None or request.reasoning.budget_tokens is None or BUDGET_FIELD in target.traits.refuses:
         return False
     in_loop = False
     for message in reversed(request.messages):

@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Raw
 
 from freehold.dialects import origin
+from freehold.dialects.anthropic_errors import error_inside
 from freehold.dialects.anthropic_wire import (
     NAME,
     Block,
@@ -65,8 +66,14 @@ _object = msgspec.json.Decoder(dict[str, Raw])
 
 
 def read_reply(body: bytes) -> Reply:
-    """A vendor's whole answer. Raises `VendorGarbled`."""
-    head, blocks = decode_reply(body)
+    """A vendor's whole answer. Raises `VendorGarbled`, and `VendorRefused` for an error under a status of 200."""
+    try:
+        head, blocks = decode_reply(body)
+    except VendorGarbled:
+        refused = error_inside(body)
+        if refused is not None:
+            raise refused from None
+        raise
     return Reply(
         id=head.id,
         model=head.model,
@@ -81,8 +88,10 @@ def read_reply(body: bytes) -> Reply:
 
 def write_reply(reply: Reply, request: Request) -> bytes:
     """A whole answer for a caller. Raises `VendorGarbled` for an answer that ended in an error, and for a tool call
-    whose arguments are not a JSON object, which this dialect cannot say."""
-    content = [block for part in reply.parts if (block := _write_part(part)) is not None]
+    whose arguments are not a JSON object, which this dialect cannot say. Where the answer was cut off in the middle of a call,
+    that one has an empty input, and the stop reason says why."""
+    cut = reply.finish in ("length", "content_filter")
+    content = [block for part in reply.parts if (block := _write_part(part, cut=cut)) is not None]
     end = Finished(reply.finish, reply.native_finish_reason, reply.stop_sequence, reply.refusal_category)
     message = message_shape(reply.id, reply.model, reply.usage)
     message["content"] = content
@@ -151,8 +160,9 @@ def _read_block(block: Block) -> Part:
     return Opaque(NAME, block.kind if isinstance(block, UnknownBlock) else "unknown")
 
 
-def _write_part(part: Part) -> dict[str, Any] | None:
-    """The block; None for what a reply of this dialect has no block for (sounds, records of another vendor's tools)."""
+def _write_part(part: Part, *, cut: bool) -> dict[str, Any] | None:
+    """The block; None for what a reply of this dialect has no block for (sounds, records of another vendor's tools). `cut` says
+    that the answer may have ended in the middle of it."""
     if isinstance(part, Text | Refusal):
         return {"type": "text", "text": part.text, "citations": None} if part.text else None
     if isinstance(part, Reasoning):
@@ -161,17 +171,19 @@ def _write_part(part: Part) -> dict[str, Any] | None:
             return {"type": "redacted_thinking", "data": opaque}
         return {"type": "thinking", "thinking": part.text or "\n\n".join(part.summary), "signature": opaque}
     if isinstance(part, ToolCall):
-        return {"type": "tool_use", "id": part.id, "name": part.name, "input": _input(part)}
+        return {"type": "tool_use", "id": part.id, "name": part.name, "input": _input(part, cut=cut)}
     return None
 
 
-def _input(part: ToolCall) -> Raw:
+def _input(part: ToolCall, *, cut: bool) -> Raw:
     if not part.arguments.strip():
         return Raw(b"{}")
     arguments = Raw(part.arguments.encode())
     try:
         _object.decode(arguments)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        if cut:
+            return Raw(b"{}")
         raise VendorGarbled(
             f"The model called the tool {part.name!r} with arguments that are not a JSON object.",
             "Send the request again; a strict tool schema makes this rare.",

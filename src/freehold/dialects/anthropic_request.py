@@ -11,6 +11,7 @@ from msgspec import UNSET, Raw
 
 from freehold.dialects import origin
 from freehold.dialects.anthropic_wire import (
+    ADDITION,
     KNOWN_FIELDS,
     NAME,
     Block,
@@ -29,6 +30,7 @@ from freehold.dialects.anthropic_wire import (
     ToolUseBlock,
     Turn,
     UnknownBlock,
+    decode_additions,
     decode_request,
     decode_text_or_none,
     invalid,
@@ -79,7 +81,11 @@ def _request(
 ) -> Request:
     unknown = [name for name, value in fields.items() if name not in KNOWN_FIELDS and bytes(value) != _NULL]
     messages = _messages(head, turns, unknown)
-    references = _references(messages, unknown)
+    kinds = {part.kind for message in messages for part in message.parts if isinstance(part, Opaque)}
+    references = _references(kinds, unknown)
+    tools = [_tool(tool, f"tools[{at}]", unknown) for at, tool in enumerate(head.tools)] if head.tools else []
+    if ADDITION in kinds:  # the model may use them as if they stood in `tools`
+        tools += [_tool(tool, path, unknown) for path, tool in decode_additions(fields["messages"])]
     choice = head.tool_choice
     config = head.output_config
     return Request(
@@ -87,7 +93,7 @@ def _request(
         model=head.model,
         operation=operation,
         messages=messages,
-        tools=tuple([_tool(tool, at, unknown) for at, tool in enumerate(head.tools)]) if head.tools else (),
+        tools=tuple(tools),
         tool_choice=_tool_choice(head) if choice is not None else None,
         parallel_tool_calls=None
         if choice is None or choice.disable_parallel_tool_use is None
@@ -111,10 +117,9 @@ def _request(
     )
 
 
-def _references(messages: Sequence[Message], unknown: Sequence[str]) -> tuple[str, ...]:
+def _references(kinds: set[str], unknown: Sequence[str]) -> tuple[str, ...]:
     """What names a thing that Anthropic keeps, but for files in our own words: a container, and files that go into one."""
-    uploads = (isinstance(part, Opaque) and part.kind == _UPLOAD for message in messages for part in message.parts)
-    return (*(("container",) if "container" in unknown else ()), *((_UPLOAD,) if any(uploads) else ()))
+    return (*(("container",) if "container" in unknown else ()), *((_UPLOAD,) if _UPLOAD in kinds else ()))
 
 
 def _bound(messages: Sequence[Message], references: tuple[str, ...]) -> str | None:
@@ -265,14 +270,14 @@ def _cache(control: CacheControl | None) -> str | None:
 # --- options -------------------------------------------------------------------------------------------------------------
 
 
-def _tool(tool: ToolShape, at: int, unknown: list[str]) -> Tool:
+def _tool(tool: ToolShape, path: str, unknown: list[str]) -> Tool:
     cache = _cache(tool.cache_control)
     if tool.type is not None and tool.type != "custom":
         return Tool(name=tool.name or tool.type, kind=tool.type, cache=cache, max_uses=tool.max_uses)
     if tool.name is None:
-        raise invalid(f"tools[{at}].name", "this field is required")
+        raise invalid(f"{path}.name", "this field is required")
     if tool.input_schema is UNSET:
-        raise invalid(f"tools[{at}].input_schema", "this field is required")
+        raise invalid(f"{path}.input_schema", "this field is required")
     if tool.input_examples is not UNSET:
         unknown.append("input_examples")
     return Tool(tool.name, tool.description, tool.input_schema, tool.strict, cache=cache)

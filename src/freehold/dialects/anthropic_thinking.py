@@ -28,6 +28,9 @@ from freehold.messages import ReasoningAsk, Request
 LEAST_BUDGET: Final = 1024
 """Anthropic's lower bound for `budget_tokens`."""
 
+BUDGET_FIELD: Final = "thinking.budget_tokens"
+"""What `Traits.refuses` holds where a model takes no budget."""
+
 BUDGETS: Final[Mapping[str, int]] = {
     "minimal": 1_024,
     "low": 2_048,

@@ -234,16 +234,19 @@ def _result(part: ToolResult, at: int, request: Request) -> WireBlock:
 
 def _image(part: Image, at: int, request: Request) -> WireBlock:
     if part.data is not None:
-        return {"type": "base64", "media_type": part.media_type or _image_type(part.data, at), "data": part.data}
+        return {"type": "base64", "media_type": _image_type(part.media_type, part.data, at), "data": part.data}
     if part.url is not None:
         return {"type": "url", "url": part.url}
     return {"type": "file", "file_id": _file_id(part, at, request)}
 
 
-def _image_type(data: str, at: int) -> str:
+def _image_type(said: str | None, data: str, at: int) -> str:
+    """What the bytes are, where they tell: Anthropic refuses a picture that is another than it says, which others take."""
     for start, media_type in _IMAGE_TYPES.items():
         if data.startswith(start):
             return media_type
+    if said is not None:
+        return "image/jpeg" if said.lower() == "image/jpg" else said
     raise InvalidField(
         f"The image in message {at} does not say its media type, and its bytes are of none that Anthropic takes.",
         "Send it as image/jpeg, image/png, image/gif or image/webp.",

@@ -217,6 +217,14 @@ class _Kind(Struct):
     type: str
 
 
+class _Added(Struct):
+    definition: ToolShape | None = None
+
+
+class _Addition(Struct):
+    tool: _Added
+
+
 # --- replies -----------------------------------------------------------------------------------------------------------
 
 
@@ -250,10 +258,15 @@ _body = msgspec.json.Decoder(Body)
 _raw_body = msgspec.json.Decoder(_RawBody)
 _raw_result = msgspec.json.Decoder(_RawResult)
 _kind = msgspec.json.Decoder(_Kind)
+_addition = msgspec.json.Decoder(_Addition)
+_raw_turns = msgspec.json.Decoder(list[_RawTurn])
 _block = msgspec.json.Decoder(KnownBlock)
 _text = msgspec.json.Decoder(str)
 _reply = msgspec.json.Decoder(ReplyBody)
 _raw_reply = msgspec.json.Decoder(_RawReply)
+
+ADDITION = "tool_addition"
+"""The kind of a block that brings a tool in the middle of a conversation, or refers to one that stands elsewhere."""
 
 _KINDS = frozenset({"text", "image", "document", "thinking", "redacted_thinking", "tool_use", "tool_result"})
 _RESULT_KINDS = frozenset({"text", "image", "document"})
@@ -296,6 +309,19 @@ def decode_block(raw: Raw, where: str, fault: _Fault) -> Block:
     if kind == "tool_result":
         return _result(_checked(_raw_result.decode, raw, where, fault), where, fault)
     return _checked(_block.decode, raw, where, fault)
+
+
+def decode_additions(messages: Raw) -> list[tuple[str, ToolShape]]:
+    """(the path, the tool) of each tool that a block of the conversation defines. Raises `InvalidField`."""
+    found: list[tuple[str, ToolShape]] = []
+    for at, turn in enumerate(_raw_turns.decode(messages)):
+        for place, block in enumerate(turn.content if isinstance(turn.content, list) else ()):
+            path = f"messages[{at}].content[{place}]"
+            if _checked(_kind.decode, block, path, invalid).type == ADDITION:
+                tool = _checked(_addition.decode, block, path, invalid).tool.definition
+                if tool is not None:
+                    found.append((f"{path}.tool.definition", tool))
+    return found
 
 
 def decode_text_or_none(raw: Raw) -> str | None:

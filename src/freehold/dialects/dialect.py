@@ -20,7 +20,8 @@ from freehold.messages import Chunk, Reply, Request
 class Traits(Struct, frozen=True, kw_only=True):
     """How one vendor or model departs from its dialect, as data. Every field's default is "it does not".
 
-    `refuses` are top-level wire fields that the vendor answers with an error; they are dropped and named.
+    `refuses` are top-level wire fields that the vendor answers with an error; they are dropped and named. Of Messages
+    `thinking.budget_tokens` too: an effort goes in its place.
     `renames` maps a top-level wire field to the name this vendor knows it by.
     `no_abilities` are what it cannot do: `tools`, `vision`, `audio`, `files`, `json_schema`, `json_object`,
     `forced_tool_choice`, `named_tool_choice`, `prefill`, `streaming`, `n`. Asking for one is an error, not a drop.

@@ -4,6 +4,7 @@ It knows the shape and its departures at vendors that copy it, and no vendor by 
 about is an `error`, never `stop`: a failure that looks like success is the worst of all answers.
 """
 
+import time
 from collections.abc import Mapping
 from typing import Any, Final, cast
 
@@ -194,7 +195,7 @@ def write_reply(reply: Reply, request: Request) -> bytes:
     answer: dict[str, Any] = {
         "id": reply.id,
         "object": "chat.completion",
-        "created": reply.created,
+        "created": reply.created or int(time.time()),  # Messages does not say when
         "model": reply.model,
         "choices": [
             {

@@ -86,7 +86,7 @@ class ChatReader:
         if answer.error or answer.object == "error":
             return [_failed(answer, data)]
         chunks: list[Chunk] = []
-        if not self._started:
+        if not self._started and (answer.id or answer.choices):  # Azure tells of its filters before it says who it is
             self._started = True
             self._reply_id = answer.id or ""
             chunks.append(Started(self._reply_id, answer.model or "", int(answer.created or 0)))

@@ -5,6 +5,7 @@ It knows the shape that the official SDKs read, and two extensions: `reasoning_c
 The finish reason waits for `close`, so that no caller takes an answer for finished before its record is kept.
 """
 
+import time
 from typing import Any, Final
 
 import msgspec
@@ -98,7 +99,8 @@ class ChatWriter:
     # --- one chunk -------------------------------------------------------------------------------------------------------
 
     def _start(self, chunk: Started) -> bytes:
-        fields = {"id": chunk.id, "object": "chat.completion.chunk", "created": chunk.created, "model": chunk.model}
+        created = chunk.created or int(time.time())  # Messages does not say when
+        fields = {"id": chunk.id, "object": "chat.completion.chunk", "created": created, "model": chunk.model}
         self._head = b"data: " + _encode(fields)[:-1] + b","
         return self._delta(b'{"role":"assistant","content":""}')
 

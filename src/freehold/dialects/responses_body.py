@@ -88,7 +88,9 @@ def _with_new_input(request: Request, target: Target) -> dict[str, Any]:
     """The body of a caller of this dialect whose messages were changed on the way: all but the input as it came."""
     instructed = "instructions" in request.fields and bytes(request.fields["instructions"]) != b"null"
     messages = request.messages[1:] if instructed else request.messages
-    return {**request.fields, "model": target.model, "input": write_items(messages, request, target)}
+    fields = dict(request.fields)
+    _ask_in_its_words(request, fields, target)
+    return {**fields, "model": target.model, "input": write_items(messages, request, target)}
 
 
 def said(request: Request, name: str) -> str:
@@ -139,7 +141,7 @@ def _write_reasoning(ask: ReasoningAsk | None, request: Request, target: Target,
         if ask is not None and ask.enabled is not False:
             drop(target, said(request, "reasoning"))
         return
-    body["include"] = ["reasoning.encrypted_content"]
+    body["include"] = [_ENCRYPTED]
     if ask is None:
         return
     wanted: dict[str, str] = {}
@@ -196,7 +198,10 @@ class _Item(msgspec.Struct):
     encrypted_content: str | None = None
 
 
+_ENCRYPTED: Final = "reasoning.encrypted_content"
+
 _items: Final = msgspec.json.Decoder(list[Raw])
+_names: Final = msgspec.json.Decoder(list[str])
 _item: Final = msgspec.json.Decoder(_Item)
 _item_fields: Final = msgspec.json.Decoder(Fields)
 _ID: Final = MINTED.encode()
@@ -208,6 +213,7 @@ def pass_request(request: Request, body: bytes, target: Target) -> bytes:
     _require(request, target)
     fields = dict(request.fields)
     fields["model"] = Raw(_encode(target.model))
+    _ask_in_its_words(request, fields, target)
     for name in target.traits.refuses:
         if fields.pop(name, None) is not None:
             drop(target, name)
@@ -219,6 +225,23 @@ def pass_request(request: Request, body: bytes, target: Target) -> bytes:
         if given.startswith(b"["):
             fields["input"] = Raw(_encode(list(_passed(_items.decode(given), target))))
     return _encode(fields)
+
+
+def _ask_in_its_words(request: Request, fields: Fields, target: Target) -> None:
+    """Says how much to think in a level that the model has, as where a request is written. A model that does not reason is asked
+    neither to think nor for what it would have thought: its vendor answers both with an error."""
+    ask, traits = request.reasoning, target.traits
+    if traits.reasoning_style == "none":
+        fields.pop("reasoning", None)
+        if ask is not None and (ask.summary is not None or ask.effort not in (None, "none")):
+            drop(target, "reasoning")
+        included = bytes(fields.get("include", b"null"))
+        if included != b"null":
+            fields["include"] = Raw(_encode([name for name in _names.decode(included) if name != _ENCRYPTED]))
+    elif ask is not None and ask.effort in traits.efforts:
+        wanted = _item_fields.decode(fields["reasoning"])
+        wanted["effort"] = Raw(_encode(traits.efforts[ask.effort]))
+        fields["reasoning"] = Raw(_encode(wanted))
 
 
 def _passed(items: list[Raw], target: Target) -> Iterator[Raw]:

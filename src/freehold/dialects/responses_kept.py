@@ -16,22 +16,35 @@ _IDS: Final = frozenset({"vector_store_ids", "container_id", "file_id", "file_id
 
 def kept_in_tools(fields: Fields) -> Iterator[str]:
     """The places in `tools` that name something kept, such as `tools[0].vector_store_ids`. A function's own words are none."""
-    for at, tool in enumerate(_items(fields, "tools")):
-        if tool.get("type") not in ("function", "custom"):
-            yield from _places(tool, f"tools[{at}]")
+    yield from _in_tools(_items(fields, "tools"), "tools")
 
 
 def kept_in_items(fields: Fields) -> Iterator[str]:
-    """The places in `input` that name a picture kept by the vendor, as the outputs of its own tools may."""
+    """The places in `input` that name something kept: a picture that a tool gave, the container that the vendor's own tool ran in
+    and would run in again, and what the tools name that an item brings."""
     for at, item in enumerate(_items(fields, "input")):
         if str(item.get("type", "")).endswith("_call_output"):
             yield from _places(item.get("output"), f"input[{at}].output")
+        elif item.get("type") in ("code_interpreter_call", "shell_call"):
+            ran_in = {name: item[name] for name in ("container_id", "environment") if name in item}
+            yield from _places(ran_in, f"input[{at}]")
+        elif item.get("type") in ("additional_tools", "tool_search_output"):
+            yield from _in_tools(_objects(item.get("tools")), f"input[{at}].tools")
+
+
+def _in_tools(tools: list[dict[str, Any]], path: str) -> Iterator[str]:
+    for at, tool in enumerate(tools):
+        if tool.get("type") not in ("function", "custom"):
+            yield from _places(tool, f"{path}[{at}]")
 
 
 def _items(fields: Fields, name: str) -> list[dict[str, Any]]:
     raw = fields.get(name)
-    found: object = None if raw is None else msgspec.json.decode(raw)
-    items = cast("list[Any]", found) if isinstance(found, list) else []
+    return _objects(None if raw is None else msgspec.json.decode(raw))
+
+
+def _objects(value: object) -> list[dict[str, Any]]:
+    items = cast("list[Any]", value) if isinstance(value, list) else []
     return [item for item in items if isinstance(item, dict)]
 
 

@@ -75,9 +75,20 @@ _TEXTS: Final = frozenset({"input_text", "output_text", "text", "summary_text", 
 _OF_CALLERS: Final = frozenset({"function", "custom"})
 """Kinds of tools that callers run themselves: nothing that they say is an id of the vendor's."""
 
-_WITH_PICTURES: Final = frozenset({"computer_call_output", "custom_tool_call_output"})
+_NAMING: Final = frozenset(
+    {
+        *("computer_call_output", "custom_tool_call_output", "code_interpreter_call", "shell_call"),
+        *("additional_tools", "tool_search_output"),
+    }
+)
+"""Kinds of items that can name what the vendor keeps: pictures, containers, and what tools name."""
+
+_WITH_TOOLS: Final = frozenset({"additional_tools", "tool_search_output"})
+"""Kinds of items that bring tools in the middle of a conversation. The model may use them as if they stood in `tools`."""
+
 _NULL: Final = b"null"
 _decoder: Final = msgspec.json.Decoder(WireRequest)
+_tools_decoder: Final = msgspec.json.Decoder(list[WireTool])
 
 
 def read_request(body: bytes) -> Request:
@@ -95,6 +106,8 @@ def read_request(body: bytes) -> Request:
         raise InvalidField("The field `input` is missing.", "Send a text or a list of items.", param="input")
     messages, reference = _messages(wire)
     tools = tuple(_tool(tool, f"tools[{at}]") for at, tool in enumerate(wire.tools or ()))
+    if isinstance(wire.input, list) and any(item.type in _WITH_TOOLS for item in wire.input):
+        tools += tuple(_brought(wire.input))
     choice, tools = _choice(wire.tool_choice, tools)
     ask = wire.reasoning
     return Request(
@@ -138,7 +151,7 @@ def _references(wire: WireRequest, fields: Fields) -> tuple[str, ...]:
     names = [name for name in ("conversation", "prompt") if name in fields and bytes(fields[name]) != _NULL]
     if any(tool.type not in _OF_CALLERS for tool in wire.tools or ()):
         names.extend(kept_in_tools(fields))
-    if isinstance(wire.input, list) and any(item.type in _WITH_PICTURES for item in wire.input):
+    if isinstance(wire.input, list) and any(item.type in _NAMING for item in wire.input):
         names.extend(kept_in_items(fields))
     return tuple(names)
 
@@ -357,6 +370,18 @@ def _tool(tool: WireTool, path: str) -> Tool:
         parameters=_given(tool.parameters),
         strict=tool.strict,
     )
+
+
+def _brought(items: list[WireItem]) -> Iterable[Tool]:
+    """The tools that these items bring."""
+    for at, item in enumerate(items):
+        if item.type in _WITH_TOOLS and _given(item.tools) is not None:
+            path = f"input[{at}].tools"
+            try:
+                tools = _tools_decoder.decode(item.tools)
+            except msgspec.ValidationError as error:
+                raise InvalidField(f"The field `{path}` is not valid: {error}.", param=path) from None
+            yield from (_tool(tool, f"{path}[{place}]") for place, tool in enumerate(tools))
 
 
 def _given(raw: Raw) -> Raw | None:

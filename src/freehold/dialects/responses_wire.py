@@ -74,6 +74,7 @@ class WireItem(Struct, omit_defaults=True):
     summary: Content = None
     content: Content = None
     encrypted_content: str | None = None
+    tools: Raw = Raw()
 
 
 # --- requests --------------------------------------------------------------------------------------------------------

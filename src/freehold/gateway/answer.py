@@ -3,6 +3,7 @@
 The commit point lies behind it: whoever holds an `Answer` knows that a meaningful token (or the whole reply) is there.
 """
 
+import asyncio
 import time
 from collections.abc import Sequence
 from typing import Final, Protocol
@@ -11,7 +12,7 @@ from msgspec import Struct
 
 from freehold.dialects.dialect import Event, StreamReader
 from freehold.dialects.sse import EventSplitter
-from freehold.errors import StreamBroken, VendorRefused
+from freehold.errors import StreamBroken, VendorRefused, VendorUnreachable
 from freehold.gateway.deployments import Deployment, Way
 from freehold.gateway.routing import Target
 from freehold.messages import MEANINGFUL, Chunk, Failed, Finished, Reply
@@ -22,6 +23,9 @@ COALESCE_SECONDS: Final = 0.01
 """For own models: a small one writes a token each millisecond, and each that is read and passed on alone takes time from the engine on the same
 cores. A hundred steps in a second are more than a screen shows. `python -m bench.own` with 0, 0.005 and 0.01: 0.954, 1.033 and 1.140 of the bare
 engine's tokens/s in streams of own/nano-refund."""
+
+LINGER = 1.0
+"""Seconds in which a vendor may end its answer after the event that closes it. Most do at once, and their connection is used again."""
 
 Batch = list[tuple[Event, list[Chunk]]]
 
@@ -67,6 +71,7 @@ class Stream:
         self._committed = False
         self._coalesce = coalesce
         self._read_at = 0.0
+        self._closed = False  # whether the event that closes the stream came last
 
     async def start(self) -> None:
         """Reads until the first meaningful token. Raises `VendorRefused` when the vendor fails inside the stream before
@@ -94,7 +99,7 @@ class Stream:
         if self._head:
             head, self._head = self._head, []
             return head
-        batch = await self._pull()
+        batch = await self._after_closing() if self._closed else await self._pull()
         if batch is None and not self._reader.finished():
             raise StreamBroken(
                 "The vendor's stream ended before the answer was complete.",
@@ -117,6 +122,7 @@ class Stream:
         while (data := await self._upstream.next()) is not None:
             events = self._splitter.feed(data)
             if events:
+                self._closed = self._reader.ends(events[-1])
                 batch = [(event, self._reader.read(event)) for event in events]
                 if self._coalesce and self._committed and not self._reader.finished():
                     self._rest(len(events))
@@ -129,6 +135,15 @@ class Stream:
         if events > 1 or now - self._read_at < self._coalesce:
             self._upstream.rest(self._coalesce)
         self._read_at = now
+
+    async def _after_closing(self) -> Batch | None:
+        """What comes after the event that closes the stream: nothing, as a rule. A vendor that leaves the connection open then, or breaks
+        it off, has said all the same."""
+        try:
+            async with asyncio.timeout(LINGER):
+                return await self._pull()
+        except (TimeoutError, VendorUnreachable):
+            return None
 
 
 class Answer(Struct):

@@ -35,6 +35,9 @@ from freehold.store.records import Attempt, Outcome
 
 MAX_REPLY_BYTES = 64 * 1024 * 1024
 MAX_ERROR_BYTES = 256 * 1024
+SHORTEST_KEY = 8
+"""Characters. A shorter one is no secret but a word that a server without keys was given."""
+
 FIRST_PAUSE = 0.25
 LONGEST_PAUSE = 8.0
 PATIENCE = 5.0
@@ -249,7 +252,8 @@ class Asking(Struct):
 
     async def _receive(self, upstream: Upstream, way: Way, deployment: Deployment) -> Whole | Stream:
         if upstream.status >= 300:
-            raise way.dialect.read_error(upstream.status, upstream.headers, await _refusal_of(upstream))
+            said = _without_key(await _refusal_of(upstream), deployment)
+            raise way.dialect.read_error(upstream.status, upstream.headers, said)
         media = upstream.headers.get("content-type", "")
         if self.request.stream:
             _expect(media, "text/event-stream")
@@ -301,6 +305,14 @@ async def _refusal_of(upstream: Upstream) -> bytes:
         return await upstream.read(MAX_ERROR_BYTES)
     except VendorUnreachable:
         return b""
+
+
+def _without_key(said: bytes, deployment: Deployment) -> bytes:
+    """What a vendor said, without the key that it was asked with: some servers repeat what they were sent, and callers see it."""
+    key = deployment.settings.api_key
+    if key is None or len(key.value) < SHORTEST_KEY:
+        return said
+    return said.replace(key.value.encode(), b"***")
 
 
 async def _first_success(first: "asyncio.Task[Answer]", second: "asyncio.Task[Answer]") -> Answer:

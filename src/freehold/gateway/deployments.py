@@ -36,6 +36,7 @@ LONGEST_NAME = 256
 
 EMBEDDINGS = "openai-embeddings"
 COUNT_TOKENS = "anthropic-count-tokens"
+MESSAGES = "anthropic-messages"
 
 
 class Way(Struct, frozen=True):
@@ -265,7 +266,11 @@ class Deployments:
             ways[dialect.name] = _way(vendor, settings, dialect, base, speaks.path or dialect.path, traits)
         for name, path in ((EMBEDDINGS, vendor.embeddings), (COUNT_TOKENS, vendor.count_tokens)):
             if path is not None and (name != COUNT_TOKENS or served is None or served.counts):
-                ways[name] = _way(vendor, settings, dialect_named(name), base_url, path, Traits())
+                asked = name == COUNT_TOKENS and served is None
+                traits = traits_for(vendor, MESSAGES, native) if asked else Traits()
+                # Counting says how much to think as asking does, and needs no ability.
+                traits = replace(traits, no_abilities=frozenset())
+                ways[name] = _way(vendor, settings, dialect_named(name), base_url, path, traits)
             elif name == COUNT_TOKENS:
                 ways[name] = Way(dialect_named(name), None, "", b"", Traits(), estimated=True)
         return ways

@@ -79,6 +79,8 @@ def judge(error: FreeholdError) -> Verdict:
 
 
 def _judge_refusal(error: VendorRefused) -> Verdict:
+    if error.status < 400:  # it sends us elsewhere: another address, a page to log in
+        return Verdict.FAIL_OVER
     words = {error.native, error.kind} - {None}
     if words & _DECLINED:
         return Verdict.TELL
@@ -119,6 +121,9 @@ def for_caller(error: FreeholdError) -> FreeholdError:
     if error.status in (401, 402, 403) and _judge_refusal(error) is Verdict.FAIL_OVER:
         sentence = f"{error.deployment or 'The vendor'} refused this gateway's own account (status {error.status})."
         return _as(error, 502, sentence, "Check that vendor's key and billing; the key that you sent us is fine.")
+    if error.status < 400:
+        sentence = f"{error.deployment or 'The vendor'} answered with a redirect (status {error.status}), which is not followed."
+        return _as(error, 502, sentence, "Give the vendor's base_url as it is in the end.")
     if error.status == 529:
         return _as(error, 503, error.sentence, error.advice)
     return error

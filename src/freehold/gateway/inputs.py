@@ -10,6 +10,7 @@ import base64
 
 from msgspec.structs import replace
 
+from freehold.dialects.addresses import addresses
 from freehold.errors import Unsupported
 from freehold.messages import File, Image, Part, Request, ToolResult
 from freehold.outbound.address import check_url
@@ -22,13 +23,22 @@ def check_urls(request: Request) -> None:
     """Raises `ForbiddenAddress` when the request names an address that is not public."""
     for url in _urls(request):
         check_url(url)
+    for url in addresses(request):
+        if url.lstrip()[:4].lower() == "http":  # a vendor may know other schemes (`gs://`), which lead into no network
+            check_url(url.strip())
 
 
 async def inline_urls(request: Request) -> Request:
     """The request with the content of every URL in its place.
 
-    Raises `ForbiddenAddress` or `BadInput` for what cannot be had, `Unsupported` past 20 URLs.
+    Raises `ForbiddenAddress` or `BadInput` for what cannot be had, `Unsupported` past 20 URLs and for one in a part that we
+    cannot read, since nothing could take its place there.
     """
+    if addresses(request):
+        raise Unsupported(
+            "A URL in a part of a type that is not known here cannot be handed to a server in one's own network.",
+            "Send the content itself, as a data: URL.",
+        )
     urls = list(dict.fromkeys(_urls(request)))
     if not urls:
         return request

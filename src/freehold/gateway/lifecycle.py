@@ -206,7 +206,8 @@ class Lifecycle:
         # 2 read the request into our words
         request = visit.request = front.read_request(exchange.body)
         needs = visit.needs = measure(request, len(exchange.body))
-        if needs.vision or needs.files:
+        fetched = needs.vision or needs.files or needs.opaque
+        if fetched:
             check_urls(request)
         # 3 find its workload, and what the caller may use of it
         plan = visit.plan = book.plan(exchange.headers.get("x-freehold-workload"), request.model)
@@ -235,7 +236,7 @@ class Lifecycle:
             choice = lead(choice, placed, self._loop.time())
         # 7 ask them, first to last, until one commits
         body = exchange.body
-        if (needs.vision or needs.files) and any(target.deployment.private for target in choice.targets):
+        if fetched and any(target.deployment.private for target in choice.targets):
             inlined = await inline_urls(request)
             if inlined is not request:
                 request, body = inlined, b""

@@ -54,7 +54,7 @@ class Needs(Struct, frozen=True):
     how often the vendor may read its input and write, in one request: once, and once more after each use of a tool that it
     runs itself; None where nothing caps that. `searches` is how many of these uses may be searches. `compactions` is how
     often it may read the conversation besides, to summarise it in as many tokens as the model can write, whatever the
-    caller's cap. `files_kept` says that a file is named by an id of the vendor's. `embeds` says that it is a batch of
+    caller's cap. `opaque` says that a part is of a kind that only the request's dialect knows. `files_kept` says that a file is named by an id of the vendor's. `embeds` says that it is a batch of
     embeddings, each input of which has the window to itself."""
 
     vision: bool = False
@@ -74,6 +74,7 @@ class Needs(Struct, frozen=True):
     compactions: int = 0
     files_kept: bool = False
     embeds: bool = False
+    opaque: bool = False
 
     def abilities(self) -> tuple[str, ...]:
         """The names of the abilities asked for, as the catalog spells them."""
@@ -96,7 +97,7 @@ def measure(request: Request, size: int) -> Needs:
     """The needs of a request whose body has `size` bytes."""
     images = audios = files = inline = 0
     unbounded = request.bound is not None
-    kept = False
+    kept = opaque = False
     for message in request.messages:
         for part in message.parts:
             if not isinstance(part, _PLAIN):
@@ -113,7 +114,7 @@ def measure(request: Request, size: int) -> Needs:
                     unbounded = unbounded or inner.text is None
                     kept = kept or inner.file_id is not None
                 elif isinstance(inner, Opaque):
-                    unbounded = True
+                    unbounded = opaque = True
     text = max(size - inline, 0)
     output, asked = request.output, request.reasoning
     rounds, searches, compactions = 1, 0, 0
@@ -141,6 +142,7 @@ def measure(request: Request, size: int) -> Needs:
         compactions=compactions,
         files_kept=kept,
         embeds=request.operation == "embed",
+        opaque=opaque,
     )
 
 

@@ -13,6 +13,13 @@ from freehold.errors import ForbiddenAddress
 
 _LOCAL_SUFFIXES = (".localhost", ".local", ".internal", ".home.arpa", ".lan", ".intranet", ".corp")
 
+_GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")
+"""All that IANA has given out of IPv6. What Python calls global besides are forms in which an IPv4 address may hide
+(`::127.0.0.1`, `::ffff:0:127.0.0.1`), local NAT64 (RFC 8215) and the old site-local addresses."""
+
+_OF_PROVIDERS = (ipaddress.IPv4Network("192.0.0.0/24"), ipaddress.IPv4Network("168.63.129.16/32"))
+"""Look public and lead to the machine's own provider: protocol assignments (RFC 6890; Oracle's metadata at 192.0.0.192), Azure's WireServer."""
+
 
 def check_url(url: str) -> None:
     """Raises `ForbiddenAddress` unless the URL is http(s) and names a host that may be public."""
@@ -55,9 +62,13 @@ def is_public(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
     if isinstance(address, ipaddress.IPv6Address):
         inner = address.ipv4_mapped or address.sixtofour or (address.teredo[1] if address.teredo else None)
         if inner is None and int(address) >> 32 == 0x0064FF9B << 64:  # NAT64, RFC 6052
-            inner = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+            return is_public(ipaddress.IPv4Address(int(address) & 0xFFFFFFFF))
         if inner is not None and not is_public(inner):
             return False
+        if address not in _GLOBAL_UNICAST and address.ipv4_mapped is None:
+            return False
+    elif any(address in network for network in _OF_PROVIDERS):
+        return False
     return address.is_global and not address.is_multicast
 
 

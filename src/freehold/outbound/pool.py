@@ -140,7 +140,7 @@ class Pool:
         """A tunnel by CONNECT (RFC 9110, section 9.3.6), also for plain http so that nothing on the way rewrites."""
         loop = self._loop
         proxy = urlsplit(target.proxy or "")
-        transport, tunnel = await loop.create_connection(_Tunnel, proxy.hostname or "", proxy.port or 8080)
+        transport, tunnel = await loop.create_connection(_Tunnel, proxy.hostname or "", proxy.port or 80)
         host = f"[{target.host}]" if ":" in target.host else target.host
         lines = [f"CONNECT {host}:{target.port} HTTP/1.1", f"Host: {host}:{target.port}"]
         if proxy.username:

@@ -1,7 +1,7 @@
 """`anthropic`: the Messages API. What a model takes changed with 4.6, with 4.7 and within the 5 family.
 
 Up to 4.5 thinking has a budget of tokens. From 4.6 on it is adaptive and steered by an effort, and an answer cannot be
-begun for the model. From 4.7 on sampling is refused, and by the newest a forced tool too. Thinking is switched off by
+begun for the model. From 4.7 on sampling and a budget are refused, and by the newest a forced tool too. Thinking is switched off by
 leaving it out up to 4.8 and by saying so after that; where it is always on, the least effort stands for it.
 Read from the guides to thinking, effort and migration, and from the types of its SDK, 2.12.
 """
@@ -10,14 +10,14 @@ from freehold.dialects.dialect import Traits
 from freehold.vendors.vendor import ModelTraits, Speaks, Vendor
 
 _DIALECT = "anthropic-messages"
-_SAMPLING = frozenset({"temperature", "top_p", "top_k"})
+_SINCE_4_7 = frozenset({"temperature", "top_p", "top_k", "thinking.budget_tokens"})
 _BUDGETED = Traits(reasoning_style="thinking", temperature_max=1.0, default_max_tokens=8192)
 
 
 def _adaptive(
     off: str,
     *,
-    refuses: frozenset[str] = _SAMPLING,
+    refuses: frozenset[str] = _SINCE_4_7,
     cannot: frozenset[str] = frozenset(),
     fewer: dict[str, str] | None = None,
 ) -> Traits:
