@@ -18,17 +18,23 @@ from cli.house_running import freehold, house, until
 from cli.model_shelf import GGUF, models, people, promoted, word
 from freehold.catalog.weights import NAMED, kept_at
 from freehold.cli.promoted import (
+    Changeover,
     Serving,
+    Wanted,
+    child_name,
     held_places,
     promoted_engines,
     read_serving,
     write_serving,
 )
 from freehold.cli.settings import known_vendors
-from freehold.cli.written import with_promoted
+from freehold.cli.written import Written, with_promoted
 from freehold.config.reading import read
 from freehold.config.settings import Engine, Settings
 from freehold.errors import FetchError, NotConfigured, RegistryError
+from freehold.processes import Child, Supervisor
+from freehold.serving.groups import Group, grouped
+from freehold.serving.launch import EngineSpec
 from freehold.training.registry import Registry
 from freehold.vendors.own import Mind, Served, traits_of
 from serving.tiny_models import adapter, bare
@@ -135,6 +141,36 @@ def test_what_the_house_says_is_what_a_worker_reads(tmp_path: Path) -> None:
     assert found == Serving({"nano": replace(served, weights="b" * 64)}, {"nano": engine})
     assert found.weights == {"nano": "b" * 64}
     assert (tmp_path / "run" / "engines.json").stat().st_mode & 0o777 == 0o600
+
+
+async def test_no_two_engines_are_called_the_same_whatever_their_models_are_called(tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    started: list[str] = []
+
+    class Seen(Supervisor):
+        def start(self, child: Child) -> None:
+            started.append(child.name)
+
+    def spec(group: Group) -> EngineSpec:
+        models = {name: Served(base_url="http://127.0.0.1:9") for name in group.names}
+        return EngineSpec(name=group.engine.name, argv=("engine",), environ={}, health="", models=models)
+
+    one = BARE + '[own."nano-1"]\nweights = "mine.gguf"\n'
+    before, after = settings(tmp_path, one), settings(tmp_path, one + '[own.nano]\nweights = "mine.gguf"\n')
+    first, supervisor = spec(grouped(before.own)[0]), Seen()
+    started.append(child_name(first))
+    change = Changeover(
+        tmp_path,
+        supervisor,
+        [first],
+        before.own,
+        Wanted({}, {}),
+        written=Written(before, lambda _: None),
+        plan=spec,
+        usable=lambda *_: None,
+    )
+    assert await change.take_up(lambda: after)
+    assert len(started) == len(set(started)) == 2
 
 
 SERVED = """

@@ -334,7 +334,7 @@ class Changeover:
         # 1
         spec = await asyncio.to_thread(self._plan, group)
         self._number += 1
-        child = f"{child_name(spec)}-{self._number}"
+        child = child_name(spec, self._number)
         deaths = 0
 
         async def died() -> None:
@@ -407,6 +407,7 @@ class Changeover:
         await self._supervisor.retire(child, 5)
 
 
-def child_name(engine: EngineSpec) -> str:
-    """What the supervisor calls the process of an engine."""
-    return f"engine-{engine.name}"
+def child_name(engine: EngineSpec, number: int = 0) -> str:
+    """What the supervisor calls the process of an engine. The `number` is the engine's own, 0 for those that the house begins with, so that the first one of
+    `nano-1` is never taken for the next one of `nano`."""
+    return f"engine-{engine.name}-{number}"
