@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from cli.commands import run_beside
 from cli.house_running import freehold, house, until
-from cli.model_shelf import GGUF, models, people, promoted, word
+from cli.model_shelf import GGUF, blob_of, models, people, promoted, word
 from freehold.catalog.weights import NAMED, kept_at
 from freehold.cli.promoted import (
     Changeover,
@@ -56,8 +56,7 @@ def forced(data: Path, version: str) -> None:
 
 
 def blob(data: Path, name: str = "nano") -> str:
-    registry = Registry(data / "models")
-    return str(registry.weights_file(registry.find(name)))
+    return str(blob_of(data, name))
 
 
 def test_every_promoted_model_is_an_engine_beside_those_of_the_configuration(tmp_path: Path) -> None:
@@ -300,6 +299,27 @@ async def test_a_promotion_does_not_take_up_what_was_written_since(weights: Path
             os.kill(pid, signal.SIGKILL)
         await until(answers, "workers that start anew answer with the new version")
         assert (await running.say("second", "1+2=?", max_tokens=4)).status == 404
+
+
+async def test_a_version_whose_file_was_changed_in_the_registry_does_not_answer_in_its_name(
+    weights: Path, tmp_path: Path
+) -> None:
+    data = tmp_path / "data"
+    words = (*word(tmp_path), "--data", str(data))
+    assert freehold("models", "add", "nano", str(weights), "--licence", "MIT", "--data", str(data)).returncode == 0
+    assert (await run_beside("models", "promote", "nano@1", *words)).exit_code == 0
+    changed = Path(blob(data))
+    changed.chmod(0o600)
+    changed.write_bytes(weights.read_bytes() + bytes(32))  # it can be served all the same
+    async with house(tmp_path, SERVED) as running:
+        answer = await running.say("own/nano", "1+2=?", max_tokens=4)
+        assert (answer.status, answer.json["error"]["code"]) == (503, "engine-down")
+        log = running.log.read_text()
+        assert "own/nano is not served as it should be, requests for it are refused: The file " in log
+        assert (
+            f"of own/nano is not what was registered: it has the SHA-256 {hashlib.sha256(changed.read_bytes()).hexdigest()[:12]}"
+            in log
+        )
 
 
 MIXED = """

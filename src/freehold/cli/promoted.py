@@ -24,6 +24,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from freehold.cli.models_adapter import base_of, is_adapter
+from freehold.cli.registered import require_registered
 from freehold.cli.written import Written, with_promoted
 from freehold.config.own import REGISTRY
 from freehold.config.settings import Engine, Settings
@@ -332,7 +333,7 @@ class Changeover:
     async def _start(self, group: Group, limit: float) -> tuple[EngineSpec, str]:
         """Starts the engine of a group and waits until it answers; gives it, and what its child is called. Raises FreeholdError, OSError."""
         # 1
-        spec = await asyncio.to_thread(self._plan, group)
+        spec = await asyncio.to_thread(self._planned, group)
         self._number += 1
         child = child_name(spec, self._number)
         deaths = 0
@@ -357,6 +358,11 @@ class Changeover:
                 raise EngineDown(f"The engine of {served} did not answer within {limit:.0f} s.", WHY) from None
             raise
         return spec, child
+
+    def _planned(self, group: Group) -> EngineSpec:
+        spec = self._plan(group)
+        require_registered(group, spec, Registry(self._data / MODELS).blobs)
+        return spec
 
     def _commit(
         self,
