@@ -8,6 +8,7 @@ import os
 import re
 import signal
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 from msgspec import Raw
@@ -164,9 +165,9 @@ async def test_no_two_engines_are_called_the_same_whatever_their_models_are_call
         [first],
         before.own,
         Wanted({}, {}),
-        written=Written(before, lambda _: None),
+        written=Written(before, Mock()),
         plan=spec,
-        usable=lambda *_: None,
+        usable=Mock(),
     )
     assert await change.take_up(lambda: after)
     assert len(started) == len(set(started)) == 2
