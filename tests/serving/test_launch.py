@@ -142,6 +142,23 @@ def test_adapters_are_served_by_one_engine_each_under_the_hash_of_its_bytes(tmp_
     assert spec.models["mine"].traits.adds == {}
 
 
+def test_weights_in_several_files_are_told_by_all_of_them(tmp_path: Path) -> None:
+    about = {"general.architecture": "llama", "split.count": 2}
+    first, second = (
+        write_gguf(tmp_path / f"big-0000{number}-of-00002.gguf", {**about, "split.no": number - 1}, {})
+        for number in (1, 2)
+    )
+    engine = Engine(name="big", weights=str(first))
+    (spec,) = plan({"big": engine}, tmp_path, {}, never)
+    lines = "".join(f"{hashlib.sha256(one.read_bytes()).hexdigest()}  {one.name}\n" for one in (first, second))
+    assert spec.models["big"].weights == hashlib.sha256(lines.encode()).hexdigest()
+    second.unlink()
+    with pytest.raises(FetchError, match=r"own/big are 2 files, and big-00002-of-00002\.gguf is not there"):
+        check_files(engine)
+    with pytest.raises(FetchError, match=r"big\.gguf is a part of 2, and is not called big-00001-of-00002\.gguf"):
+        check_files(Engine(name="big", weights=str(first.rename(tmp_path / "big.gguf"))))
+
+
 def test_a_model_is_no_adapter_and_an_adapter_no_model(tmp_path: Path) -> None:
     model, lora = str(bare(tmp_path / "m.gguf")), str(adapter(tmp_path / "a.gguf", "7"))
     with pytest.raises(FetchError, match=r"a\.gguf is of the kind adapter, and model is needed"):
