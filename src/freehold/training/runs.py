@@ -320,7 +320,6 @@ def new_run(
         cleaned=cleaned,
     )
     if rows is not None:
-        (path / "rows.jsonl.part").touch(0o600)
         write_dataset(rows, path / "rows.jsonl")
     for name, content in files.items():
         (path / name).touch(0o600)
