@@ -291,7 +291,14 @@ async def test_an_engine_that_answers_its_health_with_200_is_ready() -> None:
 
 
 @pytest.mark.parametrize(
-    "answer", [b"HTTP/1.1 503 Service Unavailable\r\n\r\n", b"HTTP/1.1 404 Not Found\r\n\r\n", b"", b"SSH-2.0-x\r\n"]
+    "answer",
+    [
+        b"HTTP/1.1 503 Service Unavailable\r\n\r\n",
+        b"HTTP/1.1 404 Not Found\r\n\r\n",
+        b"",
+        b"SSH-2.0-x\r\n",
+        b"\0" * 100_000,
+    ],
 )
 async def test_an_engine_that_says_anything_else_is_not_ready(answer: bytes) -> None:
     async with answering(answer) as (url, _):

@@ -122,7 +122,7 @@ async def ready(health: str) -> bool:
                 line = await reader.readline()
             finally:
                 writer.close()
-    except (OSError, TimeoutError):
+    except (OSError, TimeoutError, ValueError):  # ValueError: a line without end, by whoever has the port
         return False
     return b" 200 " in line
 
