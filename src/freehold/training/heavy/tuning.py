@@ -268,8 +268,10 @@ class Telling:
         """Tries held-out problems; gives the share of right answers on the worst level, 0 where there is none."""
         watch, shares = self.recipe.watch, list[float]()
         for task, _, levels in self.mix:
-            asked = {"items": watch.items, "tokens": watch.tokens, "thinking": self._thinking}
-            for one in evaluate(model, self.tokenizer, task, levels, **asked):
+            found = evaluate(
+                model, self.tokenizer, task, levels, items=watch.items, tokens=watch.tokens, thinking=self._thinking
+            )
+            for one in found:
                 self._tell(scored(step, one))
                 shares += [] if one.accuracy is None else [one.accuracy]
         return min(shares, default=0.0)
