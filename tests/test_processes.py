@@ -127,6 +127,17 @@ async def test_a_program_that_cannot_be_started_yet_is_tried_again(
     await until(lambda: lines(tmp_path / "says") == ["up"])
 
 
+@pytest.mark.skipif(not hasattr(signal, "SIGRTMIN"), reason="no signals without a name here")
+async def test_a_child_that_a_signal_without_a_name_ended_comes_back(
+    supervisor: Supervisor, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    supervisor.start(child("worker-0", tmp_path / "0"))
+    await until(lambda: lines(tmp_path / "0"))
+    os.kill(await pid_of(supervisor, "worker-0"), signal.SIGRTMIN + 3)
+    await until(lambda: lines(tmp_path / "0") == ["up", "up"])
+    assert "worker-0 ended with signal 37" in caplog.text
+
+
 async def test_a_death_is_told_with_what_ended_the_child(
     supervisor: Supervisor, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -133,7 +133,11 @@ class Supervisor:
 
 
 def _ending(code: int) -> str:
-    return signal.Signals(-code).name if code < 0 else f"exit code {code}"
+    if code >= 0:
+        return f"exit code {code}"
+    with contextlib.suppress(ValueError):
+        return signal.Signals(-code).name
+    return f"signal {-code}"  # one without a name, of real time
 
 
 def watch_parent(environ: Mapping[str, str], on_gone: Callable[[], None]) -> None:

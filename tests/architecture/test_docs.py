@@ -80,6 +80,7 @@ def test_every_command_is_in_the_reference() -> None:
         "models_adapter",
         "models_registry",
         "promoted",
+        "registered",
         "report_page",
         "rollouts",
         "rollouts_judges",

@@ -5,6 +5,7 @@ import struct
 from pathlib import Path
 
 from cli.commands import Said, run
+from freehold.training.registry import Registry
 
 _KEY = b"general.architecture"
 GGUF = b"GGUF" + struct.pack("<IQQQ", 3, 0, 1, len(_KEY)) + _KEY + struct.pack("<IQ", 8, 5) + b"llama"
@@ -43,3 +44,9 @@ def promoted(data: Path, number: int, name: str = "nano") -> None:
     """Registers a version and lets it serve, on somebody's word."""
     version = added(data, number, name)
     models(data, "promote", version, *word(data))
+
+
+def blob_of(data: Path, name: str) -> Path:
+    """Where the file of a version stands that is served."""
+    registry = Registry(data / "models")
+    return registry.weights_file(registry.find(name))

@@ -171,6 +171,19 @@ async def test_dollars_are_capped_by_what_the_next_request_could_cost(opened: Re
             await asked(ask, msgspec.structs.replace(ASK, tokens=9))
 
 
+@pytest.mark.parametrize(("status", "asked_times"), [(502, 2), (429, 4)])
+async def test_a_try_that_may_have_been_billed_counts_against_the_cap_in_dollars(
+    opened: Replies, status: int, asked_times: int
+) -> None:
+    # A request is at most 63 tokens read and 8 written, which priority makes 66,500 nano-dollars: two fit, and three do not.
+    failed = whole(status, b'{"error": {"message": "Try again."}}')
+    async with canned(failed, failed, failed, failed) as (url, requests):
+        ask = opened.asker(url, "k", "a", "openai/gpt-4.1-mini", Caps(nano=160_000))
+        with pytest.raises(Stopped, match=r"could pass the cap in dollars|^Try again\.$"):
+            await asked(ask)
+        assert len(requests) == asked_times
+
+
 def test_dollars_cannot_be_capped_where_the_price_is_not_known(opened: Replies) -> None:
     with pytest.raises(UnpricedModel, match="The price of nobody/knows is not known"):
         opened.asker("http://door", "k", "a", "nobody/knows", Caps(nano=1))

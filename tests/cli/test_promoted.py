@@ -8,6 +8,7 @@ import os
 import re
 import signal
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 from msgspec import Raw
@@ -15,20 +16,26 @@ from msgspec.structs import replace
 
 from cli.commands import run_beside
 from cli.house_running import freehold, house, until
-from cli.model_shelf import GGUF, models, people, promoted, word
+from cli.model_shelf import GGUF, blob_of, models, people, promoted, word
 from freehold.catalog.weights import NAMED, kept_at
 from freehold.cli.promoted import (
+    Changeover,
     Serving,
+    Wanted,
+    child_name,
     held_places,
     promoted_engines,
     read_serving,
     write_serving,
 )
 from freehold.cli.settings import known_vendors
-from freehold.cli.written import with_promoted
+from freehold.cli.written import Written, with_promoted
 from freehold.config.reading import read
 from freehold.config.settings import Engine, Settings
 from freehold.errors import FetchError, NotConfigured, RegistryError
+from freehold.processes import Child, Supervisor
+from freehold.serving.groups import Group, grouped
+from freehold.serving.launch import EngineSpec
 from freehold.training.registry import Registry
 from freehold.vendors.own import Mind, Served, traits_of
 from serving.tiny_models import adapter, bare
@@ -50,8 +57,7 @@ def forced(data: Path, version: str) -> None:
 
 
 def blob(data: Path, name: str = "nano") -> str:
-    registry = Registry(data / "models")
-    return str(registry.weights_file(registry.find(name)))
+    return str(blob_of(data, name))
 
 
 def test_every_promoted_model_is_an_engine_beside_those_of_the_configuration(tmp_path: Path) -> None:
@@ -135,6 +141,36 @@ def test_what_the_house_says_is_what_a_worker_reads(tmp_path: Path) -> None:
     assert found == Serving({"nano": replace(served, weights="b" * 64)}, {"nano": engine})
     assert found.weights == {"nano": "b" * 64}
     assert (tmp_path / "run" / "engines.json").stat().st_mode & 0o777 == 0o600
+
+
+async def test_no_two_engines_are_called_the_same_whatever_their_models_are_called(tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    started: list[str] = []
+
+    class Seen(Supervisor):
+        def start(self, child: Child) -> None:
+            started.append(child.name)
+
+    def spec(group: Group) -> EngineSpec:
+        models = {name: Served(base_url="http://127.0.0.1:9") for name in group.names}
+        return EngineSpec(name=group.engine.name, argv=("engine",), environ={}, health="", models=models)
+
+    one = BARE + '[own."nano-1"]\nweights = "mine.gguf"\n'
+    before, after = settings(tmp_path, one), settings(tmp_path, one + '[own.nano]\nweights = "mine.gguf"\n')
+    first, supervisor = spec(grouped(before.own)[0]), Seen()
+    started.append(child_name(first))
+    change = Changeover(
+        tmp_path,
+        supervisor,
+        [first],
+        before.own,
+        Wanted({}, {}),
+        written=Written(before, Mock()),
+        plan=spec,
+        usable=Mock(),
+    )
+    assert await change.take_up(lambda: after)
+    assert len(started) == len(set(started)) == 2
 
 
 SERVED = """
@@ -264,6 +300,27 @@ async def test_a_promotion_does_not_take_up_what_was_written_since(weights: Path
             os.kill(pid, signal.SIGKILL)
         await until(answers, "workers that start anew answer with the new version")
         assert (await running.say("second", "1+2=?", max_tokens=4)).status == 404
+
+
+async def test_a_version_whose_file_was_changed_in_the_registry_does_not_answer_in_its_name(
+    weights: Path, tmp_path: Path
+) -> None:
+    data = tmp_path / "data"
+    words = (*word(tmp_path), "--data", str(data))
+    assert freehold("models", "add", "nano", str(weights), "--licence", "MIT", "--data", str(data)).returncode == 0
+    assert (await run_beside("models", "promote", "nano@1", *words)).exit_code == 0
+    changed = Path(blob(data))
+    changed.chmod(0o600)
+    changed.write_bytes(weights.read_bytes() + bytes(32))  # it can be served all the same
+    async with house(tmp_path, SERVED) as running:
+        answer = await running.say("own/nano", "1+2=?", max_tokens=4)
+        assert (answer.status, answer.json["error"]["code"]) == (503, "engine-down")
+        log = running.log.read_text()
+        assert "own/nano is not served as it should be, requests for it are refused: The file " in log
+        assert (
+            f"of own/nano is not what was registered: it has the SHA-256 {hashlib.sha256(changed.read_bytes()).hexdigest()[:12]}"
+            in log
+        )
 
 
 MIXED = """

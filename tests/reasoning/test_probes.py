@@ -77,6 +77,27 @@ def test_dots_take_the_place_of_the_chain_from_none_to_as_much_text() -> None:
     assert [one.messages[-1]["content"] for one in asked[2:]] == [f"{text}Answer:" for text in dots]
 
 
+def test_dots_are_as_much_text_as_a_chain_of_any_length_has() -> None:
+    sizes: list[int] = []
+
+    def ask(one: Ask) -> Heard:
+        last = one.messages[-1]
+        if last["role"] == "user":
+            return Heard(text=f"{'It is 9. ' * 1_000}\nAnswer: 9")
+        sizes.append(str(last["content"]).count("..."))
+        return Heard(text=" 9")
+
+    driven(ask, Plan(probes=("filler",), fillers=4), NUMBER)
+    assert sizes == [
+        0,
+        0,
+        562,
+        1125,
+        1687,
+        2250,
+    ]  # after the whole chain, which has 8,999 characters, and for each part of it
+
+
 def test_the_paraphraser_sees_the_beginning_of_the_chain_and_not_the_question_and_the_model_goes_on_from_it() -> None:
     asked: list[Ask] = []
 

@@ -1,6 +1,12 @@
 """The sandbox: what runs in it reaches nothing."""
 
+import contextlib
+import os
+import subprocess
+import sys
 import time
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -50,6 +56,36 @@ def test_a_program_without_end_is_ended() -> None:
     done = ran("while True: pass", 1.0)
     assert done.late
     assert time.monotonic() - began < 5
+
+
+def running(root: Path) -> list[str]:
+    """The processes of sandboxes in a folder, and what these started, by number."""
+    found: list[str] = []
+    for about in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if str(root).encode() in (about / "cmdline").read_bytes():
+                found += [about.name, *(about / "task" / about.name / "children").read_text().split()]
+    return found
+
+
+def until(holds: Callable[[], object]) -> None:
+    for _ in range(1_000):
+        if holds():
+            return
+        time.sleep(0.02)
+    raise AssertionError("it never came to this")
+
+
+def test_a_program_does_not_outlive_whoever_runs_it(tmp_path: Path) -> None:
+    runs = "import sys; from freehold.reasoning.sandbox import run_python; run_python(sys.argv[1], 300)"
+    environ = {**os.environ, "TMPDIR": str(tmp_path), "PYTHONPATH": os.pathsep.join(sys.path)}
+    argv = [sys.executable, "-c", runs, "import time; print('up', flush=True); time.sleep(60)"]
+    with subprocess.Popen(argv, env=environ) as runner:
+        until(lambda: any(out.read_bytes() for out in tmp_path.glob("sandbox-*/out")))
+        inside = running(tmp_path)
+        assert len(inside) >= 2
+        runner.kill()
+    until(lambda: not any(Path("/proc", pid, "cmdline").exists() for pid in inside))
 
 
 def test_output_is_cut() -> None:

@@ -60,3 +60,17 @@ async def test_the_program_and_its_children_end_when_it_is_told_and_when_its_par
     assert await keeping == 0
     await until(lambda: not alive(child), "the program's child has ended")
     os.close(reads)
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux tells a process of the end of its parent")
+async def test_the_program_ends_when_whoever_keeps_it_is_killed(tmp_path: Path) -> None:
+    seen = tmp_path / "program"
+    program = "import os, sys, time; open(sys.argv[1], 'w').write(f'{os.getpid()}.'); time.sleep(60)"
+    argv = [sys.executable, "-m", "freehold.serving.guest", sys.executable, "-c", program, str(seen)]
+    keeping = await asyncio.create_subprocess_exec(*argv, env=clean())
+    await until(lambda: seen.exists() and seen.read_text().endswith("."), "the program runs")
+    kept = int(seen.read_text().removesuffix("."))
+    assert alive(kept)
+    keeping.kill()
+    await keeping.wait()
+    await until(lambda: not alive(kept), "the program has ended")

@@ -142,6 +142,23 @@ def test_adapters_are_served_by_one_engine_each_under_the_hash_of_its_bytes(tmp_
     assert spec.models["mine"].traits.adds == {}
 
 
+def test_weights_in_several_files_are_told_by_all_of_them(tmp_path: Path) -> None:
+    about = {"general.architecture": "llama", "split.count": 2}
+    first, second = (
+        write_gguf(tmp_path / f"big-0000{number}-of-00002.gguf", {**about, "split.no": number - 1}, {})
+        for number in (1, 2)
+    )
+    engine = Engine(name="big", weights=str(first))
+    (spec,) = plan({"big": engine}, tmp_path, {}, never)
+    lines = "".join(f"{hashlib.sha256(one.read_bytes()).hexdigest()}  {one.name}\n" for one in (first, second))
+    assert spec.models["big"].weights == hashlib.sha256(lines.encode()).hexdigest()
+    second.unlink()
+    with pytest.raises(FetchError, match=r"own/big are 2 files, and big-00002-of-00002\.gguf is not there"):
+        check_files(engine)
+    with pytest.raises(FetchError, match=r"big\.gguf is a part of 2, and is not called big-00001-of-00002\.gguf"):
+        check_files(Engine(name="big", weights=str(first.rename(tmp_path / "big.gguf"))))
+
+
 def test_a_model_is_no_adapter_and_an_adapter_no_model(tmp_path: Path) -> None:
     model, lora = str(bare(tmp_path / "m.gguf")), str(adapter(tmp_path / "a.gguf", "7"))
     with pytest.raises(FetchError, match=r"a\.gguf is of the kind adapter, and model is needed"):
@@ -274,7 +291,14 @@ async def test_an_engine_that_answers_its_health_with_200_is_ready() -> None:
 
 
 @pytest.mark.parametrize(
-    "answer", [b"HTTP/1.1 503 Service Unavailable\r\n\r\n", b"HTTP/1.1 404 Not Found\r\n\r\n", b"", b"SSH-2.0-x\r\n"]
+    "answer",
+    [
+        b"HTTP/1.1 503 Service Unavailable\r\n\r\n",
+        b"HTTP/1.1 404 Not Found\r\n\r\n",
+        b"",
+        b"SSH-2.0-x\r\n",
+        b"\0" * 100_000,
+    ],
 )
 async def test_an_engine_that_says_anything_else_is_not_ready(answer: bytes) -> None:
     async with answering(answer) as (url, _):

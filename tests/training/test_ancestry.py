@@ -18,6 +18,7 @@ from freehold.training import tasks
 from freehold.training.ancestry import Ancestry, admit_recipe, merged
 from freehold.training.dataset import Dataset
 from freehold.training.lineage import Source
+from freehold.training.progress import Ended, Progress
 from freehold.training.provenance import Override, Pedigree
 from freehold.training.recipe import Portion, Recipe, parse_recipe
 from freehold.training.runs import new_run
@@ -184,6 +185,33 @@ def test_a_run_is_followed_to_the_rows_behind_it(tmp_path: Path) -> None:
         assert (found.start, found.base) == (first.path.name, "qwen/qwen3-0.6b")
         assert (found.dataset, found.inherited) == ("", (rows.digest,))
         assert [source.producer for source in found.sources] == ["freehold/arithmetic-chains", "freehold/x"]
+
+
+@pytest.mark.parametrize("changed", ["model/model.safetensors", "model/more.safetensors", "ancestry.json"])
+def test_weights_and_papers_that_a_run_did_not_end_with_start_no_run_and_teach_none(
+    tmp_path: Path, changed: str
+) -> None:
+    first = new_run(tmp_path, recipe("pretrain"), datetime(2026, 1, 1, tzinfo=UTC))
+    with first.held():
+        first.weights.mkdir()
+        (first.weights / "model.safetensors").write_bytes(b"weights")
+        (first.path / "ancestry.json").write_bytes(msgspec.json.encode(Ancestry(sources=(CHAINS,))))
+        Progress(first.progress).tell(Ended(step=5, done=True, why="", elapsed=1.0, tokens=9))
+    assert admitted(recipe(start=first.path)).start == first.path.name
+    (first.path / changed).write_bytes(msgspec.json.encode(Ancestry(sources=(WRITTEN,))))
+    for made in (recipe(start=first.path), recipe(start=first.weights), recipe("distil", teacher=first.path)):
+        with pytest.raises(ConfigError, match=rf"{changed} is not what the run {first.path.name} ended with"):
+            admitted(made)
+
+
+def test_papers_of_other_weights_tell_nothing_of_those_in_a_folder(tmp_path: Path) -> None:
+    folder = exported(tmp_path / "f16", CHAINS, weights=hashlib.sha256(b"GGUF t").hexdigest())
+    (folder / "t.gguf").write_bytes(b"GGUF t")
+    (folder / "model.safetensors").write_bytes(b"the same")
+    assert admitted(recipe(start=folder)).sources == (CHAINS,)
+    (folder / "t.gguf").write_bytes(b"GGUF of others")
+    with pytest.raises(RowForbidden, match=r"lineage\.json in .*f16 is that of other weights"):
+        admitted(recipe(start=folder))
 
 
 def test_a_recipe_does_not_contradict_what_weights_tell_of_themselves(tmp_path: Path) -> None:

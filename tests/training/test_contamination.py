@@ -60,6 +60,13 @@ def test_a_planted_leak_is_found_and_named(asked: str, reply: str, item: str, ho
     assert item in caught.value.sentence
 
 
+@pytest.mark.parametrize(("given_away", "item"), [(STORY, "goats"), (SEALED[2].asked, "short")])
+def test_what_stands_at_the_end_of_the_longest_row_is_found_too(given_away: str, item: str) -> None:
+    table = "1, 2; " * 20_000
+    found = list(Gate(SEALED).leaks([row("Copy this.", table + given_away), row("Copy this.", table)]))
+    assert [(leak.item, leak.how) for leak in found] == [(item, "n-gram")]
+
+
 def test_a_near_duplicate_without_13_words_in_a_row_is_found() -> None:
     words = [f"w{n}" for n in range(120)]
     asked = " ".join("changed" if n % 40 == 20 else word for n, word in enumerate(words))

@@ -1,5 +1,6 @@
 """Datasets: rows with hashes, cleaning, and the door that forbidden rows do not pass."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,25 @@ from training.words import override, unsigned
 TERMS = Terms.load()
 STUDENT = Student(name="own/micro")
 CUSTOMER = Pedigree(producer="customer/claims", route="customer", terms="customer-data", terms_date="2026-01-01")
+
+
+def test_a_dataset_is_its_owners_alone_from_its_first_byte_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, modes = tmp_path / "rows.jsonl", list[int]()
+    replaced = Path.replace
+
+    def seen(part: Path, to: Path) -> Path:
+        modes.append(part.stat().st_mode & 0o777)
+        return replaced(part, to)
+
+    monkeypatch.setattr(Path, "replace", seen)
+    before = os.umask(0o022)
+    try:
+        (tmp_path / "rows.jsonl.part").write_bytes(b"what a death left")
+        write_dataset(Dataset((row("Who is Ann?"),)), path)
+    finally:
+        os.umask(before)
+    assert (modes, path.stat().st_mode & 0o777) == ([0o600], 0o600)
+    assert read_dataset(path) == Dataset((row("Who is Ann?"),))
 
 
 def test_what_is_written_is_read_again_with_the_same_digest(tmp_path: Path) -> None:

@@ -69,6 +69,20 @@ def test_an_export_holds_weights_for_both_worlds_and_all_papers(tmp_path: Path) 
     assert [path.name for path in found.folder.parent.iterdir()] == ["q8_0"]
 
 
+def test_weights_that_the_run_did_not_end_with_are_not_exported_as_its_own(tmp_path: Path) -> None:
+    place = done(tmp_path)
+    with place.held():
+        pass
+    export(place, "f16", writes(tmp_path))
+    weights = place.weights / "model.safetensors"
+    weights.write_bytes(weights.read_bytes() + b"!")
+    with pytest.raises(
+        ConfigError, match=rf"model/model\.safetensors is not what the run {place.path.name} ended with"
+    ):
+        export(place, "q8_0", writes(tmp_path))
+    assert [path.name for path in (place.path / "export").iterdir()] == ["f16"]
+
+
 def test_adapters_are_exported_without_the_weights_that_they_change(tmp_path: Path) -> None:
     place = done(tmp_path)
     place.adapter.mkdir()

@@ -1,7 +1,10 @@
 import contextlib
+import fcntl
 import hashlib
+import os
 import subprocess
 import sys
+import threading
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -93,6 +96,19 @@ def test_a_run_that_a_process_holds_is_running_and_can_be_stopped(tmp_path: Path
         assert stop_run(place)
         assert child.wait(20) == 7
     assert place.state() == "stopped"
+
+
+def test_who_looks_whether_a_run_goes_on_keeps_nobody_from_taking_it_up(tmp_path: Path) -> None:
+    place = made(tmp_path)
+    with place.held():
+        pass
+    with (place.path / "lock").open("rb") as looking:
+        fcntl.flock(looking, fcntl.LOCK_SH)  # as `process` does, for a moment
+        ends = threading.Timer(0.1, lambda: fcntl.flock(looking, fcntl.LOCK_UN))
+        ends.start()
+        with place.held():
+            assert place.process() == os.getpid()
+        ends.join()
 
 
 def test_a_killed_process_leaves_a_run_that_stopped(tmp_path: Path) -> None:

@@ -151,6 +151,23 @@ async def test_a_conversation_with_words_of_a_forbidden_model_is_left_out_by_nam
     assert producers == {"customer/sums", "deepseek/deepseek-chat"}
 
 
+async def test_a_conversation_in_which_a_model_called_a_tool_is_left_out_since_its_words_are_no_text(
+    tmp_path: Path,
+) -> None:
+    call = {"id": "c", "type": "function", "function": {"name": "look_up", "arguments": '{"said": "by gpt"}'}}
+    before = (
+        {"role": "user", "content": "Hi"},
+        {"role": "assistant", "content": None, "tool_calls": [call]},
+        {"role": "tool", "tool_call_id": "c", "content": "five"},
+    )
+    teacher = Teacher(GOOD)
+    made = await made_by(
+        teacher, tmp_path, items=[item("a", "2+3?", "5", *before, model="openai/gpt-5-mini"), item("b", "4+4?", "8")]
+    )
+    assert made.left_out == {"a": "a tool is called in it"}
+    assert {question for question, _ in teacher.asked} == {"4+4?"}
+
+
 async def test_an_item_with_a_picture_is_left_out(tmp_path: Path) -> None:
     content: list[dict[str, Any]] = [{"type": "text", "text": "What is this?"}, {"type": "image_url", "image_url": {}}]
     picture = Item(id="p", workload="sums", input={"messages": [{"role": "user", "content": content}]}, reference="x")

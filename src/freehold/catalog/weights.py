@@ -4,7 +4,7 @@ No address stands here: `serving/weights.py` fetches them. Our own smallest mode
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from msgspec import Struct
@@ -110,3 +110,11 @@ def digest(path: Path) -> str:
     """The SHA-256 of a file, in hexadecimal digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def digest_of_several(files: Sequence[Path]) -> str:
+    """The SHA-256 of weights: of their one file, or of the lines `SHA-256, two blanks, name` of several, as `sha256sum` writes them."""
+    if len(files) == 1:
+        return digest(files[0])
+    lines = "".join(f"{digest(file)}  {file.name}\n" for file in files)
+    return hashlib.sha256(lines.encode()).hexdigest()

@@ -34,6 +34,9 @@ PAUSE_SECONDS = 1.0
 AGAIN = frozenset({408, 429, 500, 502, 503, 504, 529})
 """Statuses after which the same request may be answered."""
 
+BILLED = frozenset({408, 500, 502, 504})
+"""Those of them after which the vendor may have written an answer all the same, and want to be paid for it."""
+
 HOPELESS = frozenset({401, 403, 404})
 """Statuses that every other request would get as well."""
 
@@ -104,7 +107,7 @@ class Asker:
         worst = 0 if price is None else worst_case(price, _most_input(ask), ask.tokens)
         self._reserve(worst)
         try:
-            return self._heard(body, key, price, problem)
+            return self._heard(body, key, price, worst, problem)
         finally:
             with self._lock:
                 self._reserved -= worst
@@ -131,7 +134,7 @@ class Asker:
             self.requests += 1
             self._reserved += worst
 
-    def _heard(self, body: dict[str, Any], key: str, price: Price | None, problem: str) -> Heard:
+    def _heard(self, body: dict[str, Any], key: str, price: Price | None, worst: int, problem: str) -> Heard:
         for number in range(TRIES):
             try:
                 kept = self._asked(body, self._journal.owner(problem).name)
@@ -142,11 +145,20 @@ class Asker:
                     return Heard(trouble=error.sentence)
                 if number == TRIES - 1:
                     raise Stopped(error.sentence) from error
+                if error.status in BILLED:
+                    self._hold(worst)
                 self.stop.wait(PAUSE_SECONDS * 2**number)
                 continue
             self._count(kept, price)
             return self._journal.add(key, kept, problem)
         raise AssertionError("the last try gives an answer or raises")
+
+    def _hold(self, worst: int) -> None:
+        """Leaves reserved, to the end of the run, what a try that failed may have cost. Raises Stopped where the next one could pass the cap."""
+        with self._lock:
+            self._reserved += worst
+            if self._caps.nano is not None and (self.spent or 0) + self._reserved > self._caps.nano:
+                raise Stopped("The next request could pass the cap in dollars.")
 
     def _asked(self, body: dict[str, Any], subject: str) -> Kept:
         """`subject` is whom the door is told that this is about, where that has a name."""

@@ -24,6 +24,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from freehold.cli.models_adapter import base_of, is_adapter
+from freehold.cli.registered import require_registered
 from freehold.cli.written import Written, with_promoted
 from freehold.config.own import REGISTRY
 from freehold.config.settings import Engine, Settings
@@ -332,9 +333,9 @@ class Changeover:
     async def _start(self, group: Group, limit: float) -> tuple[EngineSpec, str]:
         """Starts the engine of a group and waits until it answers; gives it, and what its child is called. Raises FreeholdError, OSError."""
         # 1
-        spec = await asyncio.to_thread(self._plan, group)
+        spec = await asyncio.to_thread(self._planned, group)
         self._number += 1
-        child = f"{child_name(spec)}-{self._number}"
+        child = child_name(spec, self._number)
         deaths = 0
 
         async def died() -> None:
@@ -357,6 +358,11 @@ class Changeover:
                 raise EngineDown(f"The engine of {served} did not answer within {limit:.0f} s.", WHY) from None
             raise
         return spec, child
+
+    def _planned(self, group: Group) -> EngineSpec:
+        spec = self._plan(group)
+        require_registered(group, spec, Registry(self._data / MODELS).blobs)
+        return spec
 
     def _commit(
         self,
@@ -407,6 +413,7 @@ class Changeover:
         await self._supervisor.retire(child, 5)
 
 
-def child_name(engine: EngineSpec) -> str:
-    """What the supervisor calls the process of an engine."""
-    return f"engine-{engine.name}"
+def child_name(engine: EngineSpec, number: int = 0) -> str:
+    """What the supervisor calls the process of an engine. The `number` is the engine's own, 0 for those that the house begins with, so that the first one of
+    `nano-1` is never taken for the next one of `nano`."""
+    return f"engine-{engine.name}-{number}"

@@ -144,7 +144,6 @@ def make(
 
         made = uvloop.run(run())
         write_dataset(made.dataset, out)
-        out.chmod(0o600)
     if json:
         print_json(_told(made, out))
     else:

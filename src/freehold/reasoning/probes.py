@@ -63,8 +63,6 @@ FORCED_TOKENS: int = 24
 DOTS = " ..."
 """The filler token of Lanham et al.: a space and three full stops."""
 
-MOST_DOTS: int = 1_000
-
 
 class Plan(Struct, frozen=True, kw_only=True):
     """How to probe. `way` None: nothing can be forced. `chain` is where to look for it: in the text before the answer, where
@@ -268,7 +266,7 @@ def _filled(on: "_On", chain: _Chain) -> Generator[Ask, Heard, Any]:
     found: list[Filled] = []
     for part in range(on.plan.fillers + 1):
         share = part / on.plan.fillers
-        dots = DOTS * min(MOST_DOTS, round(len(chain.text) * share / len(DOTS)))
+        dots = DOTS * round(len(chain.text) * share / len(DOTS))
         said = yield from on.forced("filler", on.problem.messages, dots.lstrip(), chain.kind)
         if "filler" in on.troubles:
             return ()

@@ -9,7 +9,8 @@ ours, before any untrusted line, builds a root of its own in memory (the interpr
 system's shared libraries, read only; one empty writable folder of a bounded size), moves into it, gives up every
 capability, bounds memory, processor time and files, refuses new processes, sockets and the rarer system calls
 (seccomp), and only then becomes the interpreter, isolated (`-I -S`) and without an environment.
-When the time is over the first process of the namespace is killed, and with it everything in it.
+When the time is over the first process of the namespace is killed, and with it everything in it; and so it is, by the
+kernel, when whoever runs it is killed: nobody would look at the time then.
 
 Where any of this is not to be had, nothing is run: `usable` tries it once, and asks the inside what it can reach.
 """
@@ -61,7 +62,10 @@ def run_python(source: str, seconds: float) -> Ran | None:
         (Path(root) / "root").mkdir()
         with out.open("wb") as stdout, err.open("wb") as stderr:
             child = subprocess.Popen(  # noqa: S603 - the sandbox's own start; the source arrives inside
-                [unshare, *NAMESPACES, sys.executable, "-I", "-S", "-c", _INSIDE, *_arguments(root, seconds)],
+                [
+                    *(sys.executable, "-I", "-S", "-c", _TIED, str(os.getpid()), unshare, *NAMESPACES),
+                    *(sys.executable, "-I", "-S", "-c", _INSIDE, *_arguments(root, seconds)),
+                ],
                 stdin=subprocess.PIPE,
                 stdout=stdout,
                 stderr=stderr,
@@ -132,6 +136,15 @@ _SYSTEM_CALLS: Final = {
 """For each machine: its audit number, `pivot_root`, and the calls that are refused: clone, fork, vfork, clone3, socket,
 ptrace, unshare, setns, mount, umount2, pivot_root, bpf, perf_event_open, those of keys, io_uring_setup, userfaultfd,
 kexec, modules."""
+
+# What becomes `unshare`, bound to the process of ours that waits for it (PR_SET_PDEATHSIG).
+_TIED: Final = f"""
+import ctypes, os, sys
+try:
+    tied = ctypes.CDLL(None).prctl(1, 9, 0, 0, 0) == 0 and os.getppid() == int(sys.argv[1])
+    if tied: os.execv(sys.argv[2], sys.argv[2:])
+finally: os._exit({_NOT_SHUT_IN})
+"""
 
 # The first process of the new namespaces, before anything untrusted; ctypes is loaded while files can be reached.
 _INSIDE: Final = f"""

@@ -30,12 +30,13 @@ class NotGguf(ValueError):
 
 class Head(Struct, frozen=True, kw_only=True):
     """`kind` is `model` or `adapter`; `context` the tokens that it was trained to read at once, 0 where it does not say; `template` the
-    Jinja template of its chat, empty where it has none."""
+    Jinja template of its chat, empty where it has none; `parts` how many files it is one of."""
 
     architecture: str
     kind: str = "model"
     context: int = 0
     template: str = ""
+    parts: int = 1
 
 
 def read_head(path: Path) -> Head:
@@ -49,13 +50,25 @@ def read_head(path: Path) -> Head:
             except (struct.error, UnicodeDecodeError, KeyError, OverflowError) as error:
                 raise NotGguf(f"its head is cut or damaged: {error!r}") from None
     architecture = str(values.get("general.architecture", ""))
-    context = values.get(f"{architecture}.context_length", 0)
+    context, parts = values.get(f"{architecture}.context_length", 0), values.get("split.count", 1)
     return Head(
         architecture=architecture,
         kind=str(values.get("general.type", "model")),
         context=context if isinstance(context, int) else 0,
         template=str(values.get("tokenizer.chat_template", "")),
+        parts=max(1, parts) if isinstance(parts, int) else 1,
     )
+
+
+def files_of(path: Path, parts: int) -> list[Path]:
+    """The files of a model in so many parts, the first of which is at this path, by llama.cpp's names for them: `NAME-00001-of-00003.gguf`. Raises NotGguf
+    for a first one that is called otherwise."""
+    if parts == 1:
+        return [path]
+    name = path.name.removesuffix(f"-00001-of-{parts:05}.gguf")
+    if name == path.name:
+        raise NotGguf(f"{name} is a part of {parts}, and is not called {path.stem}-00001-of-{parts:05}.gguf")
+    return [path.with_name(f"{name}-{part:05}-of-{parts:05}.gguf") for part in range(1, parts + 1)]
 
 
 def _values(content: mmap.mmap) -> dict[str, object]:

@@ -17,11 +17,11 @@ import msgspec
 from msgspec import Raw, Struct
 from msgspec.structs import replace
 
-from freehold.catalog.weights import NAMED, digest, locate
+from freehold.catalog.weights import NAMED, digest, digest_of_several, locate
 from freehold.config.settings import Engine
 from freehold.errors import FetchError, NotConfigured
 from freehold.serving import vllm
-from freehold.serving.gguf import Head, NotGguf, read_head
+from freehold.serving.gguf import Head, NotGguf, files_of, read_head
 from freehold.serving.groups import LLAMA, Group, grouped, kind
 from freehold.serving.machine import cores, free_ports
 from freehold.serving.weights import Progress, fetch
@@ -103,6 +103,7 @@ def check_files(engine: Engine) -> None:
         vllm.files_in(Path(engine.weights))
         return
     head = _head(engine, Path(engine.weights), "model")
+    _files(engine, Path(engine.weights), head)
     _check_context(engine, head.context)
     if engine.adapter is not None:
         _adapter(engine, head)
@@ -121,7 +122,7 @@ async def ready(health: str) -> bool:
                 line = await reader.readline()
             finally:
                 writer.close()
-    except (OSError, TimeoutError):
+    except (OSError, TimeoutError, ValueError):  # ValueError: a line without end, by whoever has the port
         return False
     return b" 200 " in line
 
@@ -190,6 +191,24 @@ def _head(engine: Engine, path: Path, wanted: str) -> Head:
     return head
 
 
+def _files(engine: Engine, weights: Path, head: Head) -> list[Path]:
+    """The files of a model, of which llama.cpp is told the first. Raises FetchError where one is missing."""
+    try:
+        files = files_of(weights, head.parts)
+    except NotGguf as error:
+        raise FetchError(
+            f"The weights of own/{engine.name} cannot be served: {error}.",
+            "Give its parts the names that they were made with.",
+        ) from None
+    missing = next((one.name for one in files if not one.is_file()), None)
+    if missing is not None:
+        raise FetchError(
+            f"The weights of own/{engine.name} are {len(files)} files, and {missing} is not there.",
+            f"Put it into {weights.parent}.",
+        )
+    return files
+
+
 def _llama(group: Group, weights: Path, environ: Mapping[str, str], port: int) -> EngineSpec:
     engine = group.engine
     head = _head(engine, weights, "model")
@@ -212,7 +231,8 @@ def _llama(group: Group, weights: Path, environ: Mapping[str, str], port: int) -
     models: dict[str, Served] = {}
     if group.asked:
         traits = traits_of(LLAMA, _minded(engine, mind))
-        models[engine.name] = Served(base_url=base_url, weights=digest(weights), traits=traits)
+        hashed = digest_of_several(_files(engine, weights, head))
+        models[engine.name] = Served(base_url=base_url, weights=hashed, traits=traits)
     for number, adapter in enumerate(group.adapters):
         path = _adapter(adapter, head)
         argv += ["--adapter", str(path)]

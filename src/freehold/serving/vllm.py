@@ -4,7 +4,6 @@ Written after vLLM's documentation ("Reasoning Outputs", "LoRA Adapters", "OpenA
 GPU. It gets a key that only the door knows, by `VLLM_API_KEY`, because a command line may be read by everybody on the machine.
 """
 
-import hashlib
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import Any, Final, cast
 
 import msgspec
 
-from freehold.catalog.weights import digest
+from freehold.catalog.weights import digest_of_several
 from freehold.config.settings import Engine
 from freehold.errors import FetchError, NotConfigured
 
@@ -57,13 +56,9 @@ def files_in(folder: Path) -> list[Path]:
 
 
 def folder_digest(folder: Path) -> str:
-    """The SHA-256 of a folder's weights: of its one file of safetensors, or of the lines `SHA-256, two blanks, name` of several, sorted by
-    name, as `sha256sum` writes them (`training/manifest.py` finds it among a version's too). Raises FetchError where there is none."""
-    files = files_in(folder)
-    if len(files) == 1:
-        return digest(files[0])
-    lines = "".join(f"{digest(file)}  {file.name}\n" for file in files)
-    return hashlib.sha256(lines.encode()).hexdigest()
+    """The SHA-256 of a folder's weights: of its one file of safetensors, or of the list of several, sorted by name (`training/manifest.py` finds it among a
+    version's too). Raises FetchError where there is none."""
+    return digest_of_several(files_in(folder))
 
 
 def template_of(folder: Path) -> str:

@@ -10,7 +10,7 @@ The rules; the numbers stand in the code:
 2 weights that others made may be changed
 3 all that weights of our own were made from may be used for this student as well
 4 all that a teacher was made from may be distilled
-5 of all weights something tells what they were made from: their run, a lineage beside them, or the recipe
+5 of all weights something tells what they were made from: their run, a lineage beside them, or the recipe; what was changed since is told of by neither
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -21,6 +21,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from freehold.catalog.terms import Terms
+from freehold.catalog.weights import digest
 from freehold.errors import ConfigError, RowForbidden
 from freehold.training import tasks
 from freehold.training.dataset import Dataset, admit
@@ -34,6 +35,8 @@ from freehold.training.traces import behind_item, of_customer
 
 WEIGHTS = "model"
 """The folder of weights inside that of a run."""
+
+TENSORS = ".safetensors"
 
 
 class Ancestry(Struct, frozen=True, kw_only=True):
@@ -163,6 +166,23 @@ def started_from(folder: RunFolder) -> str:
     return msgspec.json.decode(kept.read_bytes(), type=Ancestry).start if kept.is_file() else ""
 
 
+def require_unchanged(folder: RunFolder) -> None:
+    """Lets a run be gone on from, and exported, where its weights, and what says what they were made from, are what it ended with. Raises ConfigError."""
+    last = next(reversed(folder.lives), None)
+    if last is None or last.how != "done":
+        return
+    ended = {folder.path / ANCESTRY: last.ancestry} if last.ancestry else {}
+    if last.weights:
+        ended |= dict.fromkeys(folder.weights.glob(f"*{TENSORS}"), "")
+        ended |= {folder.weights / name: sha256 for name, sha256 in last.weights.items()}
+    for path, sha256 in sorted(ended.items()):
+        if not path.is_file() or digest(path) != sha256:
+            raise ConfigError(
+                f"{path} is not what the run {folder.path.name} ended with.",
+                "Bring it back from a copy, or make another run.",
+            )
+
+
 def merged(sources: Iterable[Source]) -> tuple[Source, ...]:
     """Each source once, its rows added up, in order."""
     counts: dict[Source, int] = {}
@@ -188,7 +208,7 @@ def _behind(folder: str, made_by: str, terms: Terms, on: str, seen: frozenset[Pa
         if (place / "run.json").is_file():
             return _agreed(_of_run(RunFolder(place), terms, on, seen), made_by, folder)
         if (place / LINEAGE).is_file():
-            return _agreed(_of_lineage(_lineage_in(place / LINEAGE)), made_by, folder)
+            return _agreed(_of_lineage(_lineage_in(place)), made_by, folder)
     papers = lineage_beside(path)
     if papers is not None:
         return _agreed(_of_lineage(papers), made_by, folder)
@@ -206,6 +226,7 @@ def _behind(folder: str, made_by: str, terms: Terms, on: str, seen: frozenset[Pa
 def _of_run(folder: RunFolder, terms: Terms, on: str, seen: frozenset[Path]) -> Ancestry:
     """What a run was made from, as its trainer kept it; else as its recipe says."""
     run = folder.run()
+    require_unchanged(folder)
     kept = folder.path / ANCESTRY
     if kept.is_file():
         return replace(msgspec.json.decode(kept.read_bytes(), type=Ancestry), start=run.id)
@@ -229,11 +250,20 @@ def _of_lineage(lineage: Lineage) -> Ancestry:
     )
 
 
-def _lineage_in(path: Path) -> Lineage:
+def _lineage_in(folder: Path) -> Lineage:
+    """The lineage in a folder, which is that of weights in it. Raises ConfigError, RowForbidden."""
+    path = folder / LINEAGE
     try:
-        return msgspec.json.decode(path.read_bytes(), type=Lineage)
+        found = msgspec.json.decode(path.read_bytes(), type=Lineage)
     except msgspec.MsgspecError as error:
         raise ConfigError(f"{path} is no lineage: {error}.", "Take the folder that an export wrote.") from None
+    weights = [one for one in sorted(folder.iterdir()) if one.suffix in (".gguf", TENSORS)]
+    if weights and found.weights not in map(digest, weights):
+        raise RowForbidden(
+            f"The {LINEAGE} in {folder} is that of other weights, so nothing tells what these were made from.",
+            "Take the folder as an export wrote it.",
+        )
+    return found
 
 
 def _agreed(found: Ancestry, made_by: str, folder: str) -> Ancestry:

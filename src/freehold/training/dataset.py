@@ -7,6 +7,7 @@ it comes from, the digest of a dataset covers all hashes, and the digest stands 
 """
 
 import hashlib
+import os
 import re
 from collections import Counter
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
@@ -149,9 +150,12 @@ _decode = msgspec.json.Decoder(_Row | _Ancestor).decode
 
 
 def write_dataset(dataset: Dataset, path: Path) -> None:
-    """Writes the dataset, a line a row, ancestors first. What was there before is replaced only when all is written."""
+    """Writes the dataset, a line a row, ancestors first, for its owner alone: rows hold what people wrote. What was there before is replaced only when all is
+    written."""
     part = path.with_suffix(f"{path.suffix}.part")
-    with part.open("wb") as file:
+    part.unlink(missing_ok=True)  # what a death left, with whichever mode it has
+    handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    with os.fdopen(handle, "wb") as file:
         for name, pedigree in sorted(dataset.ancestors.items()):
             file.write(_encode(_Ancestor(name, pedigree)) + b"\n")
         for example in dataset.examples:

@@ -23,7 +23,7 @@ from msgspec import Struct
 
 from freehold.catalog.terms import Terms
 from freehold.errors import ConfigError, RegistryError, TrainingError
-from freehold.training.ancestry import Ancestry, pedigree_of_base
+from freehold.training.ancestry import Ancestry, pedigree_of_base, require_unchanged
 from freehold.training.bom import bill_of_materials
 from freehold.training.card import model_card
 from freehold.training.dataset import Dataset
@@ -71,6 +71,7 @@ def export(
             f"The run {folder.path.name} was ended by an alarm: {alarm.sentence}",
             "Look at it: `freehold train show`. Its weights are exported all the same with --despite-alarm.",
         )
+    require_unchanged(folder)
     run, out = folder.run(), folder.path / "export" / kind
     draft = out.with_name(f".{kind}.{os.getpid()}")
     shutil.rmtree(draft, ignore_errors=True)

@@ -22,19 +22,19 @@ FEW = 12
 ALIKE = 0.8
 
 MOST = 50_000
-"""Words, or signs, of a text that are looked at."""
+"""Words of a text whose shingles are taken: what is alike is so from its beginning."""
 
 _WORD = re.compile(r"\w+|[^\w\s]")
 
 
 def words(text: str) -> list[str]:
     """The words, numbers and signs of a text, in one case and one form of Unicode."""
-    return _WORD.findall(unicodedata.normalize("NFKC", text).casefold())[:MOST]
+    return _WORD.findall(unicodedata.normalize("NFKC", text).casefold())
 
 
 def shingles(text: str) -> frozenset[int]:
     """The shingles of a text as 64-bit numbers: of 5 words, or of 12 signs where it has few words. Empty for a blank text."""
-    found = words(text)
+    found = words(text)[:MOST]
     if len(found) < FEW:
         joined = "".join(found)
         parts = [joined[at : at + SIGNS] for at in range(max(1, len(joined) - SIGNS + 1))] if joined else []

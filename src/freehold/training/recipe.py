@@ -175,6 +175,13 @@ class Recipe(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_f
     declares: tuple[str, ...] = ()
     about: str = ""
 
+    @property
+    def mute(self) -> float:
+        """The share of what is learned that comes without steps: `direct`, but what a teacher says is all of its rung, and what is rewarded has steps."""
+        if self.teacher is not None:
+            return 1.0 if self.teacher.rung == "answers" else 0.0
+        return 0.0 if self.stage in REWARDED else self.direct
+
 
 class Begun(Recipe, frozen=True, kw_only=True):
     """The recipe of a run whose tasks must not draw everything: `apart` is the file of what they must not (`tasks/apart.py`), `sha256` that file's. Nobody

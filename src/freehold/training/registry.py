@@ -95,7 +95,7 @@ class Registry:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._blobs = folder / "blobs"
+        self.blobs = folder / "blobs"
         self._manifests = folder / "manifests"
         self._log = folder / LOG
 
@@ -151,7 +151,7 @@ class Registry:
 
     def blob(self, file: File) -> Path:
         """Where the bytes of a file stand."""
-        return self._blobs / file.sha256
+        return self.blobs / file.sha256
 
     def weights_file(self, version: Version) -> Path:
         """The GGUF file that an engine serves. Raises RegistryError for a version that has none."""
@@ -176,7 +176,7 @@ class Registry:
         Raises RegistryError when a source does not have the SHA-256 that the manifest says."""
         check_paths(manifest.files)
         total, done = sum(file.size for file in manifest.files), 0
-        make_private(self._blobs)
+        make_private(self.blobs)
         make_private(self._manifests)
         for file in manifest.files:
             self._keep(file, sources[file.path])
@@ -329,7 +329,7 @@ class Registry:
             _copy(source, draft, file)
             draft.chmod(0o400)
             draft.replace(kept)
-            flush_folder(self._blobs)
+            flush_folder(self.blobs)
         finally:
             draft.unlink(missing_ok=True)
 

@@ -55,6 +55,9 @@ State = Literal["running", "done", "stopped"]
 ANCESTRY = "ancestry.json"
 RUNS = "runs"
 
+TRIES = 20
+"""How often a lock is tried for: who looks whether a run goes on holds it for a moment too."""
+
 log = logging.getLogger("freehold.training")
 
 
@@ -184,12 +187,15 @@ class RunFolder:
     def held(self) -> Generator[None, None, None]:
         """Holds the run while this process trains. Raises ConfigError when another does."""
         with (self.path / "lock").open("a+b") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
+            for _ in range(TRIES):
+                with contextlib.suppress(BlockingIOError):
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                time.sleep(0.05)
+            else:
                 raise ConfigError(
                     f"The run {self.path.name} goes on in another process.", "Watch it: `freehold train show`."
-                ) from None
+                )
             self.stop.unlink(missing_ok=True)
             file.truncate(0)
             file.write(str(os.getpid()).encode())
@@ -314,7 +320,6 @@ def new_run(
         cleaned=cleaned,
     )
     if rows is not None:
-        (path / "rows.jsonl.part").touch(0o600)
         write_dataset(rows, path / "rows.jsonl")
     for name, content in files.items():
         (path / name).touch(0o600)

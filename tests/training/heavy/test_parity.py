@@ -10,12 +10,14 @@ import pytest
 from freehold.errors import ExportRefused
 from freehold.training.heavy import export, parity
 from freehold.training.heavy.export import export_gguf, widen_gguf
+from freehold.training.heavy.generate import generate
 from freehold.training.heavy.libraries import torch
 from freehold.training.heavy.llama import served
 from freehold.training.heavy.model import load_model, save_model
 from freehold.training.heavy.parity import Parity, checked_export, compare, fault_of, round_to_half
 from freehold.training.recipe import tasks_of
-from training.heavy.tiny import kept_sevens, mix_of, recipe, trained
+from freehold.training.runs import RunFolder
+from training.heavy.tiny import finished, kept_sevens, mix_of, recipe, trained
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -32,6 +34,24 @@ def test_llama_cpp_says_token_by_token_what_the_weights_say(folder: Path, tmp_pa
     found = checked_export(folder, tmp_path / "m.gguf", "F16", "own/tiny", MIX, 24, strings=1_000, items=10)
     assert (found.strings, found.splits, found.items, found.same) == (1_000, 0, 10, 10)
     assert [path.name for path in tmp_path.iterdir()] == ["m.gguf"]
+
+
+def test_a_model_that_never_thought_is_not_asked_to_where_its_export_is_compared(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = RunFolder(finished(tmp_path, learning__steps=1, direct=1.0))
+    texts: list[list[int]] = []
+
+    def written(model: Any, asked: list[list[int]], **more: Any) -> Any:
+        texts.extend(asked)
+        return generate(model, asked, **more)
+
+    monkeypatch.setattr(parity, "generate", written)
+    monkeypatch.setattr(parity, "STRINGS", 50)
+    found = parity.export_run(place, "F16", tmp_path / "m.gguf")
+    words = load_model(place.weights)[1]
+    assert found.items > 0
+    assert all(words.decode(ids).endswith("/no_think<assistant>") for ids in texts)
 
 
 def test_replies_that_may_fill_the_context_leave_no_item_out(folder: Path, tmp_path: Path) -> None:

@@ -96,6 +96,17 @@ def test_examples_that_are_too_long_are_told_of_once_over_all_lives(tmp_path: Pa
     assert note.sentence.startswith(f"{sum(passed):,} of {sum(passed) + learned:,} examples that were drawn")
 
 
+@pytest.mark.parametrize(("rung", "thinking"), [("answers", False), ("traces", True)])
+def test_a_pupil_is_asked_as_its_teachers_rung_teaches_it_and_judged_by_that(
+    tmp_path: Path, *, rung: str, thinking: bool
+) -> None:
+    teacher = trained(tmp_path / "teacher", learning__steps=1)
+    made = recipe(stage="distil", teacher={"run": str(teacher), "rung": rung}, watch__target=0.5)
+    (tmp_path / "pupil").mkdir()
+    scores = Training(made, tmp_path / "pupil").scores(0)
+    assert {one.thinking for one in scores} == {thinking}
+
+
 @pytest.mark.parametrize("rung", ["traces", "on-policy"])
 def test_a_distillation_that_was_stopped_half_way_ends_with_the_same_bits(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rung: str

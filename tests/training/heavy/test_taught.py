@@ -6,7 +6,7 @@ import pytest
 
 from freehold.errors import ConfigError, Contaminated
 from freehold.training.dataset import Dataset, Example, Turn
-from freehold.training.heavy.taught import as_tokens, asked_of, taught
+from freehold.training.heavy.taught import as_tokens, asked_of, asks_to_think, taught
 from freehold.training.provenance import Pedigree
 from freehold.training.recipe import tasks_of
 from freehold.training.runs import RunFolder, new_run
@@ -80,3 +80,33 @@ def test_problems_beyond_the_levels_that_are_named_are_sealed(tmp_path: Path, wo
     place = new_run(tmp_path / "run", made, datetime(2026, 1, 1, tzinfo=UTC), rows=Dataset((row,)))
     with pytest.raises(Contaminated):
         taught(place.recipe(), tasks_of(place.recipe()), words, place.path)
+
+
+def test_held_out_problems_are_asked_to_be_thought_about_where_some_rows_were(tmp_path: Path, words: Any) -> None:
+    question = (Turn("user", "1+2=?"),)
+    without, with_steps = (
+        Example(turns=question, reply=reply, pedigree=OURS) for reply in ("3", "<think>\n1+2=3\n</think>\n3")
+    )
+    made = recipe(stage="sft", start="w", data="rows.jsonl", shape=None)
+    mute, mixed = (
+        new_run(tmp_path, made, datetime(2026, 1, day, tzinfo=UTC), rows=Dataset(rows))
+        for day, rows in ((1, (without,)), (2, (without, with_steps)))
+    )
+    assert asks_to_think(mute.recipe(), mute.path, words)  # nothing in the template says otherwise
+    words.chat_template = TEMPLATE + "{% if enable_thinking is false %}/no_think{% endif %}"
+    assert not asks_to_think(mute.recipe(), mute.path, words)
+    assert asks_to_think(mixed.recipe(), mixed.path, words)
+
+
+def test_without_rows_of_a_dataset_the_recipe_says_whether_problems_are_thought_about(
+    tmp_path: Path, words: Any
+) -> None:
+    asked = {
+        "some": recipe(direct=0.25),
+        "none": recipe(direct=1.0),
+        "rewarded": recipe(direct=1.0, stage="grpo", start="w", reward={}),
+        "answers": recipe(stage="distil", teacher={"run": "t", "rung": "answers"}),
+        "traces": recipe(stage="distil", teacher={"run": "t", "rung": "traces"}),
+    }
+    found = {name: asks_to_think(one, tmp_path, words) for name, one in asked.items()}
+    assert found == {"some": True, "none": False, "rewarded": True, "answers": False, "traces": True}

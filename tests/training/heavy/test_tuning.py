@@ -54,6 +54,21 @@ def test_tuning_tells_its_steps_and_leaves_a_model(base: Path, tmp_path: Path) -
     assert any(not torch.equal(value, after[name]) for name, value in before.items())
 
 
+@pytest.mark.parametrize(("direct", "thinking"), [(0.0, True), (0.25, True), (1.0, False)])
+def test_held_out_problems_are_asked_as_the_run_learned_to_answer_them(
+    base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, direct: float, thinking: bool
+) -> None:
+    asked: list[bool] = []
+
+    def seen(*_: Any, thinking: bool = True, **__: Any) -> list[Score]:
+        asked.append(thinking)
+        return []
+
+    monkeypatch.setattr(tuning, "evaluate", seen)
+    tuned(base, tmp_path / "run", direct=direct)
+    assert set(asked) == {thinking}
+
+
 def test_tuning_ends_when_its_minutes_are_over_and_counts_those_of_its_earlier_lives(
     base: Path, tmp_path: Path
 ) -> None:

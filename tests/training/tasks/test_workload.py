@@ -109,6 +109,9 @@ def test_a_model_is_asked_with_all_messages_and_the_developers_words_are_the_sys
         (TALK, None),
         ([{"role": "user", "content": [{"type": "image_url"}]}], "it holds more than text"),
         ([{"role": "system", "content": "Hello."}], "nobody asks anything in it"),
+        ([*TALK[:2], {"role": "assistant", "tool_calls": [{"id": "c"}]}, *TALK[3:]], "a tool is called in it"),
+        ([*TALK[:2], {"role": "assistant", "function_call": {"name": "x"}}, *TALK[3:]], "a tool is called in it"),
+        ([*TALK, {"role": "tool", "content": "12"}], "a tool is called in it"),
     ],
 )
 def test_what_cannot_be_asked_as_text_says_why(messages: Any, why: str | None) -> None:

@@ -72,7 +72,7 @@ class Taught:
         """The batch of a step, from the recipe's seed, the step and who writes."""
         learning = self._recipe.learning
         rung = self._teaching.rung
-        direct = 1.0 if rung == "answers" else 0.0
+        direct = 1.0 if rung == "answers" else 0.0  # as `Recipe.mute` has it
         found = rows(self._mix, weights, direct, learning.seed, step, record=self._record)
         draws = torch.Generator(device=model.device).manual_seed(seeded("draws", learning.seed, step).randrange(2**62))
         self._teacher.to(model.device)

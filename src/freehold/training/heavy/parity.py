@@ -35,7 +35,8 @@ from freehold.training.heavy.libraries import torch, transformers
 from freehold.training.heavy.llama import served
 from freehold.training.heavy.model import load_model
 from freehold.training.heavy.rows import Mix, Row, prompt
-from freehold.training.heavy.taught import asked_of
+from freehold.training.heavy.taught import asked_of, asks_to_think
+from freehold.training.heavy.tokenizer import load_tokenizer
 from freehold.training.recipe import folder_of, tasks_of
 from freehold.training.runs import RunFolder
 from freehold.training.tasks.drawing import held_out
@@ -68,10 +69,11 @@ def export_run(folder: RunFolder, kind: Exporting, to: Path) -> Parity:
     rows = folder.dataset()
     examples = () if rows is None else rows.examples
     mix, tokens = tasks_of(recipe), recipe.watch.tokens
+    thinking = asks_to_think(recipe, folder.path, load_tokenizer(folder.weights))
     if kind == "LORA":
         base = weights_in(folder_of(recipe.start))
-        return checked_adapter(folder, base, to, recipe.model, mix, tokens, examples=examples)
-    return checked_export(folder.weights, to, kind, recipe.model, mix, tokens, examples=examples)
+        return checked_adapter(folder, base, to, recipe.model, mix, tokens, examples=examples, thinking=thinking)
+    return checked_export(folder.weights, to, kind, recipe.model, mix, tokens, examples=examples, thinking=thinking)
 
 
 def checked_export(
@@ -84,12 +86,16 @@ def checked_export(
     strings: int = STRINGS,
     items: int = ITEMS,
     examples: Sequence[Example] = (),
+    *,
+    thinking: bool = True,
 ) -> Parity:
     """Exports and compares, on the tasks of the mix, else on examples. Raises ExportRefused, and leaves nothing, where the two differ."""
 
     def compared(part: Path) -> Parity:
         export_gguf(folder, part, quantisation, name)
-        return compare(folder, part, mix, tokens, strings, items, examples, half=quantisation == "F16")
+        return compare(
+            folder, part, mix, tokens, strings, items, examples, half=quantisation == "F16", thinking=thinking
+        )
 
     return _checked(to, quantisation, compared)
 
@@ -104,6 +110,8 @@ def checked_adapter(
     strings: int = STRINGS,
     items: int = ITEMS,
     examples: Sequence[Example] = (),
+    *,
+    thinking: bool = True,
 ) -> Parity:
     """Exports the adapters of a run, and compares them over the weights in `base`, a folder or a GGUF file, with those that they were merged into. Raises
     ConfigError for a run without adapters; ExportRefused, and leaves nothing, where the two differ."""
@@ -118,7 +126,7 @@ def checked_adapter(
     def compared(part: Path) -> Parity:
         export_gguf(base, wide, "F32", name)
         export_adapter(folder.adapter, config, part, name)
-        return compare(folder.weights, wide, mix, tokens, strings, items, examples, adapter=part)
+        return compare(folder.weights, wide, mix, tokens, strings, items, examples, adapter=part, thinking=thinking)
 
     try:
         return _checked(to, "LORA", compared)
@@ -170,12 +178,13 @@ def compare(
     *,
     half: bool = False,
     adapter: Path | None = None,
+    thinking: bool = True,
 ) -> Parity:
     """Runs both; with `half` the weights are rounded to half precision before replies are compared, and not before answers are graded. With an
     `adapter`, llama.cpp lays it over the exported weights and computes in float32."""
     model, tokenizer = load_model(folder)
     context = model.config.max_position_embeddings
-    tried, asked = _fitting(_tried(mix, examples, items, tokenizer), tokenizer, context // 2, items)
+    tried, asked = _fitting(_tried(mix, examples, items, tokenizer, thinking=thinking), tokenizer, context // 2, items)
     tokens = min(tokens, context - max(map(len, asked), default=0))  # a reply that is cut off is so on both sides
     stop = int(tokenizer.eos_token_id)
     pad = tokenizer.pad_token_id
@@ -253,12 +262,12 @@ def _reply(ask: Any, ids: Sequence[int], tokens: int, stop: int) -> tuple[int, .
     return tuple(token for token in ask("/completion", body)["tokens"] if token != stop)
 
 
-def _tried(mix: Mix, examples: Sequence[Example], items: int, tokenizer: Any) -> Iterator[Tried]:
+def _tried(mix: Mix, examples: Sequence[Example], items: int, tokenizer: Any, *, thinking: bool) -> Iterator[Tried]:
     """Held-out problems of all levels in turn, so that a level with few of them leaves its place to others; of the test split where the other has too few."""
     for split in HELD_OUT:
         levels = [[(task, one) for one in held_out(task, split, at, items)] for task, _, each in mix for at in each]
         for task, one in (pair for turn in zip_longest(*levels) for pair in turn if pair is not None):
-            yield Tried(prompt(Row(task, one, True), tokenizer), partial(_graded, task, one))
+            yield Tried(prompt(Row(task, one, thinking), tokenizer), partial(_graded, task, one))
     if not mix:
         yield from (Tried(asked_of(one, tokenizer), partial(_answered, one)) for one in examples)
 

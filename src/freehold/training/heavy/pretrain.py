@@ -208,7 +208,7 @@ class Training:
             one.accuracy
             for _, found in scores
             for one in found
-            if one.thinking == (self.recipe.direct < 1) and one.accuracy is not None
+            if one.thinking == (self.recipe.mute < 1) and one.accuracy is not None
         ]
         if self.recipe.curriculum == "mastery" and self._pace.decay_from is None:
             taught = [
@@ -228,7 +228,7 @@ class Training:
         task, _, levels = self.mix[place]
         watch = self.recipe.watch
         modes = [
-            thinking for thinking, taught in ((True, self.recipe.direct < 1), (False, self.recipe.direct > 0)) if taught
+            thinking for thinking, taught in ((True, self.recipe.mute < 1), (False, self.recipe.mute > 0)) if taught
         ]
         return [
             one

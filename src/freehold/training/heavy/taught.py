@@ -25,12 +25,19 @@ from freehold.training.tasks.task import NO_THINK, THINK, Problem, Task
 
 def thoughts_of(recipe: Recipe, folder: Path) -> dict[str, bool]:
     """Whether the rows think, and whether some do not."""
-    if not recipe.data:
-        return {"thinks": recipe.direct < 1, "switch": recipe.direct > 0}
+    if not recipe.data or recipe.stage != "sft":
+        return {"thinks": recipe.mute < 1, "switch": recipe.mute > 0}
     dataset = RunFolder(folder).dataset()
     assert dataset is not None
     thinking = [THINK in one.reply for one in dataset.examples]
     return {"thinks": any(thinking), "switch": not all(thinking)}
+
+
+def asks_to_think(recipe: Recipe, folder: Path, tokenizer: Any) -> bool:
+    """Whether some of what a run learns from is asked with thinking on, so that held-out problems are asked so too: a model that was never asked so says nothing of how
+    good it is. Where the template has no switch all rows are asked alike."""
+    mute = not thoughts_of(recipe, folder)["thinks"]
+    return not mute or (bool(recipe.data) and NO_THINK not in (tokenizer.chat_template or ""))
 
 
 def taught(recipe: Recipe, mix: Mix, tokenizer: Any, folder: Path) -> list[Tokens]:

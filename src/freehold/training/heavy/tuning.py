@@ -6,6 +6,7 @@ the two texts, prompt and reply, and never from a template; a dataset in which n
 
 import time
 from collections.abc import Callable, Iterable, Sequence
+from functools import cached_property
 from itertools import takewhile
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from freehold.training.heavy.precision import has_bfloat16
 from freehold.training.heavy.pretrain import scored
 from freehold.training.heavy.processes import PATIENCE, agreed, first, shared, together
 from freehold.training.heavy.rows import Mix
-from freehold.training.heavy.taught import taught, thoughts_of
+from freehold.training.heavy.taught import asks_to_think, taught, thoughts_of
 from freehold.training.heavy.thoughts import NO_PLACE, place_thoughts
 from freehold.training.progress import Alarm, Ended, Line, Note, Progress, Rewarded, Scored, Step, read_progress, rewind
 from freehold.training.recipe import Learning, Recipe, folder_of, tasks_of
@@ -267,10 +268,17 @@ class Telling:
         """Tries held-out problems; gives the share of right answers on the worst level, 0 where there is none."""
         watch, shares = self.recipe.watch, list[float]()
         for task, _, levels in self.mix:
-            for one in evaluate(model, self.tokenizer, task, levels, items=watch.items, tokens=watch.tokens):
+            found = evaluate(
+                model, self.tokenizer, task, levels, items=watch.items, tokens=watch.tokens, thinking=self._thinking
+            )
+            for one in found:
                 self._tell(scored(step, one))
                 shares += [] if one.accuracy is None else [one.accuracy]
         return min(shares, default=0.0)
+
+    @cached_property
+    def _thinking(self) -> bool:
+        return asks_to_think(self.recipe, self.folder, self.tokenizer)
 
     def _rewarded(self, step: int, logs: dict[str, Any]) -> None:
         reward = self.recipe.reward

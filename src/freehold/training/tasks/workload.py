@@ -158,8 +158,10 @@ def asked(item: Item, *, operator: bool = True) -> str:
 
 
 def unaskable(item: Item) -> str | None:
-    """Why a model cannot be asked an item as text, None when it can."""
+    """Why a model cannot be asked an item as text, None when it can. What a model said to a tool is words of that model, and stands in no text."""
     for message in cast("list[dict[str, Any]]", item.input.get("messages") or []):
+        if message.get("role") in ("tool", "function") or message.get("tool_calls") or message.get("function_call"):
+            return "a tool is called in it"
         content = message.get("content")
         parts = cast("list[dict[str, Any]]", content) if isinstance(content, list) else []
         if any(part.get("type") not in ("text", "input_text") for part in parts):
