@@ -28,7 +28,7 @@ def usage(
     month: Annotated[str | None, typer.Option(help="With --invoice: as 2026-11; default: this month.")] = None,
     check: Annotated[bool, typer.Option("--check", help="With --invoice: hold it against the ledger.")] = False,
     config: Annotated[
-        Path | None, typer.Option(help="With --left: freehold.toml; default: the one here, if any.")
+        Path | None, typer.Option(help="With --left or --project: freehold.toml; default: the one here, if any.")
     ] = None,
 ) -> None:
     """Adds up requests, tokens and dollars. Days and hours are UTC.
@@ -40,14 +40,14 @@ def usage(
             "project": (project is not None, ("invoice", "left")),
             "month": (month is not None, ("invoice",)),
             "check": (check, ("invoice",)),
-            "config": (config is not None, ("left",)),
+            "config": (config is not None, ("left",) if project is None else ("left", "invoice")),
             "by": (by is not None, ()),
             "since": (since is not None, ()),
             "until": (until is not None, ()),
         },
     )
     if invoice:
-        _invoice(month, project, data, json=json, csv=csv, check=check)
+        _invoice(month, project, data, config, json=json, csv=csv, check=check)
         return
     if left:
         _left(project, data, config, json=json, csv=csv)
@@ -102,15 +102,27 @@ def _require_heard(shown: dict[str, bool], given: dict[str, tuple[bool, tuple[st
             raise InvalidField(f"--{option} says nothing here.", advice, param=option)
 
 
-def _invoice(month: str | None, project: str | None, data: Path | None, *, json: bool, csv: bool, check: bool) -> None:
+def _invoice(
+    month: str | None,
+    project: str | None,
+    data: Path | None,
+    config: Path | None,
+    *,
+    json: bool,
+    csv: bool,
+    check: bool,
+) -> None:
     import time
 
     from freehold.cli.audit import print_json, print_table
+    from freehold.cli.settings import read_settings
     from freehold.cli.usage_invoice import as_csv, invoice, rows
-    from freehold.config.paths import environment, used_data_dir
+    from freehold.config.paths import config_file, environment, used_data_dir
 
     chosen = month or time.strftime("%Y-%m", time.gmtime())
-    found = invoice(used_data_dir(data, environment()), chosen, project, check=check)
+    folder = used_data_dir(data, environment())
+    configured = lambda: read_settings(config_file(config, Path()), folder).projects  # noqa: E731 (read only where it is asked for)
+    found = invoice(folder, chosen, project, check=check, configured=configured)
     if json:
         print_json(found)
     elif csv:
