@@ -117,6 +117,15 @@ def test_a_row_gives_an_item_away_by_the_words_that_it_had_before_they_were_repl
     assert list_runs(tmp_path) == []
 
 
+def test_what_is_neither_a_recipe_nor_a_run_is_told_whatever_else_is_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("freehold.training.executor.NEEDED", ("nothing_of_this_name",))
+    with pytest.raises(ConfigError, match="There is no file nano with a recipe, and no run of that id") as caught:
+        run("train", "run", "nano", "--data", str(tmp_path))
+    assert caught.value.advice.startswith("A recipe is a file of TOML: see recipes/.")
+
+
 SINGLE = RECIPE.replace('"arithmetic-chains"', '"arithmetic-chains"\noptions = { digits = 1 }\nlevels = [2]')
 
 
