@@ -150,9 +150,11 @@ def _begun(path: Path, folder: Path, more: Path | None, config: Path | None) -> 
     from freehold.training.dataset import clean, read_dataset
     from freehold.training.executor import require_libraries
     from freehold.training.plan import asked_of_terms
+    from freehold.training.recipe import require_problems
     from freehold.training.runs import new_run
 
     read, now = resolved(path, folder), datetime.now(UTC)
+    require_problems(read)
     own_terms = further(more)
     overrides = overrides_in(folder, config)
     known = Terms.load(*own_terms)
