@@ -5,9 +5,6 @@ from typing import Annotated, Any
 
 import typer
 
-PIPED_WIDTH = 200
-"""Columns of the table when no terminal shows it: wide enough that no value is cut."""
-
 COLUMNS = ("requests", "failed", "refused", "input_tokens", "output_tokens", "cache_read_tokens", "estimated")
 
 
@@ -84,7 +81,7 @@ def usage(
             [one | {"usd": _decimal(row.cost_nano)} for one, row in zip(found, rows, strict=True)],
         )
     else:
-        _print_table([*groups, *COLUMNS, "usd"], found)
+        _print_table(groups, found)
 
 
 def _require_heard(shown: dict[str, bool], given: dict[str, tuple[bool, tuple[str, ...]]]) -> None:
@@ -191,18 +188,12 @@ def _print_csv(columns: list[str], rows: list[dict[str, Any]]) -> None:
     writer.writerows({name: cell(value) for name, value in row.items()} for row in rows)
 
 
-def _print_table(columns: list[str], rows: list[dict[str, Any]]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
+def _print_table(groups: tuple[str, ...], found: list[dict[str, Any]]) -> None:
+    from freehold.cli.audit import print_table
 
-    table = Table(box=None, pad_edge=False)
-    for column in columns:
-        counted = column in COLUMNS or column == "usd"
-        table.add_column(column.replace("_", " "), justify="right" if counted else "left", overflow="fold")
-    for row in rows:
-        table.add_row(*(Text(f"{row[c]:.6f}" if c == "usd" else str(row[c])) for c in columns))
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=PIPED_WIDTH)
-    console.print(table)
+    counted = [name.replace("_", " ") for name in (*COLUMNS, "usd")]
+    rows = (
+        [f"{one[name]:.6f}" if name == "usd" else one[name] for name in (*groups, *COLUMNS, "usd")] for one in found
+    )
+    spare = ("estimated", "cache read tokens", "refused", "failed")
+    print_table([*groups, *counted], rows, counted, spare)
