@@ -4,7 +4,7 @@ Pure data. It knows no wire format (see `dialects/`), no vendor (see `vendors/`)
 A field that is `None` was not said; nothing here carries a default that a vendor would have to be told.
 """
 
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from msgspec import Raw, Struct
 
@@ -15,6 +15,9 @@ Finish = Literal["stop", "length", "tool_calls", "content_filter", "pause", "err
 """Why a reply ended, in our words. A failure is `error`, never `stop`."""
 
 Operation = Literal["generate", "embed", "count_tokens"]
+
+MOST_EXACT: Final = 2**53 - 1
+"""The largest integer that every JSON reader holds exactly (RFC 8785, section 3.2.2.3; RFC 7493)."""
 
 
 # --- what a message is made of -------------------------------------------------------------------------------------

@@ -89,6 +89,7 @@ def test_every_command_is_in_the_reference() -> None:
         "train_workload",
         "usage_invoice",
         "usage_left",
+        "usage_project",
         "overrides",
         "run_key",
         "written",

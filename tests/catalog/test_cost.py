@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from freehold.catalog.cost import cost, worst_case
+from freehold.catalog.cost import cost, rates_of, worst_case
 from freehold.catalog.rows import Price, Service, Tier
 from freehold.messages import Usage
 
@@ -201,6 +201,21 @@ def test_the_worst_case_counts_a_tier_only_when_the_input_can_reach_it() -> None
 
 def test_the_worst_case_counts_searches_that_are_announced() -> None:
     assert worst_case(HAIKU_4_5, 0, 0, searches=3) == 30_000_000
+
+
+@pytest.mark.parametrize(
+    ("price", "usage", "rate"),
+    [
+        (GPT_5_MINI, Usage(input_tokens=1_000), 250_000_000),
+        (GPT_5_MINI, Usage(input_tokens=1_000, service_tier="flex"), 125_000_000),
+        (GPT_5_MINI, Usage(input_tokens=1_000, service_tier="fast"), 450_000_000),
+        (GPT_5_MINI, Usage(input_tokens=1_000, service_tier="unheard-of"), 450_000_000),
+        (HAIKU_5_5, Usage(input_tokens=100_000, service_tier="batch"), 100_000_000),
+        (HAIKU_5_5, Usage(input_tokens=100_001), 500_000_000),
+    ],
+)
+def test_the_rates_that_are_billed_are_those_of_the_tier(price: Price, usage: Usage, rate: int) -> None:
+    assert rates_of(price, usage).input == rate
 
 
 RATES = st.integers(0, 10**12)

@@ -2,6 +2,7 @@
 
 import importlib
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -9,6 +10,7 @@ from cli.commands import run
 from cli.house_running import freehold
 from freehold.cli import COMMANDS, GROUPS, main
 from freehold.errors import StoreError
+from freehold.store.database import open_database
 
 
 def say(monkeypatch: pytest.MonkeyPatch, *words: str) -> object:
@@ -59,6 +61,27 @@ def test_an_error_without_advice_has_no_hint(
     monkeypatch.setattr(importlib.import_module("freehold.cli.version"), "version", version)
     assert say(monkeypatch, "version") == 1
     assert capsys.readouterr().err == "The disk is gone.\n"
+
+
+@pytest.mark.parametrize(
+    "words", [("keys", "revoke"), ("items", "show"), ("items", "list", "--workload"), ("items", "split")]
+)
+def test_a_name_that_is_not_utf_8_is_told(
+    words: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    open_database(tmp_path).close()
+    assert say(monkeypatch, *words, "caf\udce9", "--data", str(tmp_path)) == 1
+    assert capsys.readouterr().err == "'caf\\udce9' is not UTF-8.\nhint: Write it in UTF-8.\n"
+
+
+def test_a_text_of_ours_that_cannot_be_encoded_is_no_fault_of_the_arguments(monkeypatch: pytest.MonkeyPatch) -> None:
+    def version() -> None:
+        "\udce9".encode()
+
+    monkeypatch.setattr(importlib.import_module("freehold.cli.version"), "version", version)
+    monkeypatch.setattr(sys, "argv", ["freehold", "version"])
+    with pytest.raises(UnicodeEncodeError):
+        main()
 
 
 def test_an_interrupt_ends_without_a_trace(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

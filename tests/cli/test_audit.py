@@ -4,9 +4,10 @@ import hashlib
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from cli.ledgers import ORIGIN, answer, id_of, ledger, settle
-from freehold.cli.audit import Counting, OpenLedger, counted, dollars, open_ledger, plain, sized, when
+from freehold.cli.audit import Counting, OpenLedger, counted, dollars, open_ledger, plain, print_table, sized, when
 from freehold.errors import StoreError
 from freehold.ledger.entry import read_entry
 from freehold.ledger.verify import verify_receipt
@@ -104,3 +105,28 @@ def test_a_bar_appears_only_for_what_takes_long(capsys: pytest.CaptureFixture[st
     bar(1, 2)
     bar.close()
     assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    ("width", "shown", "left"),
+    [
+        (60, ["name                big words  note", "a-name-that-breaks      12345  said"], ""),
+        (32, ["                      big", "name                words  note", "a-name-that-breaks  12345  said"], ""),
+        (27, ["                      big", "name                words", "a-name-that-breaks  12345"], "note"),
+        (16, ["             big", "name       words", "a-name-th  12345", "at-breaks"], "note"),
+    ],
+)
+def test_a_narrow_terminal_gets_a_table_without_its_spare_columns_and_nothing_broken_that_need_not_be(
+    width: int, shown: list[str], left: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Terminal(Console):
+        def __init__(self) -> None:
+            super().__init__(width=width, force_terminal=True, color_system=None)
+
+    monkeypatch.setattr("freehold.cli.audit.Console", Terminal)
+    print_table(("name", "big words", "note"), [("a-name-that-breaks", 12345, "said")], ("big words",), ("note",))
+    said = capsys.readouterr()
+    assert [line.rstrip() for line in said.out.splitlines()] == shown
+    assert said.err == (
+        f"Left out for want of width: {left}. A wider terminal shows it, and so does --json.\n" if left else ""
+    )

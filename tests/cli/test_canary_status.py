@@ -75,6 +75,22 @@ def test_a_canary_is_shown_with_what_it_has_to_show(tmp_path: Path) -> None:
     assert lines[-1] == f"  {name}"
 
 
+def test_what_an_emergency_looked_at_is_shown_although_its_turn_had_not_come(tmp_path: Path) -> None:
+    canary = begin(tmp_path, rules=asdict(RULES))
+    state = arrived(begin_state(RULES, canary.steps), [False] * 2 + [True] * 18)
+    with contextlib.closing(open_database(tmp_path)) as db, transaction(db):
+        keep_state(db, canary.id, encode_state(state))
+        why = "18 of its last 20 requests failed"
+        change_canary(db, canary, "rolled_back", {}, phase="rolled_back", reason=why)
+    lines = run("canary", "status", "triage", "--data", str(tmp_path)).stdout.splitlines()
+    assert lines[:4] == [
+        "triage: own/nano, rolled back (18 of its last 20 requests failed)",
+        "  candidate    0 requests, 0 failed, 0 conversations, no scores",
+        "  incumbent    0 requests, 0 failed, 0 conversations, no scores",
+        "  lately       20 requests of the candidate arrived, 18 failed; not all had their turn above yet",
+    ]
+
+
 def test_how_far_a_judge_is_believed_is_shown_and_what_is_missing(tmp_path: Path) -> None:
     with_outcomes(tmp_path, HITS)
     lines = run("canary", "status", "triage", "--data", str(tmp_path)).stdout.splitlines()

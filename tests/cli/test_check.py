@@ -55,6 +55,16 @@ def test_a_bad_file_is_told_line_by_line_and_ends_with_one(tmp_path: Path) -> No
     )
 
 
+def test_a_key_in_the_query_of_an_address_is_not_repeated(tmp_path: Path) -> None:
+    (tmp_path / "freehold.toml").write_text('[vendors.echo]\nbase_url = "http://10.0.0.7/v1?api-key=sk-7"\n')
+
+    assert run().stdout == (
+        "freehold.toml, line 2: [vendors.echo] base_url must not hold a user name, a query or a fragment, not "
+        '"http://10.0.0.7/v1?...".\n'
+    )
+    assert "sk-7" not in run("--json").stdout
+
+
 def test_weights_that_nobody_knows_are_told(tmp_path: Path) -> None:
     (tmp_path / "m.gguf").write_bytes(b"GGUF")
     (tmp_path / "freehold.toml").write_text('[own.a]\nweights = "m.gguf"\n[own.b]\nweights = "nanno"\n')

@@ -13,6 +13,7 @@ from cli.model_shelf import added, promoted
 from freehold.catalog.catalog import Catalog
 from freehold.catalog.rows import Book, Model, Price, Source
 from freehold.cli.models_list import chosen, described, dollars, list_models, table
+from freehold.training.registry import Registry
 
 TODAY = date(2026, 11, 24)
 
@@ -120,3 +121,14 @@ def test_versions_of_own_models_come_first_with_how_they_stand(tmp_path: Path) -
     ]
     lines = [line.split() for line in run(*words).stdout.splitlines()]
     assert lines[1:] == [["own/nano@1", "promoted"], ["own/nano@2", "registered"]]
+
+
+def test_without_the_column_of_abilities_a_version_says_how_it_stands_behind_its_name(tmp_path: Path) -> None:
+    promoted(tmp_path, 1)
+    ours = Registry(tmp_path / "models").versions()
+    console = Console(width=60)
+    with console.capture() as capture:
+        console.print(table(made(), [], TODAY, ours, ("can", "output"), "whole"))
+    heading, row = capture.get().splitlines()
+    assert heading.split() == ["model", "context", "$", "in", "$", "cached", "$", "out", "ends"]
+    assert row.split() == ["own/nano@1", "promoted"]

@@ -4,10 +4,13 @@ import contextlib
 import json
 from pathlib import Path
 
+import pytest
+
 from cli.commands import run
 from cli.ledgers import settle
 from cli.model_shelf import GGUF, added, models, promoted, word
 from freehold.cli.audit import OpenLedger
+from freehold.errors import MalformedTile, RegistryError
 from freehold.gateway.ledger_folder import LedgerFolder
 from freehold.ledger.entry import read_entry
 from freehold.ledger.tiles import CHECKPOINT
@@ -73,6 +76,43 @@ def test_deeds_reach_the_ledger_although_another_registry_had_them_and_each_once
     ]
     (tmp_path / "models" / "log.jsonl").write_bytes(b"")
     assert models(tmp_path, "verify").exit_code == 1
+
+
+def test_a_damaged_ledger_stops_a_deed_before_it_is_done(tmp_path: Path) -> None:
+    promoted(tmp_path, 1)
+    promoted(tmp_path, 2)
+    settle(tmp_path)
+    damage(tmp_path)
+    path = tmp_path / "c.gguf"
+    path.write_bytes(GGUF + b"c")
+    before = (tmp_path / "models" / "log.jsonl").read_bytes()
+    deeds = (
+        ("add", "nano", str(path), "--licence", "MIT"),
+        ("promote", "nano@1", *word(tmp_path)),
+        ("rollback", "nano"),
+    )
+    for words in deeds:
+        with pytest.raises(MalformedTile, match="ends within its entry"):
+            models(tmp_path, *words)
+    assert (tmp_path / "models" / "log.jsonl").read_bytes() == before
+
+
+def test_a_deed_of_which_the_ledger_could_not_be_told_is_told_as_done(tmp_path: Path) -> None:
+    added(tmp_path, 1)
+    settle(tmp_path)
+    damage(tmp_path)
+    path = tmp_path / "c.gguf"
+    path.write_bytes(GGUF + b"c")
+    with pytest.raises(
+        RegistryError, match=r"own/nano@1 is registered, and the ledger could not be told: .* ends within"
+    ):
+        models(tmp_path, "add", "nano", str(path), "--licence", "MIT", "--registry", str(tmp_path / "other"))
+
+
+def damage(data: Path) -> None:
+    """Cuts the last byte off the newest bundle of the ledger."""
+    bundle = max((LedgerFolder(data).log / "tile" / "entries").rglob("*.p/*"), key=lambda path: int(path.name))
+    bundle.write_bytes(bundle.read_bytes()[:-1])
 
 
 def test_a_version_is_described_with_what_serves(tmp_path: Path) -> None:

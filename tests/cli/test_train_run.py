@@ -117,6 +117,30 @@ def test_a_row_gives_an_item_away_by_the_words_that_it_had_before_they_were_repl
     assert list_runs(tmp_path) == []
 
 
+@pytest.mark.usefixtures("no_trainer")
+@pytest.mark.parametrize("words", [("run",), ("plan",)])
+def test_a_level_that_no_problem_reaches_is_told_before_anything_is_made(
+    words: tuple[str, ...], tmp_path: Path
+) -> None:
+    text = RECIPE.replace('"arithmetic-chains"', '"refund-policy"\noptions = { kinds = ["sale"] }\nlevels = [0, 2, 3]')
+    with pytest.raises(ConfigError) as caught:
+        run("train", *words, recipe(tmp_path, text), "--data", str(tmp_path))
+    assert caught.value.message == (
+        "The recipe for own/small: with these options refund-policy has no problem of level 2, 3. "
+        "Mend `levels` or `options`; of the levels that are asked for there are problems of 0."
+    )
+    assert not (tmp_path / "runs").exists()
+
+
+def test_what_is_neither_a_recipe_nor_a_run_is_told_whatever_else_is_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("freehold.training.executor.NEEDED", ("nothing_of_this_name",))
+    with pytest.raises(ConfigError, match="There is no file nano with a recipe, and no run of that id") as caught:
+        run("train", "run", "nano", "--data", str(tmp_path))
+    assert caught.value.advice.startswith("A recipe is a file of TOML: see recipes/.")
+
+
 SINGLE = RECIPE.replace('"arithmetic-chains"', '"arithmetic-chains"\noptions = { digits = 1 }\nlevels = [2]')
 
 

@@ -33,8 +33,10 @@ async def test_a_trial_is_reported_as_page_markdown_and_json(tmp_path: Path) -> 
             await here.trial("report", trial)
         await here.trial("run", trial)
         path = tmp_path / "page.html"
+        path.touch(0o644)
         said = await here.trial("report", trial, "--out", str(path))
         assert said.stdout == f"{path}\n"
+        assert path.stat().st_mode & 0o777 == 0o600  # it holds contents
         await asyncio.to_thread(here.door.write_ledger)
         looked = [entry for entry, _ in entries_about(tmp_path, lost_item()) if entry["kind"] == "contents.read"]
         assert [(entry["command"], entry["trial"]) for entry in looked] == [("trial report", trial)]
@@ -58,6 +60,8 @@ async def test_a_page_without_contents_holds_none_and_an_erased_subject_is_in_no
         bare = tmp_path / "bare.html"
         await here.trial("report", trial, "--out", str(bare), "--no-contents")
         assert "What is 3 + 21?" not in bare.read_text()
+        (usual := tmp_path / "usual").touch()
+        assert bare.stat().st_mode == usual.stat().st_mode  # it may be shown around
         plan = msgspec.json.decode((tmp_path / "trials" / trial / "plan.json").read_bytes())
         assert erase(tmp_path, f"import:{plan['source_sha256']}", "GDPR Art. 17") is not None
         page = tmp_path / "page.html"

@@ -9,7 +9,7 @@ import pytest
 
 from cli.commands import run
 from freehold.config.customers import Quota
-from freehold.errors import StoreError
+from freehold.errors import NotFound, StoreError
 from freehold.store.callers import KeyBudget, create_key, revoke_key
 from freehold.store.counters import Counters
 from freehold.store.database import open_database
@@ -54,6 +54,13 @@ def data(tmp_path: Path) -> Path:
         worker.settle(done, 1_200, 640, now)
         assert isinstance(worker.acquire(budgets, (), 1_500, 1_000, now, held), Grant)
     return tmp_path
+
+
+def test_a_project_that_there_is_not_is_told(data: Path) -> None:
+    with pytest.raises(NotFound, match="There is no project 'shup'") as caught:
+        left(data, "--project", "shup")
+    assert caught.value.advice == 'Did you mean "shop"?'
+    assert left(data, "--project", "free").split() == ["whose", "of", "per", "used", "reserved", "most", "left"]
 
 
 def left(data: Path, *words: str) -> str:

@@ -56,3 +56,17 @@ def test_a_login_is_never_repeated() -> None:
     assert without_credentials("socks5://user:pass@proxy:1") == '"...@proxy:1"'
     assert without_credentials("socks5://proxy:1") == '"socks5://proxy:1"'
     assert without_credentials(["user:pass@proxy"]) == "a list"
+
+
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        ("http://10.0.0.7/v1?api-key=sk-7", '"http://10.0.0.7/v1?..."'),
+        ("http://10.0.0.7/v1#sk-7", '"http://10.0.0.7/v1#..."'),
+        ("http://user:sk-7@host/v1?key=sk-7&a=b#c", '"...@host/v1?..."'),
+        ("http://user:sk?7#a@host/v1", '"..."'),
+        ("http://host/v1?", '"http://host/v1?"'),
+    ],
+)
+def test_a_query_and_a_fragment_are_never_repeated(written: str, shown: str) -> None:
+    assert without_credentials(written) == shown

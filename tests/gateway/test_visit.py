@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from freehold.catalog.rows import Model, OffPeak, Price, Window
+from freehold.catalog.rows import Model, OffPeak, Price, Service, Tier, Window
 from freehold.config.settings import VendorSettings
 from freehold.dialects import get
 from freehold.dialects.dialect import Traits
@@ -162,6 +162,30 @@ def test_an_answer_in_off_peak_hours_is_billed_at_their_rates_and_reserved_at_th
     assert record.price.rates == {"input": 100_000, "output": 1_000_000}
     made.began_at = BEGAN + 3600  # an hour later the window is over
     assert made.record(BEGAN + 3601, 101.0).cost_nano == 300
+
+
+@pytest.mark.parametrize(
+    ("usage", "rates", "nano"),
+    [
+        (Usage(input_tokens=100, output_tokens=20), {"input": 1_000_000, "output": 10_000_000, "search": 7}, 300),
+        (Usage(input_tokens=101, output_tokens=20), {"input": 2_000_000, "output": 20_000_000, "search": 7}, 602),
+        (
+            Usage(input_tokens=100, output_tokens=20, service_tier="flex"),
+            {"input": 500_000, "output": 5_000_000, "search": 7},
+            150,
+        ),
+    ],
+)
+def test_a_record_says_the_rates_of_the_tier_that_was_billed(usage: Usage, rates: dict[str, int], nano: int) -> None:
+    tiered = replace(
+        PRICE,
+        search=7,
+        tiers=(Tier(above=100, input=2_000_000, output=20_000_000),),
+        services=(Service(name="flex", input=500_000, output=5_000_000),),
+    )
+    record = answered(visit(), target(tiered), usage).record(BEGAN, 100.0)
+    assert record.price is not None
+    assert (record.price.rates, record.cost_nano) == (rates, nano)
 
 
 def test_a_refused_request_leaves_a_record_that_costs_nothing() -> None:

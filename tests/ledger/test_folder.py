@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from freehold.errors import StoreError
-from freehold.ledger.folder import alone, flush_folder, make_private, write_private
+from freehold.ledger.folder import alone, alone_or, flush_folder, make_private, write_private
 
 
 def test_a_folder_is_made_for_its_owner_alone_and_found_again(tmp_path: Path) -> None:
@@ -59,3 +59,13 @@ def test_of_processes_that_want_to_be_alone_each_waits_for_the_other(tmp_path: P
         children.append(child)
     assert [os.waitpid(child, 0)[1] for child in children] == [0, 0, 0, 0]
     assert (tmp_path / "count").read_text() == "200"
+
+
+def test_who_does_not_wait_is_told_at_once_and_the_file_says_who_is_inside(tmp_path: Path) -> None:
+    taken = StoreError("It runs already.")
+    with alone_or(tmp_path / "lock", taken):
+        assert (tmp_path / "lock").read_text() == str(os.getpid())
+        with pytest.raises(StoreError, match="It runs already"), alone_or(tmp_path / "lock", taken):
+            pass
+    with alone_or(tmp_path / "lock", taken):
+        pass

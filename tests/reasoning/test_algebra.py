@@ -92,6 +92,31 @@ def test_a_root_may_be_rounded_at_the_digits_that_are_stated(text: str, verdict:
 
 
 @pytest.mark.parametrize(
+    ("text", "verdict"),
+    [
+        ("x/3 = 3.33, so x = 10.", "not_checkable"),
+        ("-3.33 = x/3, so x = -10.", "not_checkable"),
+        ("x/3 = 3.33, so 2x = 20.", "not_checkable"),
+        ("x/3 = 3.33, so x = 9.99.", "verified"),
+        ("x/3 = 3.33, so x = 11.", "refuted"),
+        ("x/3 = 3.33, so x = 10.1.", "refuted"),
+        ("x/3 = 3.330, so x = 10.", "refuted"),
+        ("x/3 = 3, so x = 10.", "refuted"),
+        ("x/3 = 3.33, so 2x = 21.", "refuted"),
+        ("2x = 7.0, so x = 3.52.", "refuted"),
+        ("x/8 = 0.13, so x = 1.", "refuted"),
+    ],
+)
+def test_a_figure_before_may_be_rounded_at_the_digits_that_it_shows(text: str, verdict: str) -> None:
+    assert verdicts(A, text)[-1] == verdict
+
+
+def test_a_figure_of_the_question_may_be_rounded_too() -> None:
+    assert verdicts(A, "So x = 10.", question="A third is x/3 = 3.33. What is x?") == ["not_checkable"]
+    assert verdicts(A, "So x = 11.", question="A third is x/3 = 3.33. What is x?") == ["refuted"]
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "Let r = 5%, so 1 + r = 1.05.",

@@ -188,6 +188,19 @@ def test_a_short_number_before_closing_braces_leaves_no_rule_out() -> None:
     assert Redactor().begin().text(text) == text.replace("hunter2222", "[SECRET_1]")
 
 
+def test_a_short_secret_in_quotes_or_one_with_spaces_goes_and_leaves_json() -> None:
+    redaction = Redactor().begin()
+    text = '{"a": {"password": "my dog 7", "note": "a\\nb"}, "b": "{\\"pwd\\": \\"my dog 7\\"}", "token": "yes"}'
+    replaced = (
+        '{"a": {"password": "[SECRET_1]", "note": "a\\nb"}, "b": "{\\"pwd\\": \\"[SECRET_1]\\"}", "token": "yes"}'
+    )
+    assert redaction.text(text) == replaced
+    assert redaction.text(replaced) == replaced
+    given = {"password": "abc123", "passphrase": "two 2s", "secret": "yes"}
+    assert redaction.value(given) == {"password": "[SECRET_2]", "passphrase": "[SECRET_3]", "secret": "yes"}
+    assert redaction.text('It is password: "abc123".') == 'It is password: "[SECRET_2]".'
+
+
 def test_a_secret_in_a_table_is_known_by_its_name_as_it_is_in_text() -> None:
     redaction = Redactor().begin()
     given = {"metadata": {"password": "hunter2222", "token": 123456789012, "max_tokens": 100000000, "key": "short"}}

@@ -6,7 +6,7 @@ from architecture.source import ROOT
 from freehold.catalog.weights import NAMED, SHIPPED
 from freehold.errors import ConfigError
 from freehold.redaction.rules import RULES
-from freehold.training.recipe import folder_of, parse_recipe, read_recipe, tasks_of, write_recipe
+from freehold.training.recipe import folder_of, parse_recipe, read_recipe, require_problems, tasks_of, write_recipe
 
 SMALL = """
 model = "own/small"
@@ -65,6 +65,15 @@ def test_every_recipe_of_the_repository_can_be_read_and_has_tasks_that_are_there
     } <= names
     for path in paths:
         assert tasks_of(read_recipe(path)), path.name
+        require_problems(read_recipe(path))
+
+
+def test_levels_that_the_options_of_a_task_leave_without_problems_are_told_with_those_that_have_some() -> None:
+    text = SMALL.replace('"arithmetic-chains"', '"refund-policy"\noptions = { kinds = ["no-receipt"] }')
+    require_problems(parse_recipe(text.replace("[2, 3]", "[0, 1]").encode()))
+    with pytest.raises(ConfigError, match="refund-policy has no problem of level 3") as caught:
+        require_problems(parse_recipe(text.replace("[2, 3]", "[0, 1, 3]").encode()))
+    assert caught.value.advice.endswith("there are problems of 0, 1.")
 
 
 def test_a_misspelt_key_is_an_error_that_names_the_right_one() -> None:

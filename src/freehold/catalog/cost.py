@@ -28,11 +28,26 @@ SYNONYMS = {"fast": "priority", "priority": "fast"}
 
 def cost(price: Price, usage: Usage) -> int:
     """Nano-dollars for what was used, rounded up. Counts below zero are taken as zero, parts are cut to their totals."""
-    tier = usage.service_tier
-    total = _total(price, price.tiers, usage) if tier in STANDARD else _service_total(price, usage, tier or "")
+    total = _total(rates_of(price, usage), usage)
     if usage.searches > 0:
         total += usage.searches * price.search * MILLION
     return -(-total // MILLION)
+
+
+def rates_of(price: Price, usage: Usage) -> Rates:
+    """The rates that `cost` counts this usage with: the price itself, one of its tiers, or those of a service tier."""
+    tier = usage.service_tier
+    if tier in STANDARD:
+        return _reached(price, price.tiers, usage) if price.tiers else price
+    for name in (tier, SYNONYMS.get(tier or "")):
+        for service in price.services:
+            if service.name == name:
+                return _reached(service, service.tiers, usage)
+    standard = _reached(price, price.tiers, usage)
+    if tier in DISCOUNTS:
+        return standard
+    listed = (_reached(service, service.tiers, usage) for service in price.services)
+    return max((standard, *listed), key=lambda rates: _total(rates, usage))
 
 
 def worst_case(
@@ -91,25 +106,18 @@ def ceiling(price: Price, services: Collection[str] | None = None) -> Ceiling:
 # --- cost ---
 
 
-def _service_total(price: Price, usage: Usage, tier: str) -> int:
-    for name in (tier, SYNONYMS.get(tier)):
-        for service in price.services:
-            if service.name == name:
-                return _total(service, service.tiers, usage)
-    standard = _total(price, price.tiers, usage)
-    if tier in DISCOUNTS:
-        return standard
-    return max(standard, *(_total(listed, listed.tiers, usage) for listed in price.services), 0)
+def _reached(rates: Rates, tiers: tuple[Tier, ...], usage: Usage) -> Rates:
+    for tier in tiers:
+        if usage.input_tokens <= tier.above:
+            break
+        rates = tier
+    return rates
 
 
-def _total(rates: Rates, tiers: tuple[Tier, ...], usage: Usage) -> int:
+def _total(rates: Rates, usage: Usage) -> int:
     """Nano-dollars times a million, for tokens alone."""
     read = usage.input_tokens
     written = usage.output_tokens
-    for tier in tiers:
-        if read <= tier.above:
-            break
-        rates = tier
     if (
         usage.cache_read_tokens
         or usage.cache_write_5m_tokens

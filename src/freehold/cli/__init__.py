@@ -144,16 +144,27 @@ def application(arguments: Sequence[str]) -> "typer.Typer":
 
 def main() -> None:
     """The entry point of `freehold`."""
+    arguments = [word for word in sys.argv[1:2] if word != "--"] + sys.argv[2:]
     try:
-        arguments = [word for word in sys.argv[1:2] if word != "--"] + sys.argv[2:]
         application(arguments)(arguments)
     except FreeholdError as error:
         print(error.sentence, file=sys.stderr)
         if error.advice:
             print(f"hint: {error.advice}", file=sys.stderr)
         sys.exit(1)
+    except UnicodeEncodeError:
+        garbled = [word for word in arguments if not _is_text(word)]
+        if not garbled:
+            raise
+        print(f"{', '.join(map(repr, garbled))} is not UTF-8.\nhint: Write it in UTF-8.", file=sys.stderr)
+        sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)
+
+
+def _is_text(word: str) -> bool:
+    """False for an argument with bytes that are not UTF-8, which stand in it as surrogates (PEP 383)."""
+    return not any("\ud800" <= sign <= "\udfff" for sign in word)
 
 
 def _group(app: "typer.Typer", groups: "dict[tuple[str, ...], typer.Typer]", words: tuple[str, ...]) -> "typer.Typer":

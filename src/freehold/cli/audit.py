@@ -7,10 +7,10 @@ while the log grows.
 import sqlite3
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 from rich.console import Console
@@ -137,18 +137,56 @@ def print_json(value: object) -> None:
     sys.stdout.write(msgspec.json.encode(value).decode() + "\n")
 
 
-def print_table(columns: Iterable[str], rows: Iterable[Iterable[object]], numbers: Iterable[str] = ()) -> None:
-    """A table on stdout; columns in `numbers` stand to the right."""
-    table = Table(box=None, pad_edge=False)
-    right = set(numbers)
-    for column in columns:
-        table.add_column(column, justify="right" if column in right else "left", overflow="fold")
-    for row in rows:
-        table.add_row(*(Text(plain(cell)) for cell in row))
+Fit = Literal["wide", "whole", "narrow"]
+"""How a table is made: with room enough; so that no value is broken; so that only numbers are not."""
+
+
+def print_table(
+    columns: Iterable[str],
+    rows: Iterable[Iterable[object]],
+    numbers: Iterable[str] = (),
+    spare: Sequence[str] = (),
+) -> None:
+    """A table on stdout; columns in `numbers` stand to the right. A terminal that is too narrow for it gets it without as many of the `spare` columns as it
+    takes, the first of them first."""
+    names, right, cells = list(columns), set(numbers), [[plain(cell) for cell in row] for row in rows]
+
+    def build(without: Collection[str], fit: Fit) -> Table:
+        table = Table(box=None, pad_edge=False)
+        kept = [place for place, name in enumerate(names) if name not in without]
+        for name in (names[place] for place in kept):
+            justify = "right" if name in right else "left"
+            heading = name.replace(" ", "\n") if fit != "wide" and name in right else name
+            kept_whole = fit == "whole" or (fit == "narrow" and name in right)
+            table.add_column(heading, justify=justify, overflow="fold", no_wrap=kept_whole)
+        for row in cells:
+            table.add_row(*(Text(row[place]) for place in kept))
+        return table
+
+    print_fitting(build, spare)
+
+
+def print_fitting(build: Callable[[Collection[str], Fit], Table], spare: Sequence[str]) -> None:
+    """Prints a table as `print_table` does, and says on stderr what was left out of it."""
     console = Console()
     if not console.is_terminal:
-        console = Console(width=PIPED_WIDTH)
+        Console(width=PIPED_WIDTH).print(build((), "wide"))
+        return
+    unbounded = console.options.update(max_width=10 * PIPED_WIDTH)
+    count, table = 0, build((), "wide")
+    if spare and console.measure(table, options=unbounded).maximum > console.width:
+        for count in range(len(spare) + 1):
+            table = build(spare[:count], "whole")
+            needs = console.measure(table, options=unbounded)
+            wraps = any(not column.no_wrap for column in table.columns)
+            if (needs.minimum if wraps else needs.maximum) <= console.width:
+                break
+        else:
+            table = build(spare, "narrow")
     console.print(table)
+    if count:
+        left = ", ".join(spare[:count])
+        print(f"Left out for want of width: {left}. A wider terminal shows it, and so does --json.", file=sys.stderr)
 
 
 def when(milliseconds: int) -> str:

@@ -226,25 +226,19 @@ def _journal(folder: Path, chosen: "Chosen", data: Path) -> "Generator[Journal]"
 @contextlib.contextmanager
 def _alone(folder: Path) -> "Generator[None]":
     """Keeps a second audit out of this folder: each would write over the other's lines. Raises StoreError."""
-    import fcntl
-    import os
-
     from freehold.errors import StoreError
+    from freehold.ledger.folder import alone_or
 
-    try:
-        fd = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    except OSError as error:
-        raise StoreError(f"{folder} cannot be used: {error.strerror}.", "Name another folder with --out.") from error
-    try:
+    said = f"Another audit writes into {folder} now."
+    with contextlib.ExitStack() as stack:
         try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+            taken = StoreError(said, "Wait for its end, or name another folder with --out.")
+            stack.enter_context(alone_or(folder / ".lock", taken))
+        except OSError as error:
             raise StoreError(
-                f"Another audit writes into {folder} now.", "Wait for its end, or name another folder with --out."
-            ) from None
+                f"{folder} cannot be used: {error.strerror}.", "Name another folder with --out."
+            ) from error
         yield
-    finally:
-        os.close(fd)
 
 
 def _sought(chain: str) -> Any:

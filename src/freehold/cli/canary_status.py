@@ -67,7 +67,7 @@ def _lines(one: dict[str, Any], judges: list[str]) -> list[str]:
             f"  {arm:<12} {side['requests']} requests, {side['failed']} failed, {side['scored']} conversations, {mean}"
             + (f", {side['unscored']} unscored" if side["unscored"] else "")
         )
-    lines += [*_difference(told), *judges, *_held(told)]
+    lines += [*_lately(told), *_difference(told), *judges, *_held(told)]
     for name, sentence in TESTS.items():
         test = told["tests"].get(name)
         if test is not None:
@@ -92,6 +92,16 @@ def _shadow_lines(one: dict[str, Any], judges: list[str]) -> list[str]:
             reached += ", and not passed: too many pairs have no grade"
         lines.append(f"  {name:<12} {sentence}: {reached}")
     return lines
+
+
+def _lately(shown: dict[str, Any]) -> list[str]:
+    """The candidate's last requests as they arrived, where these are more than were counted: an emergency ends a canary before their turn came."""
+    arrived, failed = shown["recent_requests"], shown["recent_failures"]
+    if arrived <= shown["candidate_arm"]["requests"]:
+        return []
+    return [
+        f"  lately       {arrived} requests of the candidate arrived, {failed} failed; not all had their turn above yet"
+    ]
 
 
 def _held(shown: dict[str, Any]) -> list[str]:

@@ -57,7 +57,8 @@ def list_items(
     if json:
         print_json({"items": [_told(row) for row in rows[:limit]], "more": len(rows) > limit})
         return
-    print_table(COLUMNS, map(_row, rows[:limit]), numbers=("seen", "tokens", "usd"))
+    spare = ("cluster", "usd", "tokens", "model", "split")
+    print_table(COLUMNS, map(_row, rows[:limit]), numbers=("seen", "tokens", "usd"), spare=spare)
     if len(rows) > limit:
         print(f"These are the newest {limit}; --limit shows more.", file=sys.stderr)
 

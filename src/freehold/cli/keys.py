@@ -14,9 +14,6 @@ if TYPE_CHECKING:
 
 DAY_SECONDS = 86400
 
-PIPED_WIDTH = 200
-"""Columns of the table when no terminal shows it: wide enough that no id is cut."""
-
 Data = Annotated[Path | None, typer.Option(help="The data folder.")]
 AsJson = Annotated[bool, typer.Option("--json", help="As JSON.")]
 
@@ -87,21 +84,15 @@ def list_keys(data: Data = None, json: AsJson = False) -> None:
     if json:
         _print_json(keys)
         return
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
+    from freehold.cli.audit import print_table
 
-    table = Table(box=None, pad_edge=False)
-    for column in ("id", "name", "begins with", "role", "organisation", "project", "state", "may use"):
-        table.add_column(column, no_wrap=column == "id", overflow="fold")
+    rows: list[tuple[object, ...]] = []
     for key in keys:
         scope = ", ".join([*(key["workloads"] or ()), *(key["models"] or ())]) or "everything"
         names = (key[column] for column in ("role", "organisation", "project", "state"))
-        table.add_row(*map(Text, (key["id"], key["name"], f"fh_{key['prefix']}...", *names, scope)))
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=PIPED_WIDTH)
-    console.print(table)
+        rows.append((key["id"], key["name"], f"fh_{key['prefix']}...", *names, scope))
+    columns = ("id", "name", "begins with", "role", "organisation", "project", "state", "may use")
+    print_table(columns, rows, spare=("organisation", "begins with", "role", "may use"))
 
 
 def revoke(

@@ -84,12 +84,13 @@ def add(
     opened = open_registry(data, registry)
     if manifest.serves and is_adapter(sources[manifest.serves]):
         manifest = with_base(manifest, opened, base)
+    note(opened, data)
     counting = Counting("Copying")
     try:
         version = opened.add(manifest, sources, progress=counting)
     finally:
         counting.close()
-    note(opened, data)
+    note(opened, data, done=f"{version.id} is registered")
     if json:
         print_json(described(version))
     else:

@@ -1,23 +1,24 @@
 """`freehold models list`: what the catalog knows, as a table or as JSON."""
 
 import sys
+from collections.abc import Collection
 from datetime import date
 from typing import Annotated, Any
 
 import msgspec
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from freehold.catalog.catalog import Catalog
 from freehold.catalog.rows import NANO, Model
+from freehold.cli.audit import Fit, print_fitting
 from freehold.cli.models_registry import Data, Folder, open_registry
 from freehold.training.registry import Version
 
 OWN = "own"
 
-PIPED_WIDTH = 200
-"""Columns of a table that no terminal shows: wide enough that no id is cut."""
+SPARE = ("can", "$ cached", "output", "context")
+"""Columns that a narrow terminal goes without, the first first."""
 
 
 def list_models(
@@ -40,10 +41,7 @@ def list_models(
         listed = [own(version) for version in ours] + [described(catalog, model, today) for model in models]
         sys.stdout.write(msgspec.json.encode(listed).decode() + "\n")
         return
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=PIPED_WIDTH)
-    console.print(table(catalog, models, today, ours))
+    print_fitting(lambda without, fit: table(catalog, models, today, ours, without, fit), SPARE)
 
 
 def chosen(
@@ -90,20 +88,31 @@ def own(version: Version) -> dict[str, Any]:
     }
 
 
-def table(catalog: Catalog, models: list[Model], today: date, ours: list[Version] | None = None) -> Table:
-    """The models as people read them, those of the registry first. Prices are dollars per million tokens."""
+def table(
+    catalog: Catalog,
+    models: list[Model],
+    today: date,
+    ours: list[Version] | None = None,
+    without: Collection[str] = (),
+    fit: Fit = "wide",
+) -> Table:
+    """The models as people read them, those of the registry first, `without` some columns. Prices are dollars per million tokens. Names are broken only
+    where a terminal is too narrow for anything else."""
+    headings = ("model", "context", "output", "$ in", "$ cached", "$ out", "ends", "can")
+    kept = [place for place, heading in enumerate(headings) if heading not in without]
     shown = Table(box=None, pad_edge=False)
-    shown.add_column("model", no_wrap=True)
-    for heading in ("context", "output", "$ in", "$ cached", "$ out"):
-        shown.add_column(heading, justify="right", no_wrap=True)
-    shown.add_column("ends", no_wrap=True)
-    shown.add_column("can")
+    for place in kept:
+        wraps = headings[place] == "can" or (place == 0 and fit == "narrow")
+        justify = "right" if 0 < place < 6 else "left"
+        shown.add_column(headings[place], justify=justify, no_wrap=not wraps, overflow="ellipsis" if place else "fold")
     for version in ours or []:
         state = "promoted" if version.promoted else "registered"
-        shown.add_row(version.id, _tokens(version.manifest.context or None), "", "", "", "", "", state)
+        name = f"{version.id} {state}" if "can" in without else version.id
+        row = (name, _tokens(version.manifest.context or None), "", "", "", "", "", state)
+        shown.add_row(*(row[place] for place in kept))
     for model in models:
         price = catalog.price_at(model, today)
-        shown.add_row(
+        row = (
             model.id,
             _tokens(model.context_tokens),
             _tokens(model.max_output_tokens),
@@ -113,6 +122,7 @@ def table(catalog: Catalog, models: list[Model], today: date, ours: list[Version
             model.retires or "",
             " ".join(sorted(model.abilities)),
         )
+        shown.add_row(*(row[place] for place in kept))
     return shown
 
 

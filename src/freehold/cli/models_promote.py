@@ -93,8 +93,9 @@ def promote(
         behind=behind,
         keys=keys,
     )
-    line = opened.promote(found, evidence, keys)
     note(opened, data)
+    line = opened.promote(found, evidence, keys)
+    note(opened, data, done=f"{found.id} serves")
     if said := unserved(opened, data):
         print(said, file=sys.stderr)
     if json:

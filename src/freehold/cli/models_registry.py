@@ -10,6 +10,7 @@ import typer
 
 from freehold.cli.audit import when
 from freehold.config.paths import data_dir, environment
+from freehold.errors import FreeholdError, RegistryError
 from freehold.gateway.ledger_folder import LedgerFolder
 from freehold.ledger.entry import read_entry
 from freehold.ledger.tiles import WIDTH, TileReader
@@ -33,11 +34,20 @@ def open_registry(data: Path | None, folder: Path | None) -> Registry:
     return Registry(folder.absolute() if folder is not None else data_dir(data, environment()) / MODELS)
 
 
-def note(registry: Registry, data: Path | None) -> None:
-    """Has the ledger of the data folder told what was done in the registry, and what an earlier death kept from it."""
+def note(registry: Registry, data: Path | None, done: str = "") -> None:
+    """Has the ledger of the data folder told what was done in the registry, and what an earlier death kept from it. Before a deed it tries the ledger: one
+    that is damaged stops it. After one, the error says that it is `done`. Raises FreeholdError."""
     folder = data_dir(data, environment())
-    with contextlib.closing(open_database(folder)) as db:
-        registry.note(db, lambda about: _taken(folder, db, about), where(registry, folder))
+    try:
+        with contextlib.closing(open_database(folder)) as db:
+            registry.note(db, lambda about: _taken(folder, db, about), where(registry, folder))
+    except FreeholdError as error:
+        if not done:
+            raise
+        raise RegistryError(
+            f"{done}, and the ledger could not be told: {error.sentence}",
+            f"{error.advice} The next `freehold models add`, `promote` or `rollback` tells it.".strip(),
+        ) from error
 
 
 def unserved(registry: Registry, data: Path | None) -> str:

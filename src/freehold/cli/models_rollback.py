@@ -20,8 +20,9 @@ def rollback(
 ) -> None:
     """Takes the newest promotion back. It needs no evidence, and the ledger gets an entry. A running `up` changes over by itself."""
     opened = open_registry(data, registry)
-    line = opened.roll_back(named(name).model, {"by": user_name(environment()), "reason": reason})
     note(opened, data)
+    line = opened.roll_back(named(name).model, {"by": user_name(environment()), "reason": reason})
+    note(opened, data, done=f"{line.id} serves again")
     if said := unserved(opened, data):
         print(said, file=sys.stderr)
     if json:

@@ -39,4 +39,4 @@ def list_trainings(
     shown = (
         (*(row[name] for name in columns[:5]), "" if row["right"] is None else f"{row['right']:.1%}") for row in rows
     )
-    print_table(columns, shown, numbers=("step", "right"))
+    print_table(columns, shown, numbers=("step", "right"), spare=("step", "stage"))

@@ -38,12 +38,13 @@ def plan(
     from freehold.training.cluster import executor_of
     from freehold.training.executor import require_libraries
     from freehold.training.plan import is_here, make_plan
-    from freehold.training.recipe import REWARDED, write_recipe
+    from freehold.training.recipe import REWARDED, require_problems, write_recipe
     from freehold.training.tasks.task import WORKLOAD
 
     environ = environment()
     place = data_dir(data, environ)
     read = resolved(recipe, place)
+    require_problems(read)
     chosen_later = read.stage in REWARDED and any(one.task == WORKLOAD for one in read.mix)
     measures = measure and is_here(read) and not chosen_later
     if measures:

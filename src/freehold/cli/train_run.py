@@ -58,7 +58,7 @@ def run(
     from freehold.training.chain import chain, run_of
     from freehold.training.cluster import executor_of
     from freehold.training.executor import require_libraries
-    from freehold.training.runs import find_run, standing
+    from freehold.training.runs import standing
 
     folder = data_dir(data, environment())
     executor = executor_of(ray, environment())
@@ -80,8 +80,9 @@ def run(
             )
         place = _begun(path, folder, terms, config)
     else:
+        found = _named(recipe, folder)
         require_libraries()
-        place = _again(find_run(folder, recipe), folder)
+        place = _again(found, folder)
     if detach:
         _started(place, executor)
         print_json({"run": place.path.name}) if json else print(place.path.name)
@@ -91,6 +92,19 @@ def run(
     finally:
         if json:
             print_json({"run": place.path.name, **msgspec.to_builtins(standing(place))})
+
+
+def _named(name: str, folder: Path) -> "RunFolder":
+    """The run whose id begins with a name that is no recipe's. Raises ConfigError."""
+    from freehold.errors import ConfigError
+    from freehold.training.runs import find_run, list_runs
+
+    if not any(one.path.name.startswith(name) for one in list_runs(folder)):
+        raise ConfigError(
+            f"There is no file {name} with a recipe, and no run of that id.",
+            "A recipe is a file of TOML: see recipes/. `freehold train list` shows the runs.",
+        )
+    return find_run(folder, name)
 
 
 def _started(place: "RunFolder", executor: "Executor") -> "Job":
@@ -136,9 +150,11 @@ def _begun(path: Path, folder: Path, more: Path | None, config: Path | None) -> 
     from freehold.training.dataset import clean, read_dataset
     from freehold.training.executor import require_libraries
     from freehold.training.plan import asked_of_terms
+    from freehold.training.recipe import require_problems
     from freehold.training.runs import new_run
 
     read, now = resolved(path, folder), datetime.now(UTC)
+    require_problems(read)
     own_terms = further(more)
     overrides = overrides_in(folder, config)
     known = Terms.load(*own_terms)

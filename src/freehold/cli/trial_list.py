@@ -46,4 +46,5 @@ def list_trials(
     shown = (
         (row["trial"], when(int(str(row["planned_at"])))[:16], *(row[name] for name in columns[2:])) for row in rows
     )
-    print_table(columns, shown, numbers=("items",))
+    spare = ("items", "planned (UTC)", "workload", "incumbent")
+    print_table(columns, shown, numbers=("items",), spare=spare)

@@ -25,7 +25,7 @@ def report(
     json: Annotated[bool, typer.Option("--json", help="JSON on stdout, without contents.")] = False,
 ) -> None:
     """Writes a self-contained page: verdict, gates, intervals by segment, cost, time and quality, disagreements side by side,
-    the plan and its entry in the ledger. A page with contents is a copy that no erasure reaches."""
+    the plan and its entry in the ledger. A page with contents is a copy that no erasure reaches, and for nobody else to read."""
     import sys
 
     from freehold.cli.audit import print_json
@@ -58,12 +58,24 @@ def report(
     )
     path = out or Path(f"{plan.id}.html")
     try:
-        path.write_text(page(told), encoding="utf-8")
+        _write(path, page(told), private=bool(shown))
     except OSError as error:
         raise TrialError(f"{path} cannot be written: {error.strerror}.", "Name another file with --out.") from None
     print(path)
     if shown:
         print(f"It holds what was said on {len(shown):,} items; keep it as carefully as those.", file=sys.stderr)
+
+
+def _write(path: Path, text: str, *, private: bool) -> None:
+    """Writes a file, a `private` one for its owner alone, also where it was another's to read before. Raises OSError."""
+    import os
+    import stat
+
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600 if private else 0o666)
+    with os.fdopen(fd, "w", encoding="utf-8") as file:
+        if private and stat.S_ISREG(os.fstat(fd).st_mode):
+            os.fchmod(fd, 0o600)
+        file.write(text)
 
 
 def _noted(folder: Path, plan: "Plan", digest: str, results: str) -> "Noted":

@@ -29,8 +29,6 @@ def run(
     Refuses a plan that is not the one in the ledger. The verdict goes to stdout and into the ledger; exit code 0 when it is
     pass, 2 when it is fail, 3 when it is inconclusive or void."""
     import contextlib
-    import fcntl
-    import os
     from functools import partial
 
     import uvloop
@@ -43,6 +41,7 @@ def run(
     from freehold.config.paths import data_dir, environment
     from freehold.errors import TrialError
     from freehold.graders.selftest import proven
+    from freehold.ledger.folder import alone_or
     from freehold.store.usage import find_costs
     from freehold.trials.asking import Door
     from freehold.trials.run import Job, Run, check_bounded
@@ -54,12 +53,9 @@ def run(
     most_nano = None if most_usd is None else _nano(most_usd)
     check_bounded(plan, most_nano)
     with contextlib.ExitStack() as stack:
-        lock = os.open(place.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        stack.callback(os.close, lock)
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise TrialError(f"{plan.id} is running already.", "Wait for it, or end it.") from None
+        stack.enter_context(
+            alone_or(place.lock, TrialError(f"{plan.id} is running already.", "Wait for it, or end it."))
+        )
         opened = stack.enter_context(shelf(folder))
         require_noted(folder, opened.db, plan.id, digest)
         items = load(plan, opened)

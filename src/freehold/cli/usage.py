@@ -5,9 +5,6 @@ from typing import Annotated, Any
 
 import typer
 
-PIPED_WIDTH = 200
-"""Columns of the table when no terminal shows it: wide enough that no value is cut."""
-
 COLUMNS = ("requests", "failed", "refused", "input_tokens", "output_tokens", "cache_read_tokens", "estimated")
 
 
@@ -28,7 +25,7 @@ def usage(
     month: Annotated[str | None, typer.Option(help="With --invoice: as 2026-11; default: this month.")] = None,
     check: Annotated[bool, typer.Option("--check", help="With --invoice: hold it against the ledger.")] = False,
     config: Annotated[
-        Path | None, typer.Option(help="With --left: freehold.toml; default: the one here, if any.")
+        Path | None, typer.Option(help="With --left or --project: freehold.toml; default: the one here, if any.")
     ] = None,
 ) -> None:
     """Adds up requests, tokens and dollars. Days and hours are UTC.
@@ -40,14 +37,14 @@ def usage(
             "project": (project is not None, ("invoice", "left")),
             "month": (month is not None, ("invoice",)),
             "check": (check, ("invoice",)),
-            "config": (config is not None, ("left",)),
+            "config": (config is not None, ("left",) if project is None else ("left", "invoice")),
             "by": (by is not None, ()),
             "since": (since is not None, ()),
             "until": (until is not None, ()),
         },
     )
     if invoice:
-        _invoice(month, project, data, json=json, csv=csv, check=check)
+        _invoice(month, project, data, config, json=json, csv=csv, check=check)
         return
     if left:
         _left(project, data, config, json=json, csv=csv)
@@ -84,7 +81,7 @@ def usage(
             [one | {"usd": _decimal(row.cost_nano)} for one, row in zip(found, rows, strict=True)],
         )
     else:
-        _print_table([*groups, *COLUMNS, "usd"], found)
+        _print_table(groups, found)
 
 
 def _require_heard(shown: dict[str, bool], given: dict[str, tuple[bool, tuple[str, ...]]]) -> None:
@@ -102,15 +99,27 @@ def _require_heard(shown: dict[str, bool], given: dict[str, tuple[bool, tuple[st
             raise InvalidField(f"--{option} says nothing here.", advice, param=option)
 
 
-def _invoice(month: str | None, project: str | None, data: Path | None, *, json: bool, csv: bool, check: bool) -> None:
+def _invoice(
+    month: str | None,
+    project: str | None,
+    data: Path | None,
+    config: Path | None,
+    *,
+    json: bool,
+    csv: bool,
+    check: bool,
+) -> None:
     import time
 
     from freehold.cli.audit import print_json, print_table
+    from freehold.cli.settings import read_settings
     from freehold.cli.usage_invoice import as_csv, invoice, rows
-    from freehold.config.paths import environment, used_data_dir
+    from freehold.config.paths import config_file, environment, used_data_dir
 
     chosen = month or time.strftime("%Y-%m", time.gmtime())
-    found = invoice(used_data_dir(data, environment()), chosen, project, check=check)
+    folder = used_data_dir(data, environment())
+    configured = lambda: read_settings(config_file(config, Path()), folder).projects  # noqa: E731 (read only where it is asked for)
+    found = invoice(folder, chosen, project, check=check, configured=configured)
     if json:
         print_json(found)
     elif csv:
@@ -179,18 +188,12 @@ def _print_csv(columns: list[str], rows: list[dict[str, Any]]) -> None:
     writer.writerows({name: cell(value) for name, value in row.items()} for row in rows)
 
 
-def _print_table(columns: list[str], rows: list[dict[str, Any]]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
+def _print_table(groups: tuple[str, ...], found: list[dict[str, Any]]) -> None:
+    from freehold.cli.audit import print_table
 
-    table = Table(box=None, pad_edge=False)
-    for column in columns:
-        counted = column in COLUMNS or column == "usd"
-        table.add_column(column.replace("_", " "), justify="right" if counted else "left", overflow="fold")
-    for row in rows:
-        table.add_row(*(Text(f"{row[c]:.6f}" if c == "usd" else str(row[c])) for c in columns))
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=PIPED_WIDTH)
-    console.print(table)
+    counted = [name.replace("_", " ") for name in (*COLUMNS, "usd")]
+    rows = (
+        [f"{one[name]:.6f}" if name == "usd" else one[name] for name in (*groups, *COLUMNS, "usd")] for one in found
+    )
+    spare = ("estimated", "cache read tokens", "refused", "failed")
+    print_table([*groups, *counted], rows, counted, spare)

@@ -9,6 +9,7 @@ import csv
 import hashlib
 import io
 import time
+from collections.abc import Callable, Iterable
 from decimal import ROUND_HALF_EVEN, Decimal
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ import msgspec
 
 from freehold.cli.audit import OpenLedger, dollars
 from freehold.cli.audit_books import COUNTED as NAMES
+from freehold.cli.usage_project import require_known
 from freehold.errors import MalformedEntry, StoreError
 from freehold.gateway.entries import ANSWER
 from freehold.ledger.entry import read_entry
@@ -30,13 +32,23 @@ FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """How what a spreadsheet computes begins. A project may be called so."""
 
 
-def invoice(data: Path, month: str, project: str | None, *, check: bool, now: float | None = None) -> dict[str, Any]:
+def invoice(
+    data: Path,
+    month: str,
+    project: str | None,
+    *,
+    check: bool,
+    now: float | None = None,
+    configured: Callable[[], Iterable[str]] = tuple,
+) -> dict[str, Any]:
     """The invoice as JSON values. `provisional` says that its month is not over, or that records of it are still on their way. With `check` every line is held against the entries of the
-    ledger. Raises InvalidField, StoreError."""
+    ledger. `configured` gives the projects of the configuration, and is asked only for one without a line. Raises InvalidField, NotFound, StoreError."""
     since, until = month_bounds(month)
     with contextlib.closing(open_database(data)) as db:
         late = count_journaled(db, data / JOURNAL, since, until, project)
         lines = bill(db, since, until, project)
+        if project is not None and not lines and not late:
+            require_known(db, project, configured())
     if check:
         _check(OpenLedger(data), since, until, project, lines)
     total = sum(line.cost_nano for line in lines)

@@ -9,6 +9,7 @@ from typing import Any
 from msgspec import Struct
 
 from freehold.cli.audit import dollars
+from freehold.cli.usage_project import require_known
 from freehold.config.customers import on_its_plan
 from freehold.config.settings import Settings
 from freehold.store.callers import list_keys
@@ -36,14 +37,19 @@ class Standing(Struct, frozen=True):
 
 
 def standings(data: Path, settings: Settings, project: str | None = None) -> list[Standing]:
-    """How everything stands that bounds somebody, of one project or of all. Raises StoreError before the door's first start."""
+    """How everything stands that bounds somebody, of one project or of all. Raises StoreError before the door's first start, NotFound for a
+    project that there is not."""
     now = time.time()
     with contextlib.closing(Counters.open(data / COUNTERS, None)) as counters:
-        return [
+        found = [
             _standing(counters, whose, of, measure, charge, now)
             for whose, of, measure, charge in _bounds(counters, data, settings, project)
             if charge.hard is not None
         ]
+    if project is not None and not found:
+        with contextlib.closing(open_database(data)) as db:
+            require_known(db, project, settings.projects)
+    return found
 
 
 def rows(found: list[Standing]) -> list[tuple[Any, ...]]:

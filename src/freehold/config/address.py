@@ -1,9 +1,13 @@
 """What a base URL and a proxy may look like. Pure; whether somebody answers there is for others to find out."""
 
+import re
 from urllib.parse import urlsplit
 
 from freehold.config.secrets import fits_a_header
 from freehold.config.values import shown
+
+_MARK = re.compile(r"[?#]")
+"""Where a query or a fragment begins."""
 
 
 def wrong_address(written: object) -> str | None:
@@ -34,7 +38,14 @@ def is_proxy(url: str) -> bool:
 
 
 def without_credentials(written: object) -> str:
-    """The value for a message, without what stands before an @."""
-    if isinstance(written, str) and "@" in written:
-        return shown(f"...@{written.rpartition('@')[2]}")
-    return shown(written)
+    """The value for a message, without what stands before an @, in a query or in a fragment: keys stand in all of them."""
+    if not isinstance(written, str):
+        return shown(written)
+    mark = _MARK.search(written)
+    end = len(written) if mark is None else mark.end()
+    place, behind = written[:end], written[end:]
+    if "@" in behind:  # as a part of a password that holds a mark too, or of the query: nobody can say
+        return shown("...")
+    if "@" in place:
+        place = f"...@{place.rpartition('@')[2]}"
+    return shown(f"{place}..." if behind else place)

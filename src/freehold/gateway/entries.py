@@ -10,8 +10,9 @@ import msgspec
 from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import replace
 
-from freehold.ledger.entry import MOST_EXACT, VERSION, write_entry
+from freehold.ledger.entry import VERSION, write_entry
 from freehold.ledger.tiles import MAX_ENTRY
+from freehold.messages import MOST_EXACT
 from freehold.store.events import Event
 from freehold.store.records import Attempt, Record
 

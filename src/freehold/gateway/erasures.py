@@ -20,9 +20,9 @@ from freehold.errors import InvalidField, LedgerError
 from freehold.gateway.entries import event_entry
 from freehold.gateway.ledger_folder import LedgerFolder
 from freehold.gateway.ledger_storage import open_contents
-from freehold.ledger.entry import MOST_EXACT
 from freehold.ledger.folder import alone
 from freehold.ledger.subjects import Erasure, Subjects, filed_as
+from freehold.messages import MOST_EXACT
 from freehold.store.database import open_database, transaction
 from freehold.store.events import Event, keep_event
 from freehold.store.folder import JOURNAL

@@ -15,18 +15,30 @@ from msgspec import Raw, Struct
 from msgspec.structs import replace
 
 from freehold.catalog.catalog import at_moment
-from freehold.catalog.cost import Ceiling, ceiling, worst_case
-from freehold.catalog.rows import Price
+from freehold.catalog.cost import Ceiling, ceiling, rates_of, worst_case
+from freehold.catalog.rows import Price, Rates
 from freehold.config.settings import Conditions, Strategy
 from freehold.errors import ContextTooLong, FreeholdError, InvalidField, Unbounded, UnpricedModel, Unsupported
 from freehold.gateway.deployments import Deployment
 from freehold.gateway.kept_ids import PREFIX
 from freehold.gateway.needs import Needs
-from freehold.messages import File, Image, Message, Part, Request, Text, ToolCall, ToolResult
+from freehold.messages import File, Image, Message, Part, Request, Text, ToolCall, ToolResult, Usage
 from freehold.store.records import AppliedPrice
 
 ASSUMED_OUTPUT = 1_000
 """Output tokens that the cheapest is judged by, when the caller names no cap."""
+
+KINDS = (
+    "input",
+    "output",
+    "cache_read",
+    "cache_write_5m",
+    "cache_write_1h",
+    "reasoning",
+    "audio_input",
+    "audio_output",
+)
+"""Kinds of token that a record names the rate of."""
 
 SHOWN_OPENING = 40
 """Characters of a conversation's opening that an explanation repeats."""
@@ -50,20 +62,24 @@ class Target(Struct):
             self.ceiling = ceiling(self.price)
             self.applied = applied(self.price, self.source)
 
-    def price_at(self, moment: float) -> tuple[Price | None, AppliedPrice | None]:
-        """The price at a moment, in Unix seconds, and what a record says of it."""
-        if self.price is None or self.price.off_peak is None:
-            return self.price, self.applied
-        then = at_moment(self.price, datetime.fromtimestamp(moment, UTC))
-        return then, applied(then, self.source)
+    def price_at(self, moment: float, usage: Usage) -> tuple[Price | None, AppliedPrice | None]:
+        """The price at a moment, in Unix seconds, and what the record of this usage says of it: the rates that it is counted with."""
+        price = self.price
+        if price is None:
+            return None, None
+        if price.off_peak is not None:
+            price = at_moment(price, datetime.fromtimestamp(moment, UTC))
+        rates = rates_of(price, usage)
+        return price, self.applied if rates is self.price else applied(price, self.source, rates)
 
 
-def applied(price: Price, source: str) -> AppliedPrice:
-    """The price as a record keeps it: the rates in nano-dollars per million tokens, as of the day they hold from, and
+def applied(price: Price, source: str, rates: Rates | None = None) -> AppliedPrice:
+    """The price as a record keeps it: the rates in nano-dollars per million tokens (its own, or those of a tier), as of the day they hold from, and
     whether the catalog, the settings or nobody (`own`: served here) says so."""
-    kinds = ("input", "output", "cache_read", "cache_write_5m", "cache_write_1h", "reasoning", "search")
-    rates = {kind: value for kind in kinds if (value := getattr(price, kind))}
-    return AppliedPrice(rates=rates, as_of=price.since or "", source=source)
+    kept = {kind: value for kind in KINDS if (value := getattr(rates or price, kind))}
+    if price.search:
+        kept["search"] = price.search
+    return AppliedPrice(rates=kept, as_of=price.since or "", source=source)
 
 
 class Why(Struct, frozen=True):

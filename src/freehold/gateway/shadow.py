@@ -317,7 +317,7 @@ def _record(workload: str, one: Copy, run: Run, ended_at: float, ended: float) -
     if run.answer is not None and isinstance(run.answer.content, Whole):
         tally.take_reply(run.answer.content.reply)
         usage = tally.usage(one.visit.needs.likely, whole=True)
-        price, applied = run.answer.target.price_at(run.began_at)
+        price, applied = run.answer.target.price_at(run.began_at, usage)
     billed = sum(attempt.cost_nano for attempt in run.attempts)
     if tally.goes_on:
         billed += one.worst

@@ -157,7 +157,7 @@ class Visit(Struct, eq=False):
         """The one record of this request."""
         usage = self.usage()
         answer, request, error, tally = self.answer, self.request, self.error, self.tally
-        price, applied = answer.target.price_at(self.began_at) if answer is not None else (None, None)
+        price, applied = answer.target.price_at(self.began_at, usage) if answer is not None else (None, None)
         record = Record(
             id=self.id,
             started_at=self.began_at,

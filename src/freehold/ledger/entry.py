@@ -12,11 +12,9 @@ import msgspec
 
 from freehold.errors import EntryTooLarge, MalformedEntry
 from freehold.ledger.tiles import MAX_ENTRY
+from freehold.messages import MOST_EXACT
 
 VERSION: Final = 1
-
-MOST_EXACT: Final = 2**53 - 1
-"""The largest integer that every JSON reader holds exactly (RFC 8785, section 3.2.2.3; RFC 7493)."""
 
 _encode: Final = msgspec.json.Encoder(order="sorted").encode
 _decode: Final = msgspec.json.Decoder(dict[str, Any]).decode

@@ -10,7 +10,7 @@ import os
 from collections.abc import Generator
 from pathlib import Path
 
-from freehold.errors import StoreError
+from freehold.errors import FreeholdError, StoreError
 
 
 def make_private(folder: Path) -> Path:
@@ -53,6 +53,23 @@ def alone(lock: Path) -> Generator[None]:
     fd = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(fd, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(fd)
+
+
+@contextlib.contextmanager
+def alone_or(lock: Path, taken: FreeholdError) -> Generator[None]:
+    """Runs a block, unless somebody else is inside one with this lock: then raises `taken` at once. The lock's file says which process is inside, or was last. A
+    death inside lets the next one in."""
+    fd = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise taken from None
+        os.ftruncate(fd, 0)
+        os.write(fd, str(os.getpid()).encode())
         yield
     finally:
         os.close(fd)

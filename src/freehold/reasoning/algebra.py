@@ -14,7 +14,8 @@ The claims, for a statement `A = B` with letters:
   follow is refuted only where the step says that it follows ("so", "subtract", "gives", ...); it may be a new fact
   elsewhere.
 
-A value with digits after the point may be a root whose decimals never end, correctly rounded (`3x = 10, so x = 3.33`).
+A value with digits after the point may be a root whose decimals never end, correctly rounded (`3x = 10, so x = 3.33`). What the earlier equation gives as
+such a number may be rounded itself: what does not follow from it as it stands and does with that (`x / 3 = 3.33, so x = 10`) is not decided.
 
 Nothing that leans on `log` is refuted, since its base is a matter of taste.
 """
@@ -49,6 +50,7 @@ _FOLLOWS = re.compile(
 )
 
 Question = dict[str, Any]
+Said = tuple[Statement, str]  # with the text that it stands in
 
 
 class Algebra:
@@ -56,7 +58,7 @@ class Algebra:
     needed."""
 
     name: ClassVar[str] = "algebra"
-    version: ClassVar[str] = "2"
+    version: ClassVar[str] = "3"
     late: ClassVar[bool] = False
     samples: ClassVar[tuple[Sample, ...]] = (
         Sample("gold", "Expanding, (x+1)^2 = x^2 + 2x + 1."),
@@ -82,16 +84,14 @@ class Algebra:
                 if len(found) >= MOST_CLAIMS:
                     return [*found, self._unasked(step, statement)]
                 found += self._pair(step, context, statement, place, given)
-            given.append(statement)
+            given.append((statement, step.text))
         return found
 
     def close(self) -> None:
         """Ends the worker."""
         self._worker.close()
 
-    def _pair(
-        self, step: Step, context: Context, statement: Statement, place: int, given: list[Statement]
-    ) -> list[Finding]:
+    def _pair(self, step: Step, context: Context, statement: Statement, place: int, given: list[Said]) -> list[Finding]:
         left, right = statement.sides[place], statement.sides[place + 1]
         span = (statement.spans[place][0], statement.spans[place + 1][1])
         if not symbols(left) | symbols(right):
@@ -112,13 +112,15 @@ class Algebra:
         return self._follows(step, context, (left, right), span, given)
 
     def _follows(
-        self, step: Step, context: Context, sides: tuple[Tree, Tree], span: tuple[int, int], given: list[Statement]
+        self, step: Step, context: Context, sides: tuple[Tree, Tree], span: tuple[int, int], given: list[Said]
     ) -> list[Finding]:
         letters = symbols(sides[0]) | symbols(sides[1])
-        before = _nearest(letters, list(sides), given)
-        if len(letters) != 1 or before is None or _sets(*sides):
+        nearest = _nearest(letters, list(sides), given)
+        if len(letters) != 1 or nearest is None or _sets(*sides):
             return []
+        before, figure = list(nearest[0].sides[-2:]), _figure(*nearest)
         question = {"task": "follows", "given": before, "then": list(sides), "variable": next(iter(letters))}
+        question |= {"figure": figure} if figure else {}
         stated = numerals(step.text[slice(*span)])
         if _is_value(list(sides)) and len(stated) == 1 and stated[0].quantum < 1:
             question["quantum"] = str(stated[0].quantum)
@@ -153,21 +155,33 @@ class Algebra:
 VERIFIER = Algebra
 
 
-def _equations(context: Context) -> list[Statement]:
+def _equations(context: Context) -> list[Said]:
     """The statements that stand before this step, first to last: the question's, then those of the steps before."""
     texts = (context.question, *(step.text for step in context.earlier[-20:]))
-    return [statement for text in texts for statement in statements(text[:MAX_LENGTH])]
+    return [(statement, text) for text in texts for statement in statements(text[:MAX_LENGTH])]
 
 
-def _nearest(letters: frozenset[str], sides: list[Tree], given: list[Statement]) -> list[Tree] | None:
-    """The last two sides of the nearest statement in the same letters that is not this one."""
-    for statement in reversed(given):
+def _nearest(letters: frozenset[str], sides: list[Tree], given: list[Said]) -> Said | None:
+    """The nearest statement whose last two sides are in the same letters and are not this one."""
+    for statement, text in reversed(given):
         before = list(statement.sides[-2:])
         if symbols(before[0]) | symbols(before[1]) != letters or before == sides or any(map(_holds_calculus, before)):
             continue
         # `x = 2 or x = 3`: a value is held against the equation, not against the other value.
         if not (_is_value(sides) and _is_value(before)):
-            return before
+            return statement, text
+    return None
+
+
+def _figure(statement: Statement, text: str) -> Question | None:
+    """The number with digits after the point that one of the last two sides is, the worth of its last digit, and of what it is the value."""
+    last = list(zip(statement.sides, statement.spans, strict=True))[-2:]
+    for (side, span), (other, _) in (last, last[::-1]):
+        stated = numerals(text[slice(*span)])
+        negative = side[0] == "neg" and side[1][0] == "num"
+        if (negative or side[0] == "num") and len(stated) == 1 and stated[0].quantum < 1:
+            value = f"-{side[1][1]}" if negative else str(side[1])
+            return {"of": other, "stated": value, "quantum": str(stated[0].quantum)}
     return None
 
 

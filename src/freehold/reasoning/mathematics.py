@@ -15,7 +15,7 @@ from typing import Any
 
 from freehold.reasoning.extras import library
 from freehold.reasoning.formulas import Tree
-from freehold.reasoning.numerals import terminates
+from freehold.reasoning.numerals import is_rounding, terminates
 from freehold.reasoning.worker import serve
 
 POINTS: int = 8
@@ -70,13 +70,16 @@ class Mathematics:
 
     def follows(self, question: dict[str, Any]) -> Answer:
         """Whether the equation `then` follows from `given`, both in one `variable`: a value must be a root of `given`,
-        an equation must have all roots of `given`, over the complex numbers."""
+        an equation must have all roots of `given`, over the complex numbers. What does not follow, and would if the `figure` that is a side of `given`
+        were a rounding, is unsure."""
         variable = self._symbol(question["variable"])
         given, then = (self._difference(question[name]) for name in ("given", "then"))
         value = self._solved(question["then"], question["variable"])
         if value is not None:
             check = self._zero(given.subs(variable, value), self.sympy.Integer(0))
             if check["holds"] is False and (near := self._near(given, variable, value, question.get("quantum"))):
+                return near
+            if check["holds"] is False and (near := self._rounded(question.get("figure"), variable, [value])):
                 return near
             return check | {"found": f"left minus right of the given equation is {_text(given.subs(variable, value))}"}
         roots = self.sympy.solveset(given, variable, self.sympy.S.Complexes)
@@ -86,6 +89,11 @@ class Mathematics:
             return {"holds": None, "found": "no root", "how": "the given equation has no root, so anything follows"}
         checks = [self._zero(then.subs(variable, root), self.sympy.Integer(0))["holds"] for root in roots]
         holds = False if False in checks else None if None in checks else True
+        if holds is False and question.get("figure"):
+            ways = self.sympy.solveset(then, variable, self.sympy.S.Complexes)
+            listed = list(ways) if isinstance(ways, self.sympy.FiniteSet) and len(ways) <= 12 else []
+            if near := self._rounded(question["figure"], variable, listed):
+                return near
         return {
             "holds": holds,
             "found": f"the given equation has the roots {_text(roots)}",
@@ -103,6 +111,24 @@ class Mathematics:
             ends = root.is_Rational and terminates(Fraction(int(root.p), int(root.q)))
             told = {"found": f"the root is {_text(root)}", "how": "a correct rounding of the root"}
             return {"holds": None if ends else True, **told}
+        return None
+
+    def _rounded(self, figure: dict[str, Any] | None, variable: Any, values: list[Any]) -> Answer | None:
+        """What is said of values for which a figure is a correct rounding of what it stands for, with decimals that never end; None of others."""
+        if figure is None:
+            return None
+        stated, quantum = Fraction(figure["stated"]), Fraction(figure["quantum"])
+        for value in values:
+            exact = self._built(figure["of"]).subs(variable, value)
+            if not exact.is_Rational:
+                continue
+            meant = Fraction(int(exact.p), int(exact.q))
+            if not terminates(meant) and is_rounding(meant, stated, quantum):
+                return {
+                    "holds": None,
+                    "found": f"the given figure is {_text(exact)} then",
+                    "how": "it does not follow from the figure as it stands, and does where that is rounded",
+                }
         return None
 
     def final(self, question: dict[str, Any]) -> Answer:

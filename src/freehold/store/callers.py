@@ -19,6 +19,7 @@ import msgspec
 from msgspec import Struct
 
 from freehold.errors import ExpiredKey, InvalidField, NotFound, RevokedKey, StoreError
+from freehold.messages import MOST_EXACT
 from freehold.store.database import transaction
 from freehold.store.events import keep_event
 from freehold.store.folder import ADMIN_KEY, make_private, write_once
@@ -33,8 +34,6 @@ PREFIX_LENGTH = 8
 
 _ALPHABET = string.digits + string.ascii_letters
 _NAME_LENGTH = 200
-_MOST_EXACT = 2**53 - 1
-"""As RFC 8785, section 3.2.2.3, has it."""
 _LAST = 253_402_300_800
 """The Unix second at which the year 10000 begins, which no calendar of ours knows."""
 _SELECT = """
@@ -258,7 +257,7 @@ def _told(key: Key) -> dict[str, Any]:
 
 
 def _exact(number: int) -> int | str:
-    return number if number <= _MOST_EXACT else str(number)
+    return number if number <= MOST_EXACT else str(number)
 
 
 def _require_sense(key: Key) -> None:

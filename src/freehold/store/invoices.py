@@ -143,6 +143,11 @@ def bill(db: sqlite3.Connection, since: int, until: int, project: str | None = N
     return lines
 
 
+def known_projects(db: sqlite3.Connection) -> set[str]:
+    """The projects that have a key, or that ever used anything."""
+    return {name for (name,) in db.execute("SELECT name FROM projects UNION SELECT project FROM usage_hours")}
+
+
 def lines_of(uses: Iterable[Use]) -> list[Line]:
     """Uses added up by project, model, price and its source."""
     found: dict[tuple[str, str, tuple[tuple[str, int], ...], str], Use] = {}

@@ -28,7 +28,7 @@ from freehold.errors import ConfigError
 from freehold.training import tasks
 from freehold.training.dataset import Cleaning
 from freehold.training.tasks.apart import read_apart
-from freehold.training.tasks.task import WORKLOAD, Task
+from freehold.training.tasks.task import WORKLOAD, NoProblem, Task
 
 Stage = Literal["pretrain", "distil", "sft", "grpo", "dpo"]
 Curriculum = Literal["uniform", "rising", "mastery"]
@@ -39,6 +39,9 @@ APART: Final = "sealed.txt"
 
 REWARDED: Final[tuple[Stage, ...]] = ("grpo", "dpo")
 """Stages that learn by what the graders of their tasks reward."""
+
+SEEDS: Final = 3
+"""Seeds that are tried before a level of a task counts as one without problems."""
 
 Share = Annotated[float, Meta(ge=0, le=1)]
 Positive = Annotated[int, Meta(gt=0)]
@@ -243,6 +246,19 @@ def tasks_of(recipe: Recipe) -> list[tuple[Task, Portion, tuple[int, ...]]]:
     return found
 
 
+def require_problems(recipe: Recipe) -> None:
+    """Raises ConfigError for levels of which a task of the mix has no problem with its options. Those of a workload's items are chosen later."""
+    drawn = replace(recipe, mix=tuple(one for one in recipe.mix if one.task != WORKLOAD))
+    for task, portion, levels in tasks_of(drawn):
+        without = [level for level in levels if not _has_problem(task, level)]
+        if without:
+            has = ", ".join(str(level) for level in levels if level not in without) or "none"
+            raise ConfigError(
+                f"The recipe for {recipe.model}: with these options {portion.task} has no problem of level {', '.join(map(str, without))}.",
+                f"Mend `levels` or `options`; of the levels that are asked for there are problems of {has}.",
+            )
+
+
 def placed(recipe: Recipe, folder: Path, apart: str = "") -> Recipe:
     """The recipe of a run with the files of its folder that it names (`items` of a workload) where they lie now, and with that of what its tasks must not
     draw, whose SHA-256 is `apart`; empty for none."""
@@ -263,6 +279,16 @@ def write_recipe(recipe: Recipe) -> bytes:
     if not recipe.data:
         del table["clean"]
     return msgspec.json.encode(table)
+
+
+def _has_problem(task: Task, level: int) -> bool:
+    for seed in range(SEEDS):
+        try:
+            task.generate(level, seed)
+        except NoProblem:
+            continue
+        return True
+    return False
 
 
 def _wrong(recipe: Recipe) -> tuple[str, str] | None:

@@ -218,6 +218,7 @@ def evidence(state: State, rules: CanaryRules, steps: Sequence[int], step: int) 
         "conversations_at_step": state.at_step,
         "candidate_arm": _side(state.candidate),
         "incumbent_arm": _side(state.incumbent),
+        "recent_requests": len(state.recent),
         "recent_failures": sum(state.recent),
     }
     if step < len(state.passing):

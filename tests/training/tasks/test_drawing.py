@@ -10,7 +10,7 @@ from freehold.training.tasks.arithmetic_chains import ArithmeticChains
 from freehold.training.tasks.arithmetic_mod_p import ArithmeticModP
 from freehold.training.tasks.drawing import draw, held_out
 from freehold.training.tasks.refund_policy import RefundPolicy
-from freehold.training.tasks.task import Split
+from freehold.training.tasks.task import NoProblem, Problem, Split
 from freehold.training.tasks.workload import WorkloadTask
 
 
@@ -41,6 +41,22 @@ def test_a_level_with_few_problems_ends_and_gives_none_twice() -> None:
     found = [task.digest(problem) for problem in held_out(task, "test", 1, 10_000)]
     assert len(found) == len(set(found))
     assert len(in_test & set(found)) >= 0.9 * len(in_test)
+
+
+class Sparse(ArithmeticChains):
+    """Every other seed has no problem, as at a level of refund-policy that few policies reach."""
+
+    def generate(self, level: int, seed: int) -> Problem:
+        if seed % 2:
+            raise NoProblem("an odd seed")
+        return super().generate(level, seed)
+
+
+def test_a_seed_without_a_problem_is_passed_over() -> None:
+    assert len(list(islice(draw(Sparse(), "train", {2: 1.0}, 1), 200))) == 200
+    found = held_out(Sparse(), "test", 3, 50)
+    assert len({Sparse().digest(problem) for problem in found}) == 50
+    assert {Sparse().split(problem) for problem in found} == {"test"}
 
 
 def test_no_weight_is_an_error() -> None:

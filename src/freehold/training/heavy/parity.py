@@ -40,7 +40,7 @@ from freehold.training.heavy.tokenizer import load_tokenizer
 from freehold.training.recipe import folder_of, tasks_of
 from freehold.training.runs import RunFolder
 from freehold.training.tasks.drawing import held_out
-from freehold.training.tasks.task import HELD_OUT, Problem, Task, read_reply, seeded, write_reply
+from freehold.training.tasks.task import HELD_OUT, NoProblem, Problem, Task, read_reply, seeded, write_reply
 
 Exporting = Quantisation | Literal["LORA"]
 """What a run is exported as: a file of all weights, or its adapters alone."""
@@ -302,7 +302,11 @@ def _texts(mix: Mix, examples: Sequence[Example], count: int) -> Iterator[str]:
             continue
         if mix:
             task, _, levels = mix[place // 2 % len(mix)]
-            problem = task.generate(rng.choice(levels), place)
+            try:
+                problem = task.generate(rng.choice(levels), place)
+            except NoProblem:
+                yield _noise(rng)
+                continue
             text = f"{task.render(problem)}\n{_solved(task, problem)}"
         else:
             text = f"{examples[place // 2 % len(examples)].asked}\n{examples[place // 2 % len(examples)].reply}"

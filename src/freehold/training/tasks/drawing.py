@@ -9,7 +9,7 @@ from itertools import islice
 from random import Random
 
 from freehold.training.tasks.apart import is_apart
-from freehold.training.tasks.task import Problem, Split, Task, seeded
+from freehold.training.tasks.task import NoProblem, Problem, Split, Task, seeded
 
 PATIENCE = 2_000
 """Draws in a row that give nothing new before a level counts as used up. The smallest split is one in twenty."""
@@ -49,8 +49,8 @@ def _in_turn(task: Task, split: Split, problems: list[Problem], rng: Random) -> 
 
 def _one(task: Task, split: Split, level: int, rng: Random) -> Problem:
     for _ in range(PATIENCE):
-        problem = task.generate(level, rng.randrange(2**62))
-        if task.split(problem) == split and not is_apart(task, problem):
+        problem = _tried(task, level, rng)
+        if problem is not None and task.split(problem) == split and not is_apart(task, problem):
             return problem
     raise ValueError(
         f"{task.name} has no problem of level {level} for {split}{' that may be drawn' if task.apart else ''}"
@@ -66,10 +66,20 @@ def _distinct(task: Task, split: Split, level: int, seed: int) -> Iterator[Probl
     seen: set[str] = set()
     idle = 0
     while idle < PATIENCE:
-        problem = task.generate(level, rng.randrange(2**62))
-        digest = task.digest(problem)
+        problem = _tried(task, level, rng)
         idle += 1
+        if problem is None:
+            continue
+        digest = task.digest(problem)
         if digest not in seen and task.split(problem) == split:
             seen.add(digest)
             idle = 0
             yield problem
+
+
+def _tried(task: Task, level: int, rng: Random) -> Problem | None:
+    """The problem of the next seed; None where that seed has none, as happens at levels that few problems reach."""
+    try:
+        return task.generate(level, rng.randrange(2**62))
+    except NoProblem:
+        return None

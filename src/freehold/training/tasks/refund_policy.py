@@ -31,7 +31,18 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from freehold.training.tasks.refund_rules import FLAGS, KINDS, Applied, Case, Outcome, Rule, State, money
-from freehold.training.tasks.task import MARKS, Check, Problem, Solution, StepCheck, Task, lines_of, pieces, seeded
+from freehold.training.tasks.task import (
+    MARKS,
+    Check,
+    NoProblem,
+    Problem,
+    Solution,
+    StepCheck,
+    Task,
+    lines_of,
+    pieces,
+    seeded,
+)
 
 CATEGORIES = ("books", "shoes", "toys", "phones", "lamps", "coats")
 
@@ -104,7 +115,7 @@ class RefundPolicy(Task):
         self.rules = tuple(rules)
 
     def generate(self, level: int, seed: int) -> Problem:
-        """A policy and a case on which exactly `level` optional rules have an effect. Raises ValueError where `DRAWS` give none, as of kinds that hold for all
+        """A policy and a case on which exactly `level` optional rules have an effect. Raises NoProblem where `DRAWS` give none, as of kinds that hold for all
         or none."""
         rng = seeded(self.name, self.admits(level), *self.kinds, *self.rules, seed)
         least, most = self.rules or (max(LEAST, level + 5), MOST)
@@ -116,7 +127,7 @@ class RefundPolicy(Task):
             as_wanted = draw > TRIES or (applied[-1].state.outcome == "refused") == refused
             if as_wanted and sum(one.effect for one in applied) == level:
                 return Problem(self.name, level, msgspec.to_builtins(policy, order="sorted"))
-        raise ValueError(
+        raise NoProblem(
             f"no policy of rules {', '.join(self.kinds or KINDS)} was found of which {level} have an effect"
         )
 

@@ -131,6 +131,10 @@ class Judgement(Struct, frozen=True):
         return 1.0 if self.proven else right if self.grade.score == 1.0 else 0.0
 
 
+class NoProblem(ValueError):
+    """A task has a level, and with its options and this seed no problem of it."""
+
+
 class Task(ABC):
     """One task, made with its options. `version` changes when problems, texts or verdicts do. `levels` are for training,
     `beyond` for what lies outside of it. `grader` is the configuration table of the grader of its answers, as a workload
@@ -168,7 +172,7 @@ class Task(ABC):
 
     @abstractmethod
     def generate(self, level: int, seed: int) -> Problem:
-        """The problem of this level and seed. Raises ValueError for a level that is neither in `levels` nor `beyond`."""
+        """The problem of this level and seed. Raises ValueError for a level that is neither in `levels` nor `beyond`, NoProblem where the seed gives none."""
 
     @abstractmethod
     def solve(self, problem: Problem) -> Solution:
