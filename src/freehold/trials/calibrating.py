@@ -101,8 +101,8 @@ def believed(
     mine, theirs = (usable.get(model) or usable.get(POOLED) for model in arms)
     if mine is None or theirs is None:
         return (
-            f"the judge `{grader.name}` is not calibrated: label at least {LEAST_LABELS} good and {LEAST_LABELS} bad replies "
-            f"(`freehold trial label {plan.id}`)"
+            f"the judge `{grader.name}` is not calibrated: label at least {LEAST_LABELS} good and {LEAST_LABELS} bad replies of "
+            f"different conversations (`freehold trial label {plan.id}`)"
         )
     if (
         POOLED in (mine.model, theirs.model)

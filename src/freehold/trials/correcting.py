@@ -96,7 +96,7 @@ def correct_by_hits(
     if min(good, bad) < LEAST_LABELS or len(arms) < 2 or min(one.m0 + one.m1 for one in arms) < LEAST_LABELS:
         return (
             f"the judge `{judge}` is not calibrated: people have called {good} replies good and {bad} bad, and it takes "
-            f"{LEAST_LABELS} of each, and {LEAST_LABELS} of each model's"
+            f"{LEAST_LABELS} of each, and {LEAST_LABELS} of each model's, of different conversations"
         )
     mine, theirs = arms
     p = alike(mine, theirs)
