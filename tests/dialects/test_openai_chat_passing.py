@@ -203,6 +203,7 @@ GREEDY = {"samplers": Raw(b'["top_k"]'), "top_k": Raw(b"1")}
         ({"temperature": 0.0, "top_p": 0.9, "seed": 1, "logprobs": True, "max_completion_tokens": 9}, True),
         ({"temperature": 0, "presence_penalty": 0, "frequency_penalty": None, "ignore_eos": True}, True),
         ({"temperature": 0, "lora": [1]}, True),
+        ({"temperature": 0, "response_format": {"type": "json_object"}}, False),
         ({"temperature": 0, "frequency_penalty": 0.5}, False),
         ({"temperature": 0, "xtc_probability": 0.2}, False),
         ({"temperature": 0, "samplers": ["mirostat"]}, False),

@@ -123,14 +123,24 @@ _NOTHING: Final = (None, 0, Raw(b"null"), Raw(b"0"), Raw(b"0.0"), Raw(b"false"))
 
 _NOT_OF_SAMPLING: Final = frozenset(
     {
-        *("model", "messages", "tools", "tool_choice", "parallel_tool_calls", "response_format"),
-        *("max_tokens", "max_completion_tokens", "stop", "n", "stream", "stream_options", "ignore_eos"),
+        *(
+            "model",
+            "messages",
+            "max_tokens",
+            "max_completion_tokens",
+            "stop",
+            "n",
+            "stream",
+            "stream_options",
+            "ignore_eos",
+        ),
         *("reasoning_effort", "chat_template_kwargs", "thinking_budget_tokens"),
         *("logprobs", "top_logprobs", "logit_bias", "temperature", "top_p", "seed"),
         *("user", "metadata", "store", "service_tier", "prompt_cache_key", "safety_identifier", "cache_prompt"),
     }
 )
-"""Fields of a Chat body that leave the likeliest token what it is: all others may belong to a server's own ways of sampling."""
+"""Fields of a Chat body that leave the likeliest token what it is: tools and schemas become grammars, and all others may belong to a server's own ways of
+sampling."""
 
 
 def _callers_word(name: str, dialect: str) -> str:

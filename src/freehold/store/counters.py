@@ -200,7 +200,7 @@ class Counters:
     def extend(self, grant: Grant, nano: int, now: float, stakes: Mapping[str, int] | None = None) -> bool:
         """Reserves `nano` more in every budget of the grant (a hedge, another paid attempt), and in the quotas that are of
         dollars; False when a hard limit says no. `stakes` are the models that may have answered then: of the quotas, theirs alone
-        are brought up to so many nano-dollars."""
+        are brought up to so many nano-dollars. A quota of which nothing more is asked says nothing, though a bill may have passed it."""
         if grant.settled or not 0 <= nano <= MOST_NANO:
             raise InternalError(f"This reservation cannot be extended by {nano} nano-dollars.")
         words = self._words

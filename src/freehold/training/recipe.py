@@ -28,7 +28,8 @@ from freehold.errors import ConfigError
 from freehold.training import tasks
 from freehold.training.dataset import Cleaning
 from freehold.training.tasks.apart import read_apart
-from freehold.training.tasks.task import WORKLOAD, NoProblem, Task
+from freehold.training.tasks.drawing import has_problems
+from freehold.training.tasks.task import WORKLOAD, Task
 
 Stage = Literal["pretrain", "distil", "sft", "grpo", "dpo"]
 Curriculum = Literal["uniform", "rising", "mastery"]
@@ -39,9 +40,6 @@ APART: Final = "sealed.txt"
 
 REWARDED: Final[tuple[Stage, ...]] = ("grpo", "dpo")
 """Stages that learn by what the graders of their tasks reward."""
-
-SEEDS: Final = 3
-"""Seeds that are tried before a level of a task counts as one without problems."""
 
 Share = Annotated[float, Meta(ge=0, le=1)]
 Positive = Annotated[int, Meta(gt=0)]
@@ -250,7 +248,7 @@ def require_problems(recipe: Recipe) -> None:
     """Raises ConfigError for levels of which a task of the mix has no problem with its options. Those of a workload's items are chosen later."""
     drawn = replace(recipe, mix=tuple(one for one in recipe.mix if one.task != WORKLOAD))
     for task, portion, levels in tasks_of(drawn):
-        without = [level for level in levels if not _has_problem(task, level)]
+        without = [level for level in levels if not has_problems(task, level)]
         if without:
             has = ", ".join(str(level) for level in levels if level not in without) or "none"
             raise ConfigError(
@@ -279,16 +277,6 @@ def write_recipe(recipe: Recipe) -> bytes:
     if not recipe.data:
         del table["clean"]
     return msgspec.json.encode(table)
-
-
-def _has_problem(task: Task, level: int) -> bool:
-    for seed in range(SEEDS):
-        try:
-            task.generate(level, seed)
-        except NoProblem:
-            continue
-        return True
-    return False
 
 
 def _wrong(recipe: Recipe) -> tuple[str, str] | None:

@@ -21,7 +21,7 @@ BUDGETS: Final[Mapping[str, str]] = {LLAMA: "thinking_budget_tokens", VLLM: "thi
 """The field in which each engine takes a cap on thinking, in tokens."""
 
 GREEDY: Final[dict[str, Raw]] = {"samplers": Raw(b'["top_k"]'), "top_k": Raw(b"1")}
-"""How llama.cpp takes the likeliest token with one sampler in place of nine: the same tokens, and of a small model 8 % more of them in a second."""
+"""How llama.cpp takes the likeliest token with one sampler in place of nine. Of tokens that are exactly as likely it may be another one."""
 
 _LACKS: Final = frozenset({"vision", "audio", "files", "named_tool_choice"})
 _SWITCHED: Final = re.compile(

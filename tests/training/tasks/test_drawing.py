@@ -8,7 +8,7 @@ from freehold.items import Item
 from freehold.training.tasks.apart import digest_of
 from freehold.training.tasks.arithmetic_chains import ArithmeticChains
 from freehold.training.tasks.arithmetic_mod_p import ArithmeticModP
-from freehold.training.tasks.drawing import draw, held_out
+from freehold.training.tasks.drawing import BARREN, PATIENCE, SEEDS, draw, has_problems, held_out
 from freehold.training.tasks.refund_policy import RefundPolicy
 from freehold.training.tasks.task import NoProblem, Problem, Split
 from freehold.training.tasks.workload import WorkloadTask
@@ -57,6 +57,27 @@ def test_a_seed_without_a_problem_is_passed_over() -> None:
     found = held_out(Sparse(), "test", 3, 50)
     assert len({Sparse().digest(problem) for problem in found}) == 50
     assert {Sparse().split(problem) for problem in found} == {"test"}
+
+
+class Barren(ArithmeticChains):
+    """No seed has a problem; each look costs as much as thousands of problems do."""
+
+    looks = 0
+
+    def generate(self, level: int, seed: int) -> Problem:
+        self.looks += 1
+        raise NoProblem(f"level {level} is empty")
+
+
+def test_a_level_without_problems_is_told_before_long() -> None:
+    task = Barren()
+    with pytest.raises(NoProblem, match="level 3 is empty"):
+        held_out(task, "test", 3, 50)
+    assert task.looks == SEEDS
+    assert not has_problems(task, 3)
+    with pytest.raises(ValueError, match="no problem of level 2 for train"):
+        next(draw(task, "train", {2: 1.0}, 1))
+    assert task.looks <= 2 * SEEDS + PATIENCE // BARREN
 
 
 def test_no_weight_is_an_error() -> None:

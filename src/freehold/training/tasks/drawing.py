@@ -15,6 +15,13 @@ PATIENCE = 2_000
 """Draws in a row that give nothing new before a level counts as used up. The smallest split is one in twenty."""
 
 
+SEEDS = 8
+"""Seeds in a row without a problem, before there was any, after which a level counts as one that has none."""
+
+BARREN = 10
+"""As many draws as a seed without a problem counts: it looked at thousands of problems to find none of its level."""
+
+
 def draw(task: Task, split: Split, levels: Mapping[int, float], seed: int) -> Iterator[Problem]:
     """Problems of the split without end, levels by their weights; the same for the same seed. Problems may come again, as small
     levels have few; of those that can be listed each comes once before one comes again. What the task must not draw (`apart.py`) is drawn again, and
@@ -35,8 +42,13 @@ def draw(task: Task, split: Split, levels: Mapping[int, float], seed: int) -> It
 
 
 def held_out(task: Task, split: Split, level: int, count: int, seed: int = 0) -> list[Problem]:
-    """Up to `count` problems of one level, no two alike; fewer when the split of that level has no more."""
+    """Up to `count` problems of one level, no two alike; fewer when the split of that level has no more. Raises NoProblem for a level that has none at all."""
     return list(islice(_distinct(task, split, level, seed), count))
+
+
+def has_problems(task: Task, level: int) -> bool:
+    """Whether a level has problems with the options of the task, as far as the first seeds tell."""
+    return any(_tried(task, level, seed) is not None for seed in range(SEEDS))
 
 
 def _in_turn(task: Task, split: Split, problems: list[Problem], rng: Random) -> Iterator[Problem]:
@@ -48,8 +60,10 @@ def _in_turn(task: Task, split: Split, problems: list[Problem], rng: Random) -> 
 
 
 def _one(task: Task, split: Split, level: int, rng: Random) -> Problem:
-    for _ in range(PATIENCE):
-        problem = _tried(task, level, rng)
+    idle = 0
+    while idle < PATIENCE:
+        problem = _tried(task, level, rng.randrange(2**62))
+        idle += BARREN if problem is None else 1
         if problem is not None and task.split(problem) == split and not is_apart(task, problem):
             return problem
     raise ValueError(
@@ -64,12 +78,19 @@ def _distinct(task: Task, split: Split, level: int, seed: int) -> Iterator[Probl
         yield from rng.sample(listed, len(listed))
         return
     seen: set[str] = set()
-    idle = 0
+    idle = barren = 0
+    found = False
     while idle < PATIENCE:
-        problem = _tried(task, level, rng)
-        idle += 1
-        if problem is None:
+        try:
+            problem = task.generate(level, rng.randrange(2**62))
+        except NoProblem:
+            idle += BARREN
+            barren += not found
+            if barren == SEEDS:
+                raise
             continue
+        found = True
+        idle += 1
         digest = task.digest(problem)
         if digest not in seen and task.split(problem) == split:
             seen.add(digest)
@@ -77,9 +98,9 @@ def _distinct(task: Task, split: Split, level: int, seed: int) -> Iterator[Probl
             yield problem
 
 
-def _tried(task: Task, level: int, rng: Random) -> Problem | None:
-    """The problem of the next seed; None where that seed has none, as happens at levels that few problems reach."""
+def _tried(task: Task, level: int, seed: int) -> Problem | None:
+    """The problem of a seed; None where that has none, as happens at levels that few problems reach."""
     try:
-        return task.generate(level, rng.randrange(2**62))
+        return task.generate(level, seed)
     except NoProblem:
         return None
