@@ -229,10 +229,11 @@ def page(options: argparse.Namespace, models: Sequence[Measured], seen: Sequence
     """own.md."""
     work = "; ".join(f"{one.about}: {one.requests} of {one.tokens} tokens" for one in models)
     rounds = len(seen) // (2 * len(models))
+    also = "".join(f" --also {one.partition('=')[0]}=FILE" for one in options.also)
     lines = [
         "# Own models through the door",
         "",
-        f"Made by `python -m bench.own` on {datetime.now(UTC):%Y-%m-%d}; do not edit. {machine()}.",
+        f"Made by `python -m bench.own{also}` on {datetime.now(UTC):%Y-%m-%d}; do not edit. {machine()}.",
         "",
         f"In llama.cpp, {options.callers} callers. Requests of each in a measurement: {work}. {rounds} rounds, in each the door and the bare engine one after the other and the other "
         "way round in the next. Door (one worker; keys, hard budgets, request limits, a record of every answer and its entry in the ledger with "

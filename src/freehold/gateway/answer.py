@@ -19,10 +19,9 @@ from freehold.messages import MEANINGFUL, Chunk, Failed, Finished, Reply
 
 _COMMITS = (*MEANINGFUL, Finished)
 
-COALESCE_SECONDS: Final = 0.01
+COALESCE_SECONDS: Final = 0.016
 """For own models: a small one writes a token each millisecond, and each that is read and passed on alone takes time from the engine on the same
-cores. A hundred steps in a second are more than a screen shows. `python -m bench.own` with 0, 0.005 and 0.01: 0.954, 1.033 and 1.140 of the bare
-engine's tokens/s in streams of own/nano-refund."""
+cores. Sixty steps in a second are what a screen shows."""
 
 LINGER = 1.0
 """Seconds in which a vendor may end its answer after the event that closes it. Most do at once, and their connection is used again."""
