@@ -267,10 +267,10 @@ async def test_an_answer_that_the_vendor_ended_in_error_before_a_word_is_broken(
         ([1, 1, 1, 1], 0.02, [False, False, False, False]),  # as a vendor's model writes: none is late
         ([1, 1, 1, 1], 0.001, [False, False, True, True]),  # two that were passed on show how fast they come
         (
-            [1, 1, 3, 3, 1, 1],
+            [1, 1, 6, 6, 2, 1],
             0.01,
             [False, False, True, True, False, False],
-        ),  # what gathers is waited for; one that came alone ends that
+        ),  # what gathers is waited for, until little does
     ],
 )
 async def test_events_that_come_fast_are_left_to_gather_and_the_first_never_is(

@@ -21,7 +21,11 @@ _COMMITS = (*MEANINGFUL, Finished)
 
 COALESCE_SECONDS: Final = 0.016
 """For own models: a small one writes a token each millisecond, and each that is read and passed on alone takes time from the engine on the same
-cores. Sixty steps in a second are what a screen shows."""
+cores. Sixty steps in a second are what a screen shows. A larger model gains nothing: what it wrote is then passed on while it computes, and not
+between two tokens."""
+
+FAST = 4
+"""Events in that time from which on a stream is read so."""
 
 LINGER = 1.0
 """Seconds in which a vendor may end its answer after the event that closes it. Most do at once, and their connection is used again."""
@@ -58,7 +62,7 @@ class Whole(Struct, frozen=True):
 class Stream:
     """A reply that is still coming. `start` reads up to the commit point, `next` goes on from there.
 
-    Events that come faster than one in `coalesce` seconds are read together, so late by as much at most; the first never is.
+    Events that come faster than `FAST` in `coalesce` seconds are read together, so late by as much at most; the first never is.
     """
 
     def __init__(self, upstream: Upstream, reader: StreamReader, deployment: str, coalesce: float = 0.0) -> None:
@@ -129,9 +133,9 @@ class Stream:
         return None
 
     def _rest(self, events: int) -> None:
-        """Waits before the next are read, while they come so fast. One that came alone after a wait ends it."""
+        """Waits before the next are read, while they come so fast."""
         now = time.monotonic()
-        if events > 1 or now - self._read_at < self._coalesce:
+        if FAST * (now - self._read_at) < events * self._coalesce:
             self._upstream.rest(self._coalesce)
         self._read_at = now
 

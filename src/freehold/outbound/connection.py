@@ -100,7 +100,8 @@ class Response:
             self._connection.limit = None
 
     def rest(self, seconds: float) -> None:
-        """Leaves what comes next with the system for so long, to be read at once. Nothing is lost, and the answer's end is seen that much later."""
+        """Leaves what comes next with the system for so long at most, to be read at once: until the next multiple of `seconds` on the loop's clock, so that
+        all answers that rest are read in one turn. Nothing is lost, and the answer's end is seen that much later."""
         if self._connection is not None:
             self._connection.rest(seconds)
 
@@ -194,12 +195,12 @@ class Connection(asyncio.Protocol):
             self._read_on()
 
     def rest(self, seconds: float) -> None:
-        """Reads nothing for so long."""
+        """Reads nothing until the next multiple of `seconds`."""
         if self._resting or self.lost or self._transport is None:
             return
         self._resting = True
         self._transport.pause_reading()
-        self._loop.call_later(seconds, self._rested)
+        self._loop.call_later(seconds - self._loop.time() % seconds, self._rested)
 
     def _rested(self) -> None:
         self._resting = False
