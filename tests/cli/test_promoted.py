@@ -409,7 +409,7 @@ async def test_a_version_that_cannot_be_served_keeps_back_itself_alone(weights: 
         await until(lambda: told(worse), "the failure is said")
         running.config.write_text(running.config.read_text() + TABLE)
         running.process.send_signal(signal.SIGHUP)
-        await until(lambda: "second" in read_serving(data).models, "a table is taken up beside it")
+        await until(lambda: answers("second"), "a table is taken up beside it")
         assert [await status(name) for name in ("own/bad", "own/nano", "second", "own/empty")] == [200, 200, 200, 503]
         ends = re.compile(r"engine-empty-\d+ ended")
         await until(lambda: len(ends.findall(running.log.read_text())) >= 6, "it was tried again")
