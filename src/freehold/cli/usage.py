@@ -118,8 +118,13 @@ def _invoice(
 
     chosen = month or time.strftime("%Y-%m", time.gmtime())
     folder = used_data_dir(data, environment())
-    configured = lambda: read_settings(config_file(config, Path()), folder).projects  # noqa: E731 (read only where it is asked for)
-    found = invoice(folder, chosen, project, check=check, configured=configured)
+    found = invoice(
+        folder,
+        chosen,
+        project,
+        check=check,
+        configured=lambda: read_settings(config_file(config, Path()), folder).projects,
+    )
     if json:
         print_json(found)
     elif csv:
